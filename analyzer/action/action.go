@@ -1,0 +1,99 @@
+// Package action is the only way Vedette changes the world. Whatever would be
+// changed is first written to the [Ledger] as a proposal; it runs when the
+// policy or a person approves it; what came of it is written beside it.
+package action
+
+import (
+	"context"
+	"time"
+)
+
+// A Kind says which executor runs an action.
+type Kind string
+
+// The kinds of actions that the program knows.
+const (
+	CordonNode  Kind = "cordon-node"
+	PublishRule Kind = "publish-rule"
+	UndoRule    Kind = "undo-rule"
+)
+
+// An Action is one change to the world, not yet made.
+type Action struct {
+	Kind   Kind              `json:"kind"`
+	Target string            `json:"target"` // a subject, or the ID of a rule group
+	Params map[string]string `json:"params,omitempty"`
+	Reason string            `json:"reason"`          // for the person who approves it
+	Effect string            `json:"effect"`          // what it will touch: "2 pods of job ml/train lose this node"
+	Cites  []string          `json:"cites,omitempty"` // the evidence: sources, incident IDs
+}
+
+// Key identifies the change. Two actions with one key are proposed once, until
+// the first is settled and its rest is over.
+func (a Action) Key() string { return string(a.Kind) + "|" + a.Target }
+
+// A State is how far an action has come.
+type State string
+
+// The states. An action ends in done, failed, denied or expired. A noted
+// action was proposed in the observe mode: it says what would be done, and
+// nobody can approve it.
+const (
+	Proposed State = "proposed"
+	Noted    State = "noted"
+	Approved State = "approved"
+	Running  State = "running"
+	Done     State = "done"
+	Failed   State = "failed"
+	Denied   State = "denied"
+	Expired  State = "expired"
+)
+
+// Settled reports whether nothing more will happen in state s.
+func (s State) Settled() bool {
+	return s == Done || s == Failed || s == Denied || s == Expired
+}
+
+// An Entry is an action with its history.
+type Entry struct {
+	ID int64 `json:"id"`
+	Action
+	State     State      `json:"state"`
+	Proposed  time.Time  `json:"proposed"`
+	Expires   time.Time  `json:"expires"` // when a proposal that nobody decides on lapses
+	Decisions []Decision `json:"decisions,omitempty"`
+	Finished  time.Time  `json:"finished,omitzero"`
+	Result    string     `json:"result,omitempty"` // what was done, or why it failed
+}
+
+// A Decision is one approval or refusal. One refusal is enough to stop an action.
+type Decision struct {
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+	Approved bool      `json:"approved"`
+	Why      string    `json:"why,omitempty"`
+}
+
+// A Mode is how far Vedette may go with nodes and capacity by itself.
+// Publishing a rule is not governed by it: its asker approves that.
+type Mode string
+
+// The modes, from the most careful. In observe a proposal is only noted; in
+// approve (and recommend) a person decides on each.
+const (
+	Observe   Mode = "observe"
+	Recommend Mode = "recommend"
+	Approve   Mode = "approve"
+)
+
+// An Executor makes one kind of change and says in a sentence what it did. It
+// must be safe to call again after a crash.
+type Executor interface {
+	Execute(ctx context.Context, a Action) (result string, err error)
+}
+
+// ExecutorFunc makes a function an [Executor].
+type ExecutorFunc func(ctx context.Context, a Action) (string, error)
+
+// Execute calls f.
+func (f ExecutorFunc) Execute(ctx context.Context, a Action) (string, error) { return f(ctx, a) }

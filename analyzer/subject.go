@@ -1,0 +1,82 @@
+package analyzer
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Subject is the thing a conclusion is about. It is written kind/namespace/name,
+// or kind/name where the kind has no namespace; the name is everything after
+// the last fixed slash, so a GPU is gpu/<node>/<UUID>.
+type Subject struct {
+	Kind      string // lower-case singular: cluster, node, gpu, pod, job, deployment …
+	Namespace string // "" where the kind has none
+	Name      string
+}
+
+// unspaced lists the kinds whose objects have no namespace.
+var unspaced = map[string]bool{"cluster": true, "node": true, "gpu": true, "namespace": true, "persistentvolume": true, "storageclass": true}
+
+// Node, GPU, Pod and Cluster name the usual subjects.
+func Node(name string) Subject      { return Subject{Kind: "node", Name: name} }
+func GPU(node, uuid string) Subject { return Subject{Kind: "gpu", Name: node + "/" + uuid} }
+func Pod(ns, name string) Subject   { return Subject{Kind: "pod", Namespace: ns, Name: name} }
+func Cluster(name string) Subject   { return Subject{Kind: "cluster", Name: name} }
+
+// ParseSubject reads what [Subject.String] writes.
+func ParseSubject(s string) (Subject, error) {
+	kind, rest, _ := strings.Cut(s, "/")
+	if kind == "" || rest == "" || kind != strings.ToLower(kind) {
+		return Subject{}, fmt.Errorf("subject %q is not kind/namespace/name or kind/name", s)
+	}
+	if unspaced[kind] {
+		return Subject{Kind: kind, Name: rest}, nil
+	}
+	ns, name, ok := strings.Cut(rest, "/")
+	if !ok || ns == "" || name == "" {
+		return Subject{}, fmt.Errorf("subject %q has no namespace: want %s/namespace/name", s, kind)
+	}
+	return Subject{Kind: kind, Namespace: ns, Name: name}, nil
+}
+
+// IsZero reports whether s names nothing.
+func (s Subject) IsZero() bool { return s == Subject{} }
+
+func (s Subject) String() string {
+	switch {
+	case s.IsZero():
+		return ""
+	case s.Namespace == "":
+		return s.Kind + "/" + s.Name
+	}
+	return s.Kind + "/" + s.Namespace + "/" + s.Name
+}
+
+// Node returns the node that a node or a GPU is, or "".
+func (s Subject) Node() string {
+	switch s.Kind {
+	case "node":
+		return s.Name
+	case "gpu":
+		node, _, _ := strings.Cut(s.Name, "/")
+		return node
+	}
+	return ""
+}
+
+// MarshalText writes s as [Subject.String] does; nothing is the empty text.
+func (s Subject) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what [Subject.MarshalText] writes.
+func (s *Subject) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*s = Subject{}
+		return nil
+	}
+	p, err := ParseSubject(string(text))
+	if err != nil {
+		return err
+	}
+	*s = p
+	return nil
+}

@@ -1,0 +1,133 @@
+package answer
+
+import (
+	"time"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/action"
+)
+
+// An Answer is what a question comes to. Kind says which of the parts below is
+// set; the rest is what every answer shows of itself.
+type Answer struct {
+	Asked      string   `json:"asked"`
+	Kind       Kind     `json:"kind"`
+	Readback   string   `json:"readback"`             // the meaning, in plain words
+	Assumed    []string `json:"assumed,omitempty"`    // what was not said and was taken
+	Expr       string   `json:"expr,omitempty"`       // the PromQL that was run or would be
+	Confidence float64  `json:"confidence,omitempty"` // that this is what was meant
+	Caveats    []string `json:"caveats,omitempty"`
+
+	Alert   *AlertDraft  `json:"alert,omitempty"`
+	Query   *QueryResult `json:"query,omitempty"`
+	Why     *WhyResult   `json:"why,omitempty"`
+	When    *WhenResult  `json:"when,omitempty"`
+	Unclear *Unclear     `json:"unclear,omitempty"`
+}
+
+// A Kind is the kind of an answer.
+type Kind string
+
+// The kinds of answers.
+const (
+	KindAlert   Kind = "alert"
+	KindQuery   Kind = "query"
+	KindWhy     Kind = "why"
+	KindWhen    Kind = "when"
+	KindUnclear Kind = "unclear"
+)
+
+// An AlertDraft is a rule that was asked for: checked, back-tested, and, if
+// the asker said so, published.
+type AlertDraft struct {
+	ID        string        `json:"id"`   // of the rule group, once published
+	YAML      string        `json:"yaml"` // the rule group as Prometheus reads it
+	Problems  []Problem     `json:"problems"`
+	Backtest  *Backtest     `json:"backtest,omitempty"`
+	Published *action.Entry `json:"published,omitempty"` // the ledger's entry; nil: not published
+}
+
+// A Problem is one thing a check found.
+type Problem struct {
+	Check    string `json:"check"`
+	Severity string `json:"severity"` // error, warning or info
+	Text     string `json:"text"`
+	From     int    `json:"from"` // byte offsets in the expression; both 0 is the whole
+	To       int    `json:"to"`
+}
+
+// A Backtest says when the rule would have fired.
+type Backtest struct {
+	From      time.Time     `json:"from"`
+	To        time.Time     `json:"to"`
+	Step      float64       `json:"step"`      // seconds between evaluations
+	Summary   string        `json:"summary"`   // "would have fired 3 times in 7 days, 31 min in all"
+	Episodes  []Episode     `json:"episodes"`  // in time order, at most 200
+	Total     int           `json:"total"`     // episodes in all
+	FiringFor float64       `json:"firingFor"` // seconds, all label sets added up
+	Series    []ChartSeries `json:"series"`    // what the rule watches, at most 12 series
+	Threshold *float64      `json:"threshold,omitempty"`
+	Caveats   []string      `json:"caveats,omitempty"`
+}
+
+// An Episode is one stretch of firing of one label set.
+type Episode struct {
+	From   time.Time         `json:"from"`
+	To     time.Time         `json:"to"`
+	Labels map[string]string `json:"labels"`
+	Peak   float64           `json:"peak"` // the value furthest past the limit
+}
+
+// A ChartSeries is a series to draw: evenly spaced, null where missing.
+type ChartSeries struct {
+	Name   string     `json:"name"`
+	Start  float64    `json:"start"` // Unix seconds
+	Step   float64    `json:"step"`  // seconds
+	Values []*float64 `json:"values"`
+}
+
+// A QueryResult is the answer to a lookup.
+type QueryResult struct {
+	At     time.Time     `json:"at"`
+	Unit   string        `json:"unit"`
+	Rows   []Row         `json:"rows"` // the highest first, at most 100
+	Total  int           `json:"total"`
+	Series []ChartSeries `json:"series,omitempty"`
+}
+
+// A Row is one series' value now.
+type Row struct {
+	Labels map[string]string `json:"labels"`
+	Value  *float64          `json:"value"`
+}
+
+// A WhyResult is a diagnosis, and the incidents it belongs to.
+type WhyResult struct {
+	Focus     *analyzer.Subject   `json:"focus"`
+	Report    analyzer.Report     `json:"report"`
+	Account   []analyzer.Sentence `json:"account"` // the report in sentences, each with its sources
+	Incidents []string            `json:"incidents"`
+}
+
+// A WhenResult is a forecast of when a limit is reached.
+type WhenResult struct {
+	Reached  bool          `json:"reached"` // within the horizon, by the median
+	Already  bool          `json:"already"` // it is past the limit now
+	At       time.Time     `json:"at,omitzero"`
+	Earliest time.Time     `json:"earliest,omitzero"` // 10 % quantile
+	Latest   time.Time     `json:"latest,omitzero"`   // 90 % quantile; zero: beyond the horizon
+	Horizon  time.Time     `json:"horizon"`
+	Limit    float64       `json:"limit"`
+	Unit     string        `json:"unit"`
+	Now      float64       `json:"now"`
+	Text     string        `json:"text"`   // the answer in a sentence
+	Held     string        `json:"held"`   // how such forecasts did on the past
+	Series   []ChartSeries `json:"series"` // past; then median, low and high of the future
+}
+
+// Unclear is the answer to what was not understood.
+type Unclear struct {
+	Words   []string `json:"words"`   // the words without a meaning here
+	Nearest []string `json:"nearest"` // questions that are understood, the nearest first
+	Ask     string   `json:"ask,omitempty"`
+}

@@ -1,0 +1,165 @@
+// Package nlq is the house of what Vedette is asked. It defines the
+// [Question], the [Intent] it comes down to, and the [Engine] that finds one
+// for the other. A grammar and a language model are both engines. All that
+// follows from an intent is deterministic.
+package nlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"vedette.dev/rules/catalog"
+)
+
+// A Question is what a person said, with when they said it.
+type Question struct {
+	Text string
+	Now  time.Time
+}
+
+// An Intent is what a question asks for: a [Lookup], an [Alert], a [Why] or a
+// [When]. Its String is the meaning in canonical words, shown back to the asker.
+type Intent interface {
+	String() string
+	isIntent()
+}
+
+// A Measure is what is measured: a metric, of which series, over which window,
+// put together how. The zero values of all but Metric mean "as it is".
+type Measure struct {
+	Metric catalog.ID
+	Where  []Matcher     // which series, all must hold
+	Over   OverTime      // what is done to each series within Window first
+	Window time.Duration // of Over; for a counter the window of its rate
+	Agg    Aggregation   // how series are put together
+	By     []string      // labels kept by Agg
+}
+
+// A Matcher selects series by one label. Op is one of = != =~ !~.
+type Matcher struct{ Label, Op, Value string }
+
+// An OverTime is what is done to one series over a window.
+type OverTime string
+
+// The ways to look at one series over time.
+const (
+	AsIs     OverTime = ""
+	Average  OverTime = "avg"
+	Highest  OverTime = "max"
+	Lowest   OverTime = "min"
+	Rate     OverTime = "rate"     // of a counter, per second
+	Increase OverTime = "increase" // of a counter, over the window
+)
+
+// An Aggregation puts several series together.
+type Aggregation string
+
+// The aggregations.
+const (
+	Each    Aggregation = "" // none: one result for each series
+	Mean    Aggregation = "avg"
+	Maximum Aggregation = "max"
+	Minimum Aggregation = "min"
+	Sum     Aggregation = "sum"
+	Count   Aggregation = "count"
+)
+
+// A Lookup asks for the value of a measure.
+type Lookup struct {
+	Measure Measure
+	Top     int           // only the Top highest (or, negative, lowest) series; 0 is all
+	Compare Comparison    // only series for which it holds; zero is all
+	Since   time.Duration // how far back to show; 0 is now only
+}
+
+// A Comparison is an operator and a limit in the measure's own unit. Op is one
+// of > >= < <= == != or "" for none.
+type Comparison struct {
+	Op    string
+	Limit float64
+}
+
+// An Alert asks to be told when a measure passes a limit.
+type Alert struct {
+	Measure  Measure
+	Compare  Comparison
+	For      time.Duration
+	ForSaid  bool   // false: the asker did not say how long
+	Severity string // "" unless the asker said
+}
+
+// A Why asks what is wrong with something and why.
+type Why struct {
+	Kind string // node, gpu, pod, job, … or "" where the asker did not say
+	Name string // as it was said: a full name or the start of one; "" is the whole cluster
+}
+
+// A When asks when a measure will reach a limit.
+type When struct {
+	Measure  Measure
+	Capacity catalog.ID // the metric that is the limit, where the limit is not a number
+	Limit    float64
+	Rising   bool // reached from below; otherwise from above
+}
+
+func (Lookup) isIntent() {}
+func (Alert) isIntent()  {}
+func (Why) isIntent()    {}
+func (When) isIntent()   {}
+
+// A Parse is what an engine made of a question.
+type Parse struct {
+	Intent     Intent
+	Assumed    []string // what the asker did not say and the engine took: "no duration said: fires at once"
+	Confidence float64  // 0..1: the probability that this is what was meant
+}
+
+// An Engine finds the intent of a question. Where it finds none its error is
+// or wraps a *[NotUnderstood].
+type Engine interface {
+	Parse(ctx context.Context, q Question) (Parse, error)
+}
+
+// NotUnderstood says which words of a question have no meaning here, and what
+// comes nearest to them.
+type NotUnderstood struct {
+	Words   []string // the words that are left over
+	Nearest []string // things that are understood, the nearest first
+	Ask     string   // the question to put back to the asker, or ""
+}
+
+func (e *NotUnderstood) Error() string {
+	var b strings.Builder
+	b.WriteString("question not understood")
+	if len(e.Words) > 0 {
+		fmt.Fprintf(&b, ": %s", strings.Join(e.Words, ", "))
+	}
+	if len(e.Nearest) > 0 {
+		fmt.Fprintf(&b, " (nearest: %s)", strings.Join(e.Nearest, "; "))
+	}
+	return b.String()
+}
+
+// First returns an engine that asks each of engines in turn and stops at the
+// first that understands. Where none does, the error is the first engine's.
+func First(engines ...Engine) Engine { return first(engines) }
+
+type first []Engine
+
+func (f first) Parse(ctx context.Context, q Question) (Parse, error) {
+	var refusal error = &NotUnderstood{}
+	for i, e := range f {
+		p, err := e.Parse(ctx, q)
+		var not *NotUnderstood
+		if !errors.As(err, &not) {
+			return p, err
+		}
+		if i == 0 {
+			refusal = err
+		}
+	}
+	return Parse{}, refusal
+}
