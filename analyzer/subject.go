@@ -80,3 +80,44 @@ func (s *Subject) UnmarshalText(text []byte) error {
 	*s = p
 	return nil
 }
+
+// SubjectOf says what a series is about, from the labels that exporters use:
+// the GPU, else the pod, the workload, the node that they name, else the
+// cluster. It never returns the zero Subject.
+func SubjectOf(labels map[string]string) Subject {
+	node := firstOf(labels, "Hostname", "hostname", "node", "instance")
+	switch {
+	case node != "" && labels["UUID"] != "":
+		return GPU(node, labels["UUID"])
+	case labels["pod"] != "" && labels["namespace"] != "":
+		return Pod(labels["namespace"], labels["pod"])
+	}
+	for _, kind := range []string{"deployment", "statefulset", "daemonset", "job_name", "persistentvolumeclaim"} {
+		if labels[kind] == "" || labels["namespace"] == "" {
+			continue
+		}
+		short := map[string]string{"job_name": "job", "persistentvolumeclaim": "pvc"}[kind]
+		if short == "" {
+			short = kind
+		}
+		return Subject{Kind: short, Namespace: labels["namespace"], Name: labels[kind]}
+	}
+	switch {
+	case node != "":
+		return Node(node)
+	case labels["namespace"] != "":
+		return Subject{Kind: "namespace", Name: labels["namespace"]}
+	case labels["cluster"] != "":
+		return Cluster(labels["cluster"])
+	}
+	return Cluster("this")
+}
+
+func firstOf(labels map[string]string, keys ...string) string {
+	for _, k := range keys {
+		if labels[k] != "" {
+			return labels[k]
+		}
+	}
+	return ""
+}

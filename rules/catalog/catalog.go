@@ -1,6 +1,8 @@
 // Package catalog is what can be measured: every metric's name, type, unit,
 // labels and the words people use for it. It is a data file, metrics.csv, with
-// the source of each row; the package reads it and looks things up in it.
+// the source of each row; the package reads it and looks things up in it. What
+// people ask for and no exporter says as such, a node's CPU usage for one, is
+// in derived.csv: the same facts, and the expression that computes it.
 //
 // A metric that is not here can still be stored and queried. The catalog is
 // what lets a question be understood and a rule be checked.
@@ -13,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -39,7 +42,7 @@ type Metric struct {
 	Type   Type
 	Unit   Unit
 	Entity string   // what one series is about: gpu, node, cpu, disk, nic, pod, container, deployment, model, source
-	Labels []string // the labels every series carries
+	Labels []string // the labels a series can carry, the target's (job, cluster) aside
 	Min    string   // the lowest value possible, "" where there is none
 	Max    string   // the highest value possible, "" where there is none
 	Bad    string   // "high", "low" or "": which end hurts
@@ -48,13 +51,14 @@ type Metric struct {
 	Source string // where the row's facts come from
 }
 
-// Has reports whether every series of m carries label.
+// Has reports whether series of m can carry label.
 func (m Metric) Has(label string) bool { return slices.Contains(m.Labels, label) }
 
-// A Catalog is an immutable set of metrics.
+// A Catalog is an immutable set of metrics and of what is derived from them.
 type Catalog struct {
 	metrics []Metric // by ID
 	byID    map[ID]int
+	derived []Derived // by ID
 }
 
 //go:embed metrics.csv
@@ -63,6 +67,9 @@ var builtin []byte
 // Builtin returns the catalog that comes with the program.
 var Builtin = sync.OnceValue(func() *Catalog {
 	c, err := Parse("metrics.csv", bytes.NewReader(builtin))
+	if err == nil {
+		c, err = c.readDerived("derived.csv", bytes.NewReader(builtinDerived))
+	}
 	if err != nil {
 		panic(err) // embedded data: a test reads it too
 	}
@@ -75,31 +82,13 @@ var header = []string{"metric", "type", "unit", "entity", "labels", "min", "max"
 // separated by "|" within a field, lines starting with # ignored. An error
 // names the file and the line.
 func Parse(file string, r io.Reader) (*Catalog, error) {
-	cr := csv.NewReader(r)
-	cr.Comment = '#'
-	cr.FieldsPerRecord = len(header)
-	got, err := cr.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if !slices.Equal(got, header) {
-		return nil, fmt.Errorf("%s:1: columns are %v, want %v", file, got, header)
-	}
 	c := &Catalog{byID: map[ID]int{}}
-	for {
-		rec, err := cr.Read()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		m := Metric{ID: ID(rec[0]), Type: Type(rec[1]), Unit: Unit(rec[2]), Entity: rec[3], Labels: list(rec[4]),
-			Min: rec[5], Max: rec[6], Bad: rec[7], Words: list(rec[8]), Help: rec[9], Source: rec[10]}
-		if err := c.add(m); err != nil {
-			line, _ := cr.FieldPos(0)
-			return nil, fmt.Errorf("%s:%d: %w", file, line, err)
-		}
+	err := eachRow(file, r, header, func(f []string) error {
+		return c.add(Metric{ID: ID(f[0]), Type: Type(f[1]), Unit: Unit(f[2]), Entity: f[3], Labels: list(f[4]),
+			Min: f[5], Max: f[6], Bad: f[7], Words: list(f[8]), Help: f[9], Source: f[10]})
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(c.metrics, func(a, b Metric) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for i, m := range c.metrics {
@@ -109,6 +98,18 @@ func Parse(file string, r io.Reader) (*Catalog, error) {
 }
 
 func (c *Catalog) add(m Metric) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	if _, twice := c.byID[m.ID]; twice {
+		return fmt.Errorf("%s: listed twice", m.ID)
+	}
+	c.byID[m.ID] = len(c.metrics)
+	c.metrics = append(c.metrics, m)
+	return nil
+}
+
+func (m Metric) check() error {
 	switch {
 	case m.ID == "":
 		return fmt.Errorf("a metric without a name")
@@ -119,12 +120,40 @@ func (c *Catalog) add(m Metric) error {
 	case m.Help == "" || m.Source == "":
 		return fmt.Errorf("%s: help and source are required", m.ID)
 	}
-	if _, twice := c.byID[m.ID]; twice {
-		return fmt.Errorf("%s: listed twice", m.ID)
+	for _, bound := range []string{m.Min, m.Max} {
+		if _, err := strconv.ParseFloat(bound, 64); bound != "" && err != nil {
+			return fmt.Errorf("%s: bound %q is not a number", m.ID, bound)
+		}
 	}
-	c.byID[m.ID] = len(c.metrics)
-	c.metrics = append(c.metrics, m)
 	return nil
+}
+
+// eachRow calls do with the fields of every row of a table whose columns are
+// want. An error names file and line.
+func eachRow(file string, r io.Reader, want []string, do func([]string) error) error {
+	cr := csv.NewReader(r)
+	cr.Comment = '#'
+	cr.FieldsPerRecord = len(want)
+	got, err := cr.Read()
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("%s:1: columns are %v, want %v", file, got, want)
+	}
+	for {
+		rec, err := cr.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := do(rec); err != nil {
+			line, _ := cr.FieldPos(0)
+			return fmt.Errorf("%s:%d: %w", file, line, err)
+		}
+	}
 }
 
 func list(field string) []string {

@@ -1,0 +1,166 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// A hand counts what it was asked to do, and fails when err is set.
+type hand struct {
+	did []string
+	err error
+}
+
+func (h *hand) Execute(ctx context.Context, a Action) (string, error) {
+	h.did = append(h.did, a.Target)
+	return "did it", h.err
+}
+
+func open(t *testing.T, dir string, mode Mode, h *hand) *Ledger {
+	t.Helper()
+	l, err := Open(dir, mode, map[Kind]Executor{CordonNode: h, PublishRule: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func propose(t *testing.T, l *Ledger, a Action, now time.Time) Entry {
+	t.Helper()
+	e, err := l.Propose(t.Context(), a, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+var cordon = Action{Kind: CordonNode, Target: "node/a", Reason: "Xid 79"}
+
+func yes(at time.Time) Decision { return Decision{By: "ada", At: at, Approved: true} }
+
+func TestNothingRunsUnapproved(t *testing.T) {
+	h := &hand{}
+	l := open(t, t.TempDir(), Approve, h)
+	e := propose(t, l, cordon, noon)
+	if _, err := l.Run(t.Context(), noon); err != nil || len(h.did) > 0 {
+		t.Fatalf("an unapproved action ran: %v, %v", h.did, err)
+	}
+	if _, err := l.Decide(t.Context(), e.ID, yes(noon)); err != nil {
+		t.Fatal(err)
+	}
+	settled, err := l.Run(t.Context(), noon.Add(time.Second))
+	if err != nil || len(settled) != 1 || settled[0].State != Done || settled[0].Result != "did it" {
+		t.Fatalf("got %+v, %v; want one entry done", settled, err)
+	}
+	if l.Run(t.Context(), noon.Add(2*time.Second)); len(h.did) != 1 {
+		t.Errorf("it ran %d times, want once", len(h.did))
+	}
+}
+
+func TestKeyIsProposedOnce(t *testing.T) {
+	l := open(t, t.TempDir(), Approve, &hand{})
+	e := propose(t, l, cordon, noon)
+	if again := propose(t, l, cordon, noon.Add(time.Minute)); again.ID != e.ID {
+		t.Errorf("a waiting change was proposed twice")
+	}
+	if _, err := l.Decide(t.Context(), e.ID, Decision{By: "ada", At: noon, Why: "not now"}); err != nil {
+		t.Fatal(err)
+	}
+	if again := propose(t, l, cordon, noon.Add(rest)); again.ID != e.ID {
+		t.Errorf("a denied change was proposed again within its rest")
+	}
+	if again := propose(t, l, cordon, noon.Add(rest+time.Second)); again.ID == e.ID {
+		t.Errorf("a denied change was never proposed again")
+	}
+}
+
+func TestOneRefusalSettles(t *testing.T) {
+	h := &hand{}
+	l := open(t, t.TempDir(), Approve, h)
+	e := propose(t, l, cordon, noon)
+	if _, err := l.Decide(t.Context(), e.ID, Decision{By: "ada", At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Decide(t.Context(), e.ID, yes(noon)); !errors.Is(err, ErrNotWaiting) {
+		t.Errorf("a denied action was approved: %v", err)
+	}
+	if l.Run(t.Context(), noon); len(h.did) > 0 {
+		t.Errorf("a denied action ran")
+	}
+}
+
+func TestObserveOnlyNotes(t *testing.T) {
+	l := open(t, t.TempDir(), Observe, &hand{})
+	e := propose(t, l, cordon, noon)
+	if e.State != Noted {
+		t.Fatalf("in observe a cordon is %s, want noted", e.State)
+	}
+	if _, err := l.Decide(t.Context(), e.ID, yes(noon)); !errors.Is(err, ErrNotWaiting) {
+		t.Errorf("a noted action could be approved: %v", err)
+	}
+	if e := propose(t, l, Action{Kind: PublishRule, Target: "r"}, noon); e.State != Proposed {
+		t.Errorf("in observe a rule is %s, want proposed: its asker decides", e.State)
+	}
+}
+
+func TestProposalsLapse(t *testing.T) {
+	l := open(t, t.TempDir(), Approve, &hand{})
+	e := propose(t, l, cordon, noon)
+	late := noon.Add(lapse + time.Second)
+	if _, err := l.Decide(t.Context(), e.ID, yes(late)); !errors.Is(err, ErrNotWaiting) {
+		t.Errorf("a lapsed proposal could be approved: %v", err)
+	}
+	if _, err := l.Run(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := l.Entry(t.Context(), e.ID); got.State != Expired {
+		t.Errorf("it is %s, want expired", got.State)
+	}
+}
+
+func TestFailureIsRecorded(t *testing.T) {
+	h := &hand{err: errors.New("the API server refused")}
+	l := open(t, t.TempDir(), Approve, h)
+	e, err := l.Do(t.Context(), Action{Kind: PublishRule, Target: "r"}, "ada", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.State != Failed || e.Result != "the API server refused" {
+		t.Errorf("got %s %q, want failed with the reason", e.State, e.Result)
+	}
+}
+
+func TestRunningIsRunAgainAfterACrash(t *testing.T) {
+	dir, h := t.TempDir(), &hand{}
+	l := open(t, dir, Approve, h)
+	e := propose(t, l, cordon, noon)
+	if _, err := l.Decide(t.Context(), e.ID, yes(noon)); err != nil {
+		t.Fatal(err)
+	}
+	e.State = Running // as a process leaves it that dies in the executor
+	if err := update(t.Context(), l.db, e); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if _, err := open(t, dir, Approve, h).Run(t.Context(), noon); err != nil || len(h.did) != 1 {
+		t.Errorf("after the crash it ran %d times, want once (%v)", len(h.did), err)
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	l := open(t, t.TempDir(), Approve, &hand{})
+	if _, err := l.Propose(t.Context(), Action{Kind: "launch-rocket"}, noon); err == nil {
+		t.Error("an action without an executor was proposed")
+	}
+	if _, err := l.Entry(t.Context(), 42); !errors.Is(err, ErrNoSuchAction) {
+		t.Errorf("got %v, want %v", err, ErrNoSuchAction)
+	}
+	if _, err := l.Decide(t.Context(), 42, Decision{}); err == nil {
+		t.Error("a decision without a name was taken")
+	}
+}

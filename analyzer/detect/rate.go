@@ -1,0 +1,40 @@
+package detect
+
+import (
+	"math"
+
+	"vedette.dev/analyzer"
+)
+
+// Rate shows a counter to a detector as its increase per second. A counter
+// that falls was reset: what it shows is what it has counted since.
+type Rate[S any] struct{ Of analyzer.Detector[S] }
+
+// RateState is what [Rate] remembers of one counter.
+type RateState[S any] struct {
+	Of   S
+	last int64
+	have bool
+	from float64
+	rate float64
+}
+
+// Observe implements [analyzer.Detector].
+func (r Rate[S]) Observe(s *RateState[S], ms int64, value float64) analyzer.Score {
+	if math.IsNaN(value) || math.IsInf(value, 0) || s.have && ms <= s.last {
+		return analyzer.Score{}
+	}
+	had, grown, gap := s.have, value-s.from, float64(ms-s.last)/1000
+	s.have, s.last, s.from = true, ms, value
+	if !had {
+		return analyzer.Score{}
+	}
+	if grown < 0 {
+		grown = value
+	}
+	s.rate = grown / gap
+	return r.Of.Observe(&s.Of, ms, s.rate)
+}
+
+// Last returns the newest rate per second.
+func (r Rate[S]) Last(s *RateState[S]) float64 { return s.rate }

@@ -1,0 +1,142 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"vedette.dev/analyzer"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+var (
+	gpu   = analyzer.GPU("gpu-03", "GPU-5")
+	lost  = analyzer.Finding{Kind: analyzer.Alert, Subject: gpu, Signal: "GPULost", From: noon, Severity: "critical", Text: "GPU 5 is gone"}
+	xid   = analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Node("gpu-03"), Signal: "GPUXid", From: noon, Severity: "warning", Text: "Xid 79"}
+	odd   = analyzer.Finding{Kind: analyzer.Anomaly, Subject: gpu, Signal: "DCGM_FI_DEV_POWER_USAGE", From: noon, Text: "power fell"}
+	far   = analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Node("gpu-09"), Signal: "DiskFull", From: noon, Text: "disk"}
+	fell  = analyzer.Report{Diagnoses: []analyzer.Diagnosis{{Cause: "gpu-fell-off-bus", Subject: gpu, Confidence: 0.97, Summary: "GPU 5 fell off the bus",
+		Evidence: []analyzer.Evidence{{Source: "history#7", At: noon.Add(-time.Minute), Text: "Xid 79"}},
+		Affected: []analyzer.Subject{{Kind: "job", Namespace: "ml", Name: "train"}}}}}
+	blank analyzer.Report
+)
+
+func open(t *testing.T) *Book {
+	t.Helper()
+	b, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func record(t *testing.T, b *Book, now time.Time, r analyzer.Report, fs ...analyzer.Finding) []analyzer.Incident {
+	t.Helper()
+	changed, err := b.Record(t.Context(), fs, r, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return changed
+}
+
+// state lists the incidents as cause, number of findings, open or closed.
+func state(t *testing.T, b *Book) string {
+	t.Helper()
+	ins, err := b.List(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s []string
+	for _, in := range ins {
+		word := "open"
+		if !in.Open() {
+			word = "closed"
+		}
+		s = append(s, fmt.Sprintf("%s:%s:%d", word, in.Cause, len(in.Findings)))
+	}
+	return strings.Join(s, " ")
+}
+
+func TestOneCauseIsOneIncident(t *testing.T) {
+	b := open(t)
+	record(t, b, noon, fell, lost, xid, odd)
+	if got, want := state(t, b), "open:gpu-fell-off-bus:3"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	pods := make([]analyzer.Finding, 64)
+	for i := range pods {
+		pods[i] = analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Pod("ml", fmt.Sprintf("train-%d", i)), Signal: "PodFailed", From: noon}
+	}
+	record(t, b, noon.Add(time.Minute), fell, append(pods, lost)...)
+	if got, want := state(t, b), "open:gpu-fell-off-bus:67"; got != want {
+		t.Errorf("64 pods of the dead job: got %q, want %q", got, want)
+	}
+}
+
+func TestUnexplainedThenExplained(t *testing.T) {
+	b := open(t)
+	record(t, b, noon, blank, lost, xid, far)
+	if got, want := state(t, b), "open::1 open::1 open::1"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	if changed := record(t, b, noon.Add(15*time.Second), fell, lost, far); len(changed) != 1 || changed[0].Cause != "gpu-fell-off-bus" {
+		t.Errorf("the cause became known and %+v was reported", changed)
+	}
+	// The diagnosis does not hold for a moment: the incident goes on under its cause.
+	record(t, b, noon.Add(30*time.Second), blank, lost, far)
+	if got, want := state(t, b), "open:gpu-fell-off-bus:1 open::1 open::1"; got != want && !strings.Contains(got, "open:gpu-fell-off-bus:1") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnomalyAloneOpensNothing(t *testing.T) {
+	b := open(t)
+	if changed := record(t, b, noon, blank, odd); len(changed) != 0 || state(t, b) != "" {
+		t.Errorf("an anomaly alone opened %q", state(t, b))
+	}
+}
+
+func TestCloseAndReopen(t *testing.T) {
+	b := open(t)
+	record(t, b, noon, fell, lost)
+	if changed := record(t, b, noon.Add(quiet-time.Second), blank); len(changed) != 0 {
+		t.Fatal("closed before its time")
+	}
+	changed := record(t, b, noon.Add(quiet), blank)
+	if len(changed) != 1 || changed[0].Open() || changed[0].Findings[0].To.IsZero() {
+		t.Fatalf("not closed: %+v", changed)
+	}
+	id := changed[0].ID
+	back := record(t, b, noon.Add(quiet+memory), fell, lost)
+	if len(back) != 1 || back[0].ID != id || back[0].Reopened != 1 {
+		t.Errorf("within the memory it did not come back as %s: %+v", id, back)
+	}
+	record(t, b, noon.Add(10*time.Hour), blank)
+	if again := record(t, b, noon.Add(20*time.Hour), fell, lost); len(again) != 1 || again[0].ID == id {
+		t.Errorf("long after its end it is not a new incident: %+v", again)
+	}
+}
+
+func TestTimelineIsInOrderAndOnce(t *testing.T) {
+	b := open(t)
+	for i := range 3 {
+		record(t, b, noon.Add(time.Duration(i)*time.Second), fell, lost)
+	}
+	ins, err := b.List(t.Context(), 1)
+	if err != nil || len(ins) != 1 {
+		t.Fatal(ins, err)
+	}
+	var kinds []string
+	for _, m := range ins[0].Timeline {
+		kinds = append(kinds, m.Kind)
+	}
+	if got, want := strings.Join(kinds, " "), "evidence opened finding"; got != want {
+		t.Errorf("timeline is %q, want %q", got, want)
+	}
+	if ins[0].Severity != "critical" {
+		t.Errorf("severity is %q, want that of its worst finding", ins[0].Severity)
+	}
+}

@@ -1,0 +1,149 @@
+package snapshot
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
+)
+
+// A Typed is an API object with its source.
+type Typed[T any] struct {
+	Object T
+	Source string
+}
+
+// Pods returns the pods, in the order of Objects.
+func (s *Snapshot) Pods() []Typed[corev1.Pod] { return typed[corev1.Pod](s, "pods") }
+
+// Nodes returns the nodes.
+func (s *Snapshot) Nodes() []Typed[corev1.Node] { return typed[corev1.Node](s, "nodes") }
+
+// Jobs returns the jobs.
+func (s *Snapshot) Jobs() []Typed[batchv1.Job] { return typed[batchv1.Job](s, "jobs.batch") }
+
+// Deployments returns the deployments.
+func (s *Snapshot) Deployments() []Typed[appsv1.Deployment] {
+	return typed[appsv1.Deployment](s, "deployments.apps")
+}
+
+// ReplicaSets returns the replica sets.
+func (s *Snapshot) ReplicaSets() []Typed[appsv1.ReplicaSet] {
+	return typed[appsv1.ReplicaSet](s, "replicasets.apps")
+}
+
+// StatefulSets returns the stateful sets.
+func (s *Snapshot) StatefulSets() []Typed[appsv1.StatefulSet] {
+	return typed[appsv1.StatefulSet](s, "statefulsets.apps")
+}
+
+// DaemonSets returns the daemon sets.
+func (s *Snapshot) DaemonSets() []Typed[appsv1.DaemonSet] {
+	return typed[appsv1.DaemonSet](s, "daemonsets.apps")
+}
+
+// Services returns the services.
+func (s *Snapshot) Services() []Typed[corev1.Service] { return typed[corev1.Service](s, "services") }
+
+// Endpoints returns the endpoints.
+func (s *Snapshot) Endpoints() []Typed[corev1.Endpoints] {
+	return typed[corev1.Endpoints](s, "endpoints")
+}
+
+// ConfigMaps returns the config maps.
+func (s *Snapshot) ConfigMaps() []Typed[corev1.ConfigMap] {
+	return typed[corev1.ConfigMap](s, "configmaps")
+}
+
+// Secrets returns the secrets; their values are never captured.
+func (s *Snapshot) Secrets() []Typed[corev1.Secret] { return typed[corev1.Secret](s, "secrets") }
+
+// ServiceAccounts returns the service accounts.
+func (s *Snapshot) ServiceAccounts() []Typed[corev1.ServiceAccount] {
+	return typed[corev1.ServiceAccount](s, "serviceaccounts")
+}
+
+// Claims returns the persistent volume claims.
+func (s *Snapshot) Claims() []Typed[corev1.PersistentVolumeClaim] {
+	return typed[corev1.PersistentVolumeClaim](s, "persistentvolumeclaims")
+}
+
+// Volumes returns the persistent volumes.
+func (s *Snapshot) Volumes() []Typed[corev1.PersistentVolume] {
+	return typed[corev1.PersistentVolume](s, "persistentvolumes")
+}
+
+// StorageClasses returns the storage classes.
+func (s *Snapshot) StorageClasses() []Typed[storagev1.StorageClass] {
+	return typed[storagev1.StorageClass](s, "storageclasses.storage.k8s.io")
+}
+
+// Quotas returns the resource quotas.
+func (s *Snapshot) Quotas() []Typed[corev1.ResourceQuota] {
+	return typed[corev1.ResourceQuota](s, "resourcequotas")
+}
+
+// Autoscalers returns the horizontal pod autoscalers.
+func (s *Snapshot) Autoscalers() []Typed[autoscalingv2.HorizontalPodAutoscaler] {
+	return typed[autoscalingv2.HorizontalPodAutoscaler](s, "horizontalpodautoscalers.autoscaling")
+}
+
+// NetworkPolicies returns the network policies.
+func (s *Snapshot) NetworkPolicies() []Typed[networkingv1.NetworkPolicy] {
+	return typed[networkingv1.NetworkPolicy](s, "networkpolicies.networking.k8s.io")
+}
+
+// Problems decodes every object that has a typed accessor and names those
+// whose JSON does not fit; the accessors leave them out.
+func (s *Snapshot) Problems() []string {
+	s.Pods()
+	s.Nodes()
+	s.Jobs()
+	s.Deployments()
+	s.ReplicaSets()
+	s.StatefulSets()
+	s.DaemonSets()
+	s.Services()
+	s.Endpoints()
+	s.ConfigMaps()
+	s.Secrets()
+	s.ServiceAccounts()
+	s.Claims()
+	s.Volumes()
+	s.StorageClasses()
+	s.Quotas()
+	s.Autoscalers()
+	s.NetworkPolicies()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(slices.Values(s.broken))
+}
+
+func typed[T any](s *Snapshot, resource string) []Typed[T] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if list, ok := s.decoded[resource].([]Typed[T]); ok {
+		return list
+	}
+	list := make([]Typed[T], 0, len(s.Objects[resource]))
+	for _, o := range s.Objects[resource] {
+		t := Typed[T]{Source: o.Source}
+		if err := json.Unmarshal(o.Raw, &t.Object); err != nil {
+			s.broken = append(s.broken, fmt.Sprintf("%s: %v", o.Source, err))
+			continue
+		}
+		list = append(list, t)
+	}
+	if s.decoded == nil {
+		s.decoded = map[string]any{}
+	}
+	s.decoded[resource] = list
+	return list
+}

@@ -1,0 +1,100 @@
+package dcgm
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	godcgm "github.com/NVIDIA/go-dcgm/pkg/dcgm"
+
+	"vedette.dev/rules/catalog"
+)
+
+// A kind says what a field's value becomes.
+type kind string
+
+// The kinds of fields.
+const (
+	gauge   kind = "gauge"
+	counter kind = "counter"
+	label   kind = "label"
+)
+
+// A field is one row of fields.csv.
+type field struct {
+	id     godcgm.Short
+	name   string // DCGM's
+	metric catalog.ID
+	kind   kind
+}
+
+// fieldXid holds the newest Xid; the library also keeps those before it.
+const fieldXid godcgm.Short = 230
+
+// profiling reports whether f needs the profiling module, which not every GPU
+// and not every container has.
+func (f field) profiling() bool { return strings.HasPrefix(f.name, "DCGM_FI_PROF_") }
+
+//go:embed fields.csv
+var builtin []byte
+
+// builtinFields returns the fields that come with the program.
+func builtinFields() []field {
+	fs, err := parseFields("fields.csv", bytes.NewReader(builtin))
+	if err != nil {
+		panic(err) // embedded data: a test reads it too
+	}
+	return fs
+}
+
+var header = []string{"field", "dcgm", "metric", "type", "source"}
+
+// parseFields reads a table in the form of fields.csv. An error names file and line.
+func parseFields(file string, r io.Reader) ([]field, error) {
+	cr := csv.NewReader(r)
+	cr.Comment = '#'
+	cr.FieldsPerRecord = len(header)
+	got, err := cr.Read()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if !slices.Equal(got, header) {
+		return nil, fmt.Errorf("%s: columns are %v, want %v", file, got, header)
+	}
+	var fs []field
+	for {
+		rec, err := cr.Read()
+		if err == io.EOF {
+			return fs, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		f, err := parseField(rec)
+		if err != nil {
+			line, _ := cr.FieldPos(0)
+			return nil, fmt.Errorf("%s:%d: %w", file, line, err)
+		}
+		fs = append(fs, f)
+	}
+}
+
+func parseField(rec []string) (field, error) {
+	id, err := strconv.ParseUint(rec[0], 10, 16)
+	if err != nil {
+		return field{}, fmt.Errorf("field %q is not an id", rec[0])
+	}
+	f := field{id: godcgm.Short(id), name: rec[1], metric: catalog.ID(rec[2]), kind: kind(rec[3])}
+	if f.kind != gauge && f.kind != counter && f.kind != label {
+		return field{}, fmt.Errorf("%s: type %q is none of gauge, counter, label", f.name, f.kind)
+	}
+	if f.metric == "" || rec[4] == "" {
+		return field{}, fmt.Errorf("%s: metric and source are required", f.name)
+	}
+	return f, nil
+}

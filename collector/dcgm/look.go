@@ -1,0 +1,215 @@
+package dcgm
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	godcgm "github.com/NVIDIA/go-dcgm/pkg/dcgm"
+
+	"vedette.dev/collector"
+)
+
+// A gpu is one that has been seen.
+type gpu struct {
+	uuid, pci string
+}
+
+// stalePeriods is after how many of its periods a reading no longer counts: a
+// GPU that is lost may go on showing the last one that it gave.
+const stalePeriods = 6
+
+// look reads every GPU once. The points it returns with an error are good.
+func (s *Source) look() ([]collector.Point, error) {
+	if err := s.connect(); err != nil {
+		return nil, err
+	}
+	r, err := s.call()
+	if err == nil {
+		err = s.watch(r.answering)
+	}
+	if err != nil {
+		s.disconnect() // the host engine may have been restarted: anew next time
+		return nil, err
+	}
+	if len(r.answering)+len(r.lost)+len(s.known) == 0 {
+		return nil, errNoGPU
+	}
+
+	var ps []collector.Point
+	var errs []error
+	now := s.conf.Now()
+	alive := map[uint]bool{}
+	for _, id := range r.answering {
+		read, err := s.readGPU(id, now)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if len(read) > 0 {
+			alive[id] = true
+			ps = append(ps, read...)
+		}
+	}
+	for _, id := range r.lost {
+		if s.known[id] == nil {
+			s.known[id] = &gpu{}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.known)) {
+		ps = append(ps, s.lostPoint(id, !alive[id], now))
+	}
+	if err := s.readXids(); err != nil {
+		errs = append(errs, err)
+	}
+	return ps, errors.Join(errs...)
+}
+
+// readGPU returns the readings of one GPU: none where it does not answer.
+func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
+	s.step("read GPU %d", id)
+	fields := s.engine.read
+	ids := make([]godcgm.Short, len(fields))
+	for i, f := range fields {
+		ids[i] = f.id
+	}
+	vs, err := godcgm.EntityGetLatestValues(godcgm.FE_GPU, id, ids)
+	if err != nil {
+		return nil, fmt.Errorf("dcgm: read GPU %d: %w", id, err)
+	}
+
+	labels := map[string]string{}
+	var ps []collector.Point
+	answers := false
+	for i := range vs {
+		f, v := fields[i], &vs[i]
+		if v.Status != 0 {
+			continue
+		}
+		if f.kind == label {
+			if text := v.String(); !blankText(text) {
+				labels[string(f.metric)] = text
+			}
+			continue
+		}
+		value, ok := number(v)
+		at := time.UnixMicro(v.TS)
+		switch {
+		case !ok:
+			continue
+		case f.id == fieldXid:
+			at = now // an Xid stands until the next, also when the GPU is gone
+		case now.Sub(at) > stalePeriods*s.conf.Every:
+			continue
+		default:
+			answers = true
+		}
+		ps = append(ps, collector.Point{Metric: f.metric, Counter: f.kind == counter, Value: value, At: at})
+	}
+	if !answers {
+		return nil, nil
+	}
+	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"]}
+	attrs := s.attrs(id, labels)
+	for i := range ps {
+		ps[i].Attrs = attrs
+	}
+	return ps, nil
+}
+
+// attrs returns the labels that dcgm-exporter gives the series of a GPU. All
+// its points share them.
+func (s *Source) attrs(id uint, labels map[string]string) []collector.Attr {
+	n := strconv.FormatUint(uint64(id), 10)
+	as := []collector.Attr{
+		{Key: "Hostname", Value: s.conf.Node},
+		{Key: "device", Value: "nvidia" + n},
+		{Key: "gpu", Value: n},
+	}
+	for _, f := range s.engine.read {
+		if v, ok := labels[string(f.metric)]; ok && f.kind == label {
+			as = append(as, collector.Attr{Key: string(f.metric), Value: v})
+		}
+	}
+	return as
+}
+
+func (s *Source) lostPoint(id uint, lost bool, now time.Time) collector.Point {
+	p := collector.Point{Metric: Lost, At: now, Attrs: []collector.Attr{
+		{Key: "Hostname", Value: s.conf.Node},
+		{Key: "gpu", Value: strconv.FormatUint(uint64(id), 10)},
+		{Key: "UUID", Value: s.known[id].uuid},
+	}}
+	if lost {
+		p.Value = 1
+	}
+	return p
+}
+
+// readXids takes the Xids since the last look, repeats of the same one
+// included, which the newest value does not show.
+func (s *Source) readXids() error {
+	if !s.conf.Xids || s.engine.watched == nil {
+		return nil
+	}
+	s.step("read the Xids")
+	vs, next, err := godcgm.GetValuesSince(s.engine.group, s.engine.xids, s.engine.since)
+	if err != nil {
+		return fmt.Errorf("dcgm: read the Xids: %w", err)
+	}
+	s.engine.since = next
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range vs {
+		code := vs[i].Int64()
+		if vs[i].Status != 0 || code <= 0 || blankInt(code) {
+			continue
+		}
+		s.events = append(s.events, s.xidEvent(vs[i].EntityID, code, time.UnixMicro(vs[i].TS)))
+	}
+	return nil
+}
+
+// xidEvent words an Xid as the driver words it in the kernel log, so that
+// whoever reads the log reads this.
+func (s *Source) xidEvent(id uint, code int64, at time.Time) collector.Event {
+	pci := ""
+	if g := s.known[id]; g != nil {
+		pci = g.pci
+	}
+	slot := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(pci, "0000"), ".0"))
+	return collector.Event{Kind: collector.KernelLine, At: at,
+		Text: fmt.Sprintf("NVRM: Xid (PCI:%s): %d, reported through DCGM", slot, code),
+		Attrs: []collector.Attr{
+			{Key: collector.AttrNode, Value: s.conf.Node},
+			{Key: collector.AttrXid, Value: strconv.FormatInt(code, 10)},
+			{Key: collector.AttrPCI, Value: pci},
+		}}
+}
+
+// number returns the value of v, and false where it is blank or not a number.
+func number(v *godcgm.FieldValue_v1) (float64, bool) {
+	switch v.FieldType {
+	case godcgm.DCGM_FT_INT64, godcgm.DCGM_FT_TIMESTAMP:
+		i := v.Int64()
+		return float64(i), !blankInt(i)
+	case godcgm.DCGM_FT_DOUBLE:
+		f := v.Float64()
+		return f, !(f >= blankFloat) && f == f
+	}
+	return 0, false
+}
+
+// The blanks of dcgm_structs.h: each stands for four reasons why there is no
+// value. A few fields hold the 32-bit ones in 64 bits.
+const (
+	blank32    = 0x7ffffff0
+	blankFloat = 1 << 47
+)
+
+func blankInt(i int64) bool { return godcgm.IsInt64Blank(i) || i >= blank32 && i <= blank32+3 }
+
+func blankText(s string) bool { return s == "" || strings.HasPrefix(s, "<<<") }

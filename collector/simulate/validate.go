@@ -1,0 +1,185 @@
+package simulate
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// validate says which fields of sc make no sense.
+func (sc *Scenario) validate() error {
+	var p problems
+	p.check(sc.APIVersion == "vedette.dev/v1", "apiVersion", "is %q, want vedette.dev/v1", sc.APIVersion)
+	p.check(sc.Kind == "Scenario", "kind", "is %q, want Scenario", sc.Kind)
+	p.check(sc.Name != "", "name", "is required")
+	p.check(sc.Cluster.Name != "", "cluster.name", "is required")
+	p.check(len(sc.Cluster.Pools) > 0, "cluster.pools", "is empty")
+	nodes := map[string]int{} // GPUs by node
+	for i, pool := range sc.Cluster.Pools {
+		pool.validate(p.in("cluster.pools[%d]", i), nodes)
+	}
+	for _, node := range slices.Sorted(maps.Keys(sc.Cluster.DiskGrowth)) {
+		share := sc.Cluster.DiskGrowth[node]
+		_, ok := nodes[node]
+		p.check(ok, "cluster.diskGrowth", "there is no node %q", node)
+		p.check(share > 0 && share <= 1, "cluster.diskGrowth", "of %s is %v, want a share above 0 and up to 1", node, share)
+	}
+	seen := map[string]*Workload{}
+	for i := range sc.Workloads {
+		wl := &sc.Workloads[i]
+		in := p.in("workloads[%d]", i)
+		wl.validate(in)
+		_, twice := seen[wl.id()]
+		in.check(!twice, "name", "%s is listed twice", wl.id())
+		seen[wl.id()] = wl
+	}
+	for i := range sc.Faults {
+		sc.Faults[i].validate(p.in("faults[%d]", i), nodes, seen)
+	}
+	return errors.Join(p.errs...)
+}
+
+// problems collects what is wrong with the fields below one path.
+type problems struct {
+	path string
+	errs []error
+	root *problems
+}
+
+func (p *problems) in(format string, args ...any) *problems {
+	root := p
+	if p.root != nil {
+		root = p.root
+	}
+	return &problems{path: p.path + fmt.Sprintf(format, args...) + ".", root: root}
+}
+
+func (p *problems) check(ok bool, field, format string, args ...any) {
+	if ok {
+		return
+	}
+	root := p
+	if p.root != nil {
+		root = p.root
+	}
+	root.errs = append(root.errs, fmt.Errorf("%s%s %s", p.path, field, fmt.Sprintf(format, args...)))
+}
+
+func (pool *Pool) validate(p *problems, nodes map[string]int) {
+	p.check(pool.Name != "", "name", "is required")
+	p.check(pool.Nodes > 0, "nodes", "is %d, want at least 1", pool.Nodes)
+	p.check(pool.GPUsPerNode >= 0 && pool.GPUsPerNode <= len(pciBuses), "gpusPerNode", "is %d, want 0 to %d", pool.GPUsPerNode, len(pciBuses))
+	p.check(pool.RackSize >= 0, "rackSize", "is %d", pool.RackSize)
+	if pool.GPUsPerNode > 0 {
+		_, ok := modelNamed(pool.GPUModel)
+		p.check(ok, "gpuModel", "%q is not known; known are %s", pool.GPUModel, strings.Join(modelNames(), ", "))
+	}
+	for i := range pool.Nodes {
+		name := pool.nodeName(i)
+		_, twice := nodes[name]
+		p.check(!twice, "name", "node %s is in two pools", name)
+		nodes[name] = pool.GPUsPerNode
+	}
+}
+
+func (wl *Workload) validate(p *problems) {
+	p.check(wl.Namespace != "", "namespace", "is required")
+	p.check(wl.Name != "", "name", "is required")
+	p.check(slices.Contains([]WorkloadKind{Job, Deployment, StatefulSet}, wl.Kind), "kind", "is %q, want Job, Deployment or StatefulSet", wl.Kind)
+	p.check(slices.Contains([]Profile{Training, Inference, Batch, Idle}, wl.Profile), "profile", "is %q, want training, inference, batch or idle", wl.Profile)
+	p.check(wl.Replicas > 0, "replicas", "is %d, want at least 1", wl.Replicas)
+	p.check(wl.GPUsPerPod >= 0, "gpusPerPod", "is %d", wl.GPUsPerPod)
+	p.check(wl.Image != "", "image", "is required")
+	p.check(wl.Profile != Training || wl.Kind == Job, "kind", "is %q, want Job: the profile is training", wl.Kind)
+	p.check((wl.Profile == Batch) == (wl.RunTime > 0), "runTime", "goes with the profile batch, and only with it")
+	p.check(wl.Profile == Batch || wl.Pause == 0, "pause", "goes with the profile batch")
+	p.check(wl.Profile != Batch || wl.Kind == Job, "kind", "is %q, want Job: the profile is batch", wl.Kind)
+	p.check(wl.Profile == Training || wl.NCCLTimeout == 0, "ncclTimeout", "goes with the profile training")
+	p.check((wl.Profile == Inference) == (wl.Demand != nil), "demand", "goes with the profile inference, and only with it")
+	p.check(wl.Profile == Inference || wl.Model == "", "model", "goes with the profile inference")
+	if d := wl.Demand; d != nil {
+		p.check(wl.Kind == Deployment, "kind", "is %q, want Deployment: the profile is inference", wl.Kind)
+		p.check(d.Requests > 0, "demand.requests", "is %v, want more than 0", d.Requests)
+		p.check(d.PerReplica > 0, "demand.perReplica", "is %v, want more than 0", d.PerReplica)
+		p.check(d.Min > 0 && d.Min <= d.Max, "demand.min", "is %d, want 1 to max, %d", d.Min, d.Max)
+		p.check(d.Daily >= 0 && d.Daily < 1, "demand.daily", "is %v, want a share of 0 up to 1", d.Daily)
+		p.check(d.Weekend >= 0, "demand.weekend", "is %v", d.Weekend)
+	}
+}
+
+func (f *Fault) validate(p *problems, nodes map[string]int, workloads map[string]*Workload) {
+	parameters, onGPU := f.form()
+	if parameters == nil {
+		p.check(false, "kind", "%q is not known", f.Kind)
+		return
+	}
+	for _, set := range []struct {
+		name string
+		is   bool
+	}{
+		{"for", f.For != 0}, {"peak", f.Peak != 0}, {"ramp", f.Ramp != 0}, {"code", f.Code != 0},
+		{"factor", f.Factor != 0}, {"count", f.Count != 0}, {"to", f.To != 0},
+	} {
+		p.check(!set.is || slices.Contains(parameters, set.name), set.name, "does not go with %s", f.Kind)
+	}
+	p.check(!slices.Contains(parameters, "for") || f.For > 0, "for", "is required")
+	p.check(f.Kind != ThermalThrottle || f.Peak == 0 || f.Peak >= 40 && f.Peak <= 110, "peak", "is %v °C, want 40 to 110", f.Peak)
+	p.check(f.Kind != DemandGrowth || f.Factor > 0, "factor", "is %v, want more than 0", f.Factor)
+	p.check(f.Kind != ECCBurst || f.Count > 0, "count", "is %d, want at least 1", f.Count)
+	p.check(f.Kind != DiskFill || f.To > 0 && f.To <= 1, "to", "is %v, want a share above 0 and up to 1", f.To)
+	if f.Kind == XidError {
+		_, ok := xidNotes()[f.Code]
+		p.check(ok, "code", "%d is not known", f.Code)
+	}
+	f.Target.validate(p.in("target"), f.Kind, onGPU, nodes, workloads)
+}
+
+// form returns the names of the parameters that f's kind takes, and whether it befalls a GPU.
+func (f *Fault) form() (parameters []string, onGPU bool) {
+	switch f.Kind {
+	case ThermalThrottle:
+		return []string{"for", "peak", "ramp"}, true
+	case XidError:
+		return []string{"code"}, true
+	case ECCBurst:
+		return []string{"for", "count"}, true
+	case DemandGrowth:
+		return []string{"for", "factor"}, false
+	case DiskFill:
+		return []string{"for", "to"}, false
+	}
+	return nil, false
+}
+
+func (t *Target) validate(p *problems, kind FaultKind, onGPU bool, nodes map[string]int, workloads map[string]*Workload) {
+	gpus, nodeKnown := nodes[t.Node]
+	wl, workloadKnown := workloads[t.Workload]
+	p.check(t.Node == "" || nodeKnown, "node", "there is no node %q", t.Node)
+	p.check(t.Workload == "" || workloadKnown, "workload", "there is no workload %q", t.Workload)
+	p.check(t.Node == "" || t.Workload == "", "workload", "and a node cannot both be the target")
+	p.check(kind != DemandGrowth || workloadKnown && wl.Demand != nil, "workload", "must be an inference workload: %s makes its demand grow", kind)
+	p.check(kind != DiskFill || nodeKnown, "node", "is required: %s fills its disk", kind)
+	if !onGPU {
+		p.check(t.GPU == 0 && t.Replica == 0, "gpu", "and replica do not go with %s", kind)
+		return
+	}
+	p.check(t.Node != "" || t.Workload != "", "node", "or a workload is required")
+	if workloadKnown {
+		gpus = wl.GPUsPerPod
+		most := wl.Replicas
+		if wl.Demand != nil {
+			most = wl.Demand.Max
+		}
+		p.check(t.Replica >= 0 && t.Replica < most, "replica", "is %d, want 0 to %d", t.Replica, most-1)
+	}
+	if nodeKnown || workloadKnown {
+		p.check(t.GPU >= 0 && t.GPU < gpus, "gpu", "is %d, but there are %d", t.GPU, gpus)
+		p.check(workloadKnown || t.Replica == 0, "replica", "does not go with a node")
+	}
+}
+
+func (wl *Workload) id() string { return wl.Namespace + "/" + wl.Name }
+
+func (pool *Pool) nodeName(i int) string { return fmt.Sprintf("%s-%02d", pool.Name, i+1) }

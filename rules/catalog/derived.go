@@ -1,0 +1,81 @@
+package catalog
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A Derived measure is computed from metrics. Its Metric is what a result is,
+// as if it were stored: a gauge whose Labels are those the expression keeps.
+type Derived struct {
+	Metric
+	Filters []string // more labels it can be narrowed by, which the result does not keep
+	Expr    string   // PromQL; every range in it stands for the window asked for
+}
+
+// Takes reports whether d can be narrowed by label.
+func (d Derived) Takes(label string) bool { return d.Has(label) || slices.Contains(d.Filters, label) }
+
+//go:embed derived.csv
+var builtinDerived []byte
+
+var derivedHeader = []string{"id", "unit", "entity", "labels", "filters", "min", "max", "bad", "words", "help", "expr", "source"}
+
+// readDerived returns c with the derived measures of a file in the form of
+// derived.csv. That their expressions parse and name metrics of c is tested
+// where there is a parser: package check.
+func (c *Catalog) readDerived(file string, r io.Reader) (*Catalog, error) {
+	full := &Catalog{metrics: c.metrics, byID: c.byID, derived: slices.Clone(c.derived)}
+	err := eachRow(file, r, derivedHeader, func(f []string) error {
+		d := Derived{Filters: list(f[4]), Expr: f[10]}
+		d.Metric = Metric{ID: ID(f[0]), Type: Gauge, Unit: Unit(f[1]), Entity: f[2], Labels: list(f[3]),
+			Min: f[5], Max: f[6], Bad: f[7], Words: list(f[8]), Help: f[9], Source: f[11]}
+		if err := d.check(); err != nil {
+			return err
+		}
+		if d.Expr == "" {
+			return fmt.Errorf("%s: an expression is required", d.ID)
+		}
+		if _, twice := full.Measure(d.ID); twice {
+			return fmt.Errorf("%s: listed twice", d.ID)
+		}
+		full.derived = append(full.derived, d)
+		return nil
+	})
+	slices.SortFunc(full.derived, func(a, b Derived) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return full, err
+}
+
+// Derived returns the derived measure named id. It reports false where there is none.
+func (c *Catalog) Derived(id ID) (Derived, bool) {
+	i := slices.IndexFunc(c.derived, func(d Derived) bool { return d.ID == id })
+	if i < 0 {
+		return Derived{}, false
+	}
+	return c.derived[i], true
+}
+
+// AllDerived returns every derived measure, by ID. The caller must not change them.
+func (c *Catalog) AllDerived() []Derived { return c.derived }
+
+// Measure returns what id measures, a metric or a derived measure alike. It
+// reports false where id is neither.
+func (c *Catalog) Measure(id ID) (Metric, bool) {
+	if m, ok := c.Metric(id); ok {
+		return m, true
+	}
+	d, ok := c.Derived(id)
+	return d.Metric, ok
+}
+
+// Takes reports whether the measure id can be narrowed by label.
+func (c *Catalog) Takes(id ID, label string) bool {
+	if d, ok := c.Derived(id); ok {
+		return d.Takes(label)
+	}
+	m, _ := c.Metric(id)
+	return m.Has(label)
+}

@@ -1,0 +1,120 @@
+package publish
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
+
+	"vedette.dev/rules"
+)
+
+// document is a group with what Prometheus' own form has no room for.
+type document struct {
+	APIVersion string            `yaml:"apiVersion"`
+	Kind       string            `yaml:"kind"`
+	ID         rules.ID          `yaml:"id"`
+	Owner      string            `yaml:"owner"`
+	Revision   int               `yaml:"revision"`
+	Asked      string            `yaml:"asked,omitempty"`
+	Group      rulefmt.RuleGroup `yaml:"group"`
+}
+
+const (
+	apiVersion = "vedette.dev/v1"
+	kind       = "RuleGroup"
+)
+
+// Encode writes g whole, in the form that [Decode] reads.
+func Encode(g rules.Group) ([]byte, error) {
+	return marshal(document{apiVersion, kind, g.ID, g.Owner, g.Revision, g.Asked, prometheusGroup(g)})
+}
+
+// Decode reads one group that [Encode] wrote. Unknown keys are errors.
+func Decode(data []byte) (rules.Group, error) {
+	gs, err := decodeAll(data)
+	if err != nil {
+		return rules.Group{}, err
+	}
+	if len(gs) != 1 {
+		return rules.Group{}, fmt.Errorf("holds %d rule groups, want one", len(gs))
+	}
+	return gs[0], nil
+}
+
+func decodeAll(data []byte) ([]rules.Group, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	var gs []rules.Group
+	for {
+		var d document
+		if err := dec.Decode(&d); err == io.EOF {
+			return gs, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if d.APIVersion != apiVersion || d.Kind != kind {
+			return nil, fmt.Errorf("is %s %s, want %s %s", d.APIVersion, d.Kind, apiVersion, kind)
+		}
+		g := rules.Group{ID: d.ID, Owner: d.Owner, Revision: d.Revision, Asked: d.Asked, Every: time.Duration(d.Group.Interval)}
+		for _, r := range d.Group.Rules {
+			g.Rules = append(g.Rules, rules.Rule{Name: r.Alert, Expr: r.Expr, For: time.Duration(r.For),
+				KeepFiring: time.Duration(r.KeepFiringFor), Labels: r.Labels, Annotations: r.Annotations})
+		}
+		gs = append(gs, g)
+	}
+}
+
+// YAML writes g as a file that Prometheus reads. What Prometheus would refuse
+// is an error here.
+func YAML(g rules.Group) ([]byte, error) {
+	data, err := marshal(rulefmt.RuleGroups{Groups: []rulefmt.RuleGroup{prometheusGroup(g)}})
+	if err != nil {
+		return nil, err
+	}
+	_, errs := rulefmt.Parse(data, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+func prometheusGroup(g rules.Group) rulefmt.RuleGroup {
+	out := rulefmt.RuleGroup{Name: string(g.ID), Interval: model.Duration(g.Every)}
+	for _, r := range g.Rules {
+		out.Rules = append(out.Rules, rulefmt.Rule{Alert: r.Name, Expr: r.Expr, For: model.Duration(r.For),
+			KeepFiringFor: model.Duration(r.KeepFiring), Labels: r.Labels, Annotations: r.Annotations})
+	}
+	return out
+}
+
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := errors.Join(enc.Encode(v), enc.Close()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+//go:embed builtin.yaml
+var builtin []byte
+
+// Builtin returns the rule groups that come with the program.
+var Builtin = sync.OnceValue(func() []rules.Group {
+	gs, err := decodeAll(builtin)
+	if err != nil {
+		panic(fmt.Errorf("builtin.yaml: %w", err)) // embedded data: a test reads it too
+	}
+	return gs
+})
