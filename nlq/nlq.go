@@ -30,10 +30,11 @@ type Intent interface {
 // A Measure is what is measured: a metric, of which series, over which window,
 // put together how. The zero values of all but Metric mean "as it is".
 type Measure struct {
-	Metric catalog.ID
+	Metric catalog.ID    // a metric or a derived measure of the catalog
 	Where  []Matcher     // which series, all must hold
 	Over   OverTime      // what is done to each series within Window first
-	Window time.Duration // of Over; for a counter the window of its rate
+	Window time.Duration // of Over; for a counter of its rate, for a derived measure of the ranges in it; 0 is the usual
+	Only   Comparison    // of each series, before Agg: those for which it does not hold are left out
 	Agg    Aggregation   // how series are put together
 	By     []string      // labels kept by Agg
 }
@@ -94,7 +95,7 @@ type Alert struct {
 // A Why asks what is wrong with something and why.
 type Why struct {
 	Kind string // node, gpu, pod, job, … or "" where the asker did not say
-	Name string // as it was said: a full name or the start of one; "" is the whole cluster
+	Name string // as it was said: a full name or the start of one, after "namespace/" where that was said; "" is the whole cluster
 }
 
 // A When asks when a measure will reach a limit.
@@ -129,6 +130,7 @@ type NotUnderstood struct {
 	Words   []string // the words that are left over
 	Nearest []string // things that are understood, the nearest first
 	Ask     string   // the question to put back to the asker, or ""
+	Refused bool     // it was understood as something that is never done for words: deleting, silencing, scaling
 }
 
 func (e *NotUnderstood) Error() string {
@@ -144,7 +146,8 @@ func (e *NotUnderstood) Error() string {
 }
 
 // First returns an engine that asks each of engines in turn and stops at the
-// first that understands. Where none does, the error is the first engine's.
+// first that understands or refuses. Where none does, the error is the first
+// engine's.
 func First(engines ...Engine) Engine { return first(engines) }
 
 type first []Engine
@@ -154,7 +157,7 @@ func (f first) Parse(ctx context.Context, q Question) (Parse, error) {
 	for i, e := range f {
 		p, err := e.Parse(ctx, q)
 		var not *NotUnderstood
-		if !errors.As(err, &not) {
+		if !errors.As(err, &not) || not.Refused {
 			return p, err
 		}
 		if i == 0 {

@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"vedette.dev/analyzer/problem"
 )
 
 // Tokens is a set of bearer tokens. The zero value lets everyone in.
@@ -80,9 +82,7 @@ func (t Tokens) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := t.Check(r.Header.Get("Authorization")); err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprintf(w, `{"title":"Unauthorized","status":401,"detail":%q,"hint":"send Authorization: Bearer TOKEN"}`+"\n", err)
+			problem.Write(w, problem.New(http.StatusUnauthorized, err.Error(), "send Authorization: Bearer TOKEN"))
 			return
 		}
 		next.ServeHTTP(w, r)

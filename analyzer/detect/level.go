@@ -30,6 +30,9 @@ const (
 	// regime, short enough to speak within the hour at a step of five minutes.
 	lateWeight = 2.0 / 13
 
+	// The range of late is taken in blocks of twice "of late".
+	block = 24
+
 	// "Of long" is about a thousand samples.
 	longWeight = 0.001
 
@@ -69,8 +72,10 @@ type LevelState struct {
 	late, long           float32 // of late, of long
 	drift                float32 // spread of late around long
 	low, high            float32 // the range of samples
-	lateLow, lateHigh    float32 // the range of late
+	lateLow, lateHigh    float32 // the range of late, until the last block of samples
+	nextLow, nextHigh    float32 // and of the block that is not over
 	rest, restSpread     float32 // of late, less the profile
+	around               float32 // spread of samples around the profile
 	spikeTail, shiftTail tail
 
 	inBin    uint16 // samples in the current bin, this day
@@ -127,8 +132,11 @@ func (s *LevelState) begin(ms int64, value float64) {
 // for one in n; the tail is trusted for as many powers of ten again and no
 // further, so that a short history cannot shout.
 func (s *LevelState) score(p float64) float64 {
+	if p >= 1 {
+		return 0
+	}
 	n := float64(s.seen)
-	return min(1, max(0, -math.Log10(max(p, 1/(n*n)))/12))
+	return min(1, max(0, -math.Log10(max(p, 1/(n*n*math.Sqrt(n))))/12))
 }
 
 // pace follows the step, by gaps that are no outage.
@@ -164,16 +172,16 @@ func (s *LevelState) spike(ms int64, x float64) (z, p float64) {
 	z = math.Abs(x-float64(s.mean)) / max(float64(s.spread), least)
 	z = blend(z, math.Abs(x-float64(s.prev))/max(float64(s.jump), least))
 	if b := binOf(ms); s.profiled(ms, b) {
-		// Half the spread at this time of day, half the spread of late: a quiet
+		// Half the spread at this time of day, half that of all day: a quiet
 		// hour must not make its first loud day infinitely surprising.
-		spread := (float64(s.seasonal[b*coarse/bins]) + float64(s.spread)) / 2
+		spread := (float64(s.seasonal[b*coarse/bins]) + float64(s.around)) / 2
 		z = min(z, math.Abs(x-float64(s.profile[b]))/max(spread, least))
 	}
 	return z, s.spikeTail.p(z)
 }
 
 // blend is large where both are, and larger than either half alone says.
-func blend(a, b float64) float64 { return math.Cbrt((a*a*a + b*b*b) / 2) }
+func blend(a, b float64) float64 { return math.Sqrt((a*a + b*b) / 2) }
 
 // regime returns how far the level of late is from the level of long in units
 // of how far it usually is, and the smaller of two probabilities: of that, and
@@ -222,13 +230,27 @@ func (s *LevelState) learn(ms int64, x, gap float64) {
 	s.learnProfile(ms, x, least)
 	fade := float32(rangeFade * min(gap, day) / day)
 	s.low, s.high = widen(s.low, s.high, x, fade)
-	if s.seen > warmup {
-		s.lateLow, s.lateHigh = widen(s.lateLow, s.lateHigh, float64(s.late), fade)
-	} else {
-		s.lateLow, s.lateHigh = s.late, s.late
-	}
+	s.learnLate(fade)
 	s.last = ms
 	s.seen++
+}
+
+// learnLate keeps the range of late up to the last whole block: a level that
+// creeps up within a block must not drag the range along and never be new.
+func (s *LevelState) learnLate(fade float32) {
+	if s.seen <= warmup {
+		s.lateLow, s.lateHigh = s.late, s.late
+		s.nextLow, s.nextHigh = s.late, s.late
+		return
+	}
+	s.lateLow, s.lateHigh = widen(s.lateLow, s.lateHigh, float64(s.lateLow), fade)
+	s.nextLow, s.nextHigh = min(s.nextLow, s.late), max(s.nextHigh, s.late)
+	if s.seen%block != 0 {
+		return
+	}
+	s.lateLow, s.lateHigh = widen(s.lateLow, s.lateHigh, float64(s.nextLow), 0)
+	s.lateLow, s.lateHigh = widen(s.lateLow, s.lateHigh, float64(s.nextHigh), 0)
+	s.nextLow, s.nextHigh = s.late, s.late
 }
 
 // follow moves a mean and its spread towards x, neither by more than clip spreads.
@@ -287,6 +309,7 @@ func (s *LevelState) learnProfile(ms int64, x, least float64) {
 		rest := x - float64(s.profile[b])
 		c := b * coarse / bins
 		s.seasonal[c] = spreadOf(s.seasonal[c], math.Abs(rest), max(weight/2, 0.005), max(least, float64(s.spread)))
+		s.around = spreadOf(s.around, math.Abs(rest), 0.005, max(least, float64(s.spread)))
 		s.rest += float32(lateWeight * (rest - float64(s.rest)))
 		s.restSpread = spreadOf(s.restSpread, math.Abs(float64(s.rest)), 2*longWeight, max(least, float64(s.spread)/2))
 	}

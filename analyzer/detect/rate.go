@@ -7,7 +7,8 @@ import (
 )
 
 // Rate shows a counter to a detector as its increase per second. A counter
-// that falls was reset: what it shows is what it has counted since.
+// that falls was reset; how much of the time since it counted is not known, so
+// that sample shows nothing.
 type Rate[S any] struct{ Of analyzer.Detector[S] }
 
 // RateState is what [Rate] remembers of one counter.
@@ -26,11 +27,8 @@ func (r Rate[S]) Observe(s *RateState[S], ms int64, value float64) analyzer.Scor
 	}
 	had, grown, gap := s.have, value-s.from, float64(ms-s.last)/1000
 	s.have, s.last, s.from = true, ms, value
-	if !had {
+	if !had || grown < 0 {
 		return analyzer.Score{}
-	}
-	if grown < 0 {
-		grown = value
 	}
 	s.rate = grown / gap
 	return r.Of.Observe(&s.Of, ms, s.rate)

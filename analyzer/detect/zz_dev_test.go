@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"vedette.dev/analyzer/series"
 )
@@ -33,12 +34,12 @@ func TestZZNab(t *testing.T) {
 }
 
 type ev struct {
-	score  []float64
-	alert  []bool
-	label  []bool
-	n0     int
-	days   float64
-	name   string
+	score []float64
+	alert []bool
+	label []bool
+	n0    int
+	days  float64
+	name  string
 }
 
 func load(f string, warmDays float64) ev {
@@ -221,3 +222,4 @@ func TestZZGpu(t *testing.T) {
 		fmt.Println(f, "alerts", alerts, "of series", ser, "/", len(rows[0])-1)
 	}
 }
+func TestZZSize(t *testing.T) { fmt.Println("size", unsafe.Sizeof(LevelState{}), unsafe.Sizeof(memory{})) }

@@ -73,7 +73,7 @@ var (
 // process holds is an error.
 func Open(dir string, o Options) (*Local, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
 	if err := writable(dir); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)

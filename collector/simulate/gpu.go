@@ -132,7 +132,7 @@ func newAir(w *World, step time.Duration) air {
 	dt := step.Seconds()
 	keep := math.Exp(-dt / 90)
 	return air{dt: dt, keep: keep, fresh: math.Sqrt(1 - keep*keep),
-		approach: 1 - math.Exp(-dt/25), // the heat sink of an SXM board: most of the way within a minute
+		approach: 1 - math.Exp(-dt/12), // a die follows its load within half a minute
 		warmth:   0.8 * dayWave(w.now, 16)}
 }
 
@@ -143,7 +143,7 @@ func (g *gpu) live(w *World, air air) {
 		return
 	}
 	mood, spike := g.mood.next(w.rng, air.keep, air.fresh), w.rng.NormFloat64()
-	g.apply(g.load(w, mood, spike), mood)
+	g.apply(g.load(w, mood, spike), mood, air.dt)
 	m := g.model
 
 	g.reasons = 0
@@ -171,17 +171,19 @@ func (g *gpu) live(w *World, air air) {
 		g.reasons |= reasonIdle
 	}
 	g.energy += g.power * air.dt * 1000
-	g.temp += (g.target(w) + air.warmth - g.temp) * air.approach
+	g.temp += (g.target() + air.warmth - g.temp) * air.approach
 	g.memTemp = g.temp + 6 + 14*g.dram
 }
 
 // target returns the temperature to which g tends.
-func (g *gpu) target(*World) float64 {
-	normal := 26 + g.cool + float64(g.node.rack%3)*0.7 + 37*g.power/g.model.limit
+func (g *gpu) target() float64 {
+	m := g.model
+	normal := 26 + g.cool + float64(g.node.rack%3)*0.7 + 37*g.power/m.limit
 	if g.heat == 0 {
 		return normal
 	}
-	return normal + max(0, g.peak-normal)*g.heat
+	working := clamp01((g.power - m.idle) / (0.4 * m.limit)) // what is idle keeps cool however bad the air
+	return normal + max(0, g.peak-normal)*g.heat*working
 }
 
 // A load is what a process asks of a GPU, as shares.
@@ -192,7 +194,7 @@ type load struct {
 }
 
 // apply makes g carry l.
-func (g *gpu) apply(l load, mood float64) {
+func (g *gpu) apply(l load, mood, dt float64) {
 	m := g.model
 	g.util = clamp01(l.util)
 	g.tensor = clamp01(l.tensor * m.tensor)
@@ -206,7 +208,7 @@ func (g *gpu) apply(l load, mood float64) {
 	}
 	g.power = m.idle + context + (m.limit-m.idle-context)*clamp01(l.power) + 0.4*mood
 	if m.nvlink {
-		g.nvlinkKiB += math.Floor(l.nvlink * 1e6)
+		g.nvlinkKiB += math.Floor(l.nvlink * 1e6 * dt)
 	}
 }
 
@@ -218,7 +220,7 @@ func (g *gpu) load(w *World, mood, spike float64) load {
 	wl := g.pod.workload
 	switch wl.spec.Profile {
 	case Training:
-		return wl.trainingLoad(w, mood, spike)
+		return wl.trainingLoad(w, g, mood, spike)
 	case Inference:
 		return wl.inferenceLoad(g.pod, mood, spike)
 	case Batch:

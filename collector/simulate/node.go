@@ -29,18 +29,18 @@ type node struct {
 	klog    []string // kernel records that nobody has read yet
 	klogSeq int
 
-	cpu          wobble
-	busy         float64 // share of the CPUs, 0..1
-	cpuSeconds   [4]float64
-	receivedByte float64
-	sentBytes    float64
-	diskBase     float64 // share of the root file system at the start
-	diskGrowth   float64 // share a day
-	diskFloor    float64 // what a fault has filled it to
-	diskUsed     float64
-	diskPressure bool
-	pressureAt   time.Time
-	labels       []collector.Attr
+	cpu           wobble
+	busy          float64 // share of the CPUs, 0..1
+	cpuSeconds    [4]float64
+	receivedBytes float64
+	sentBytes     float64
+	diskBase      float64 // share of the root file system at the start
+	diskGrowth    float64 // share a day
+	diskFloor     float64 // what a fault has filled it to
+	diskUsed      float64
+	diskPressure  bool
+	pressureAt    time.Time
+	labels        []collector.Attr
 }
 
 var cpuModes = [4]string{"idle", "iowait", "system", "user"}
@@ -72,14 +72,12 @@ func (w *World) newNode(pool *Pool, k int) *node {
 	n.labels = []collector.Attr{{Key: "instance", Value: name}}
 	up := w.start.Sub(n.boot).Seconds()
 	n.cpuSeconds = [4]float64{up * 0.85, up * 0.002, up * 0.03, up * 0.11}
-	n.receivedByte, n.sentBytes = up*2e7, up*1.4e7
+	n.receivedBytes, n.sentBytes = up*2e7, up*1.4e7
 	for g := range pool.GPUsPerNode {
 		n.gpus = append(n.gpus, w.newGPU(n, g))
 	}
-	w.record.off = true
 	n.kernel(w, n.boot.Add(9*time.Second), 6, "nvidia: loading out-of-tree module taints kernel.")
 	n.kernel(w, n.boot.Add(10*time.Second), 6, "NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  "+driverVersion+"  Release Build")
-	w.record.off = false
 	return n
 }
 
@@ -130,7 +128,7 @@ func (n *node) live(w *World, air air) {
 	n.cpuSeconds[1] += dt * 0.002
 	n.cpuSeconds[2] += dt * n.busy * 0.2
 	n.cpuSeconds[3] += dt * n.busy * 0.8
-	n.receivedByte += dt * (2e6 + 9e7*work)
+	n.receivedBytes += dt * (2e6 + 9e7*work)
 	n.sentBytes += dt * (1e6 + 7e7*work)
 
 	days := w.now.Sub(w.start).Hours() / 24
@@ -152,6 +150,9 @@ func (n *node) feelDisk(w *World) {
 	}
 	w.touch(n)
 	w.event(n, "Normal", reason, "kubelet", n.name, fmt.Sprintf("Node %s status is now: %s", n.name, reason))
+	if pressure {
+		w.event(n, "Warning", "EvictionThresholdMet", "kubelet", n.name, "Attempting to reclaim ephemeral-storage")
+	}
 }
 
 // Cordon makes node unschedulable. Doing so twice is as doing it once. It

@@ -80,8 +80,9 @@ type Workload struct {
 	GPUsPerPod int          `yaml:"gpusPerPod"`
 	Profile    Profile      `yaml:"profile"`
 	Image      string       `yaml:"image"`
-	Model      string       `yaml:"model"`  // inference: the label model_name; "" is the workload's name
-	Demand     *Demand      `yaml:"demand"` // inference: what is asked of it
+	Priority   int32        `yaml:"priority"` // the scheduler serves higher ones first; none preempts
+	Model      string       `yaml:"model"`    // inference: the label model_name; "" is the workload's name
+	Demand     *Demand      `yaml:"demand"`   // inference: what is asked of it
 
 	RunTime Duration `yaml:"runTime"` // batch: how long a run takes, about
 	Pause   Duration `yaml:"pause"`   // batch: between a run and the next
@@ -164,8 +165,12 @@ func Parse(file string, data []byte) (*Scenario, error) {
 	if err := dec.Decode(new(yaml.Node)); err != io.EOF {
 		return nil, fmt.Errorf("%s: more than one document", file)
 	}
-	if err := sc.validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	errs := sc.validate()
+	for i, err := range errs {
+		errs[i] = fmt.Errorf("%s: %w", file, err)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	return sc, nil
 }

@@ -15,13 +15,12 @@ import (
 	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"vedette.dev/collector"
 )
 
 // maxStep bounds how far the world goes in one step, so that a caller who
@@ -51,8 +50,8 @@ type World struct {
 // New returns the world of sc at start: its workloads run, and have for a
 // while. It fails where sc asks for what is not to be had.
 func New(sc *Scenario, start time.Time) (*World, error) {
-	if err := sc.validate(); err != nil {
-		return nil, fmt.Errorf("scenario %s: %w", sc.Name, err)
+	if errs := sc.validate(); len(errs) > 0 {
+		return nil, fmt.Errorf("scenario %s: %w", sc.Name, errors.Join(errs...))
 	}
 	w := &World{sc: sc, start: start, now: start, rng: rand.New(rand.NewPCG(sc.Seed, 0x7665646574746521))}
 	w.record.occurrences = map[string]*occurrence{}
@@ -69,7 +68,7 @@ func New(sc *Scenario, start time.Time) (*World, error) {
 	w.step(start)
 	for _, n := range w.nodes {
 		for _, g := range n.gpus {
-			g.temp = g.target(w)
+			g.temp = g.target()
 		}
 	}
 	return w, nil
@@ -230,12 +229,4 @@ type wobble float64
 func (v *wobble) next(rng *rand.Rand, keep, fresh float64) float64 {
 	*v = wobble(float64(*v)*keep + fresh*rng.NormFloat64())
 	return float64(*v)
-}
-
-// newest returns a batch of points stamped with the world's time.
-func (w *World) stamped(points []collector.Point) []collector.Point {
-	for i := range points {
-		points[i].At = w.now
-	}
-	return points
 }

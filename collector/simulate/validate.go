@@ -1,15 +1,14 @@
 package simulate
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// validate says which fields of sc make no sense.
-func (sc *Scenario) validate() error {
+// validate returns which fields of sc make no sense.
+func (sc *Scenario) validate() []error {
 	var p problems
 	p.check(sc.APIVersion == "vedette.dev/v1", "apiVersion", "is %q, want vedette.dev/v1", sc.APIVersion)
 	p.check(sc.Kind == "Scenario", "kind", "is %q, want Scenario", sc.Kind)
@@ -24,7 +23,7 @@ func (sc *Scenario) validate() error {
 		share := sc.Cluster.DiskGrowth[node]
 		_, ok := nodes[node]
 		p.check(ok, "cluster.diskGrowth", "there is no node %q", node)
-		p.check(share > 0 && share <= 1, "cluster.diskGrowth", "of %s is %v, want a share above 0 and up to 1", node, share)
+		p.check(share > 0 && share <= 1, "cluster.diskGrowth", "%s has %v, want a share above 0 and up to 1", node, share)
 	}
 	seen := map[string]*Workload{}
 	for i := range sc.Workloads {
@@ -38,7 +37,7 @@ func (sc *Scenario) validate() error {
 	for i := range sc.Faults {
 		sc.Faults[i].validate(p.in("faults[%d]", i), nodes, seen)
 	}
-	return errors.Join(p.errs...)
+	return p.errs
 }
 
 // problems collects what is wrong with the fields below one path.
@@ -64,7 +63,7 @@ func (p *problems) check(ok bool, field, format string, args ...any) {
 	if p.root != nil {
 		root = p.root
 	}
-	root.errs = append(root.errs, fmt.Errorf("%s%s %s", p.path, field, fmt.Sprintf(format, args...)))
+	root.errs = append(root.errs, fmt.Errorf("%s%s: %s", p.path, field, fmt.Sprintf(format, args...)))
 }
 
 func (pool *Pool) validate(p *problems, nodes map[string]int) {
@@ -158,14 +157,14 @@ func (t *Target) validate(p *problems, kind FaultKind, onGPU bool, nodes map[str
 	wl, workloadKnown := workloads[t.Workload]
 	p.check(t.Node == "" || nodeKnown, "node", "there is no node %q", t.Node)
 	p.check(t.Workload == "" || workloadKnown, "workload", "there is no workload %q", t.Workload)
-	p.check(t.Node == "" || t.Workload == "", "workload", "and a node cannot both be the target")
+	p.check(t.Node == "" || t.Workload == "", "workload", "cannot be the target together with a node")
 	p.check(kind != DemandGrowth || workloadKnown && wl.Demand != nil, "workload", "must be an inference workload: %s makes its demand grow", kind)
 	p.check(kind != DiskFill || nodeKnown, "node", "is required: %s fills its disk", kind)
 	if !onGPU {
-		p.check(t.GPU == 0 && t.Replica == 0, "gpu", "and replica do not go with %s", kind)
+		p.check(t.GPU == 0 && t.Replica == 0, "gpu", "does not go with %s, nor does replica", kind)
 		return
 	}
-	p.check(t.Node != "" || t.Workload != "", "node", "or a workload is required")
+	p.check(t.Node != "" || t.Workload != "", "node", "is required, or a workload")
 	if workloadKnown {
 		gpus = wl.GPUsPerPod
 		most := wl.Replicas

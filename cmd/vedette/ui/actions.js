@@ -30,8 +30,8 @@ function Decide({ entry }) {
   const [reason, setReason] = useState("");
   useEffect(() => { why.current?.focus(); }, [step]);
   if (!step) {
-    return html`<div class="buttons"><button type="button" class="primary approve" onClick=${() => set("approve")}>Approve…</button>
-      <button type="button" class="deny" onClick=${() => set("deny")}>Deny…</button></div>`;
+    return html`<div class="buttons"><button type="button" class="button primary approve" onClick=${() => set("approve")}>Approve…</button>
+      <button type="button" class="button deny" onClick=${() => set("deny")}>Deny…</button></div>`;
   }
   const denying = step === "deny";
   const decide = async () => {
@@ -53,8 +53,8 @@ function Entry({ of: e, now, mode }) {
     <header><${Tag} tone=${tones[e.state]}>${e.state}</${Tag}><h2>${kindName(e.kind)} <span class="target">${e.target}</span></h2>
       <span class="muted when">#${e.id} · <time title=${e.proposed}>${ago(e.proposed, now)}</time>${open && !zero(e.expires) && html` · expires ${ago(e.expires, now)}`}</span></header>
     <p>${e.reason}</p>
-    ${e.effect && html`<p><span class="muted">Touches</span> ${e.effect}</p>`}
-    ${e.cites?.length > 0 && html`<p><span class="muted">Because of</span> ${e.cites.map((c) => (/^\d{4}-\d\d-\d\d-\d+$/.test(c)
+    ${e.effect && html`<p><span class="muted">Effect:</span> ${e.effect}</p>`}
+    ${e.cites?.length > 0 && html`<p><span class="muted">Because of:</span> ${e.cites.map((c) => (/^\d{4}-\d\d-\d\d-\d+$/.test(c)
       ? html`<a class="tag" key=${c} href=${href("incidents", c)}>incident ${c}</a> ` : html`<${Source} key=${c} of=${c} /> `))}</p>`}
     ${e.params && html`<details><summary>Parameters</summary><pre>${Object.entries(e.params).map(([k, v]) => (v.includes("\n") ? k + ":\n" + v : k + ": " + v)).join("\n")}</pre></details>`}
     <${Decisions} of=${e.decisions} />

@@ -113,7 +113,7 @@ function WhyAnswer({ of: a }) {
   return html`
     ${r.verdict === "healthy" && html`<p class="headline">Nothing is wrong with ${where} that can be seen.</p>`}
     ${r.verdict === "inconclusive" && html`<p class="headline">Something is wrong with ${where}, and nothing explains it well enough.${best ? " The best guess:" : ""}</p>`}
-    ${incidents?.length > 0 && html`<p>Part of ${incidents.map((id) => html`<a class="tag crit" key=${id} href=${href("incidents", id)}>incident ${id}</a> `)}</p>`}
+    ${incidents?.length > 0 && html`<p class="partof">Part of ${incidents.map((id) => html`<a class="tag crit" key=${id} href=${href("incidents", id)}>incident ${id}</a> `)}</p>`}
     ${best && html`<${DiagnosisView} of=${best} account=${account} />`}
     ${others.map((d, i) => html`<details key=${i}><summary>Also: ${d.summary} <span class="muted">${percent(d.confidence)}</span></summary><${DiagnosisView} of=${d} /></details>`)}
     <${Doubts} rejected=${r.rejected} unseen=${r.unseen} />`;
@@ -122,7 +122,7 @@ function WhyAnswer({ of: a }) {
 function WhenAnswer({ of: a }) {
   const w = a.when;
   const facts = [["Now", withUnit(w.now, w.unit)], ["Limit", withUnit(w.limit, w.unit)],
-    w.reached && !w.already && ["Expected", stamp(w.at)], w.reached && !w.already && ["Between", stamp(w.earliest) + " and " + (zero(w.latest) ? "after " + stamp(w.horizon) : stamp(w.latest))]].filter(Boolean);
+    w.reached && !w.already && ["Expected", stamp(w.at)], w.reached && !w.already && ["Eight times in ten", stamp(w.earliest) + " to " + (zero(w.latest) ? "later than " + stamp(w.horizon) : stamp(w.latest))]].filter(Boolean);
   return html`<p class="headline">${w.text}</p>
     <dl class="inline">${facts.map(([k, v]) => html`<div key=${k}><dt>${k}</dt><dd>${v}</dd></div>`)}</dl>
     ${w.series?.length > 0 && html`<${Chart} label=${w.text} series=${w.series} threshold=${w.limit} unit=${w.unit} forecast=${w.series.length === 4} height=${260} />`}

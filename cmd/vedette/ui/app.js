@@ -42,16 +42,16 @@ function Name() {
 
 function Rail({ at, status }) {
   const counts = { incidents: status?.openIncidents, actions: status?.waitingActions };
-  return html`<nav class="rail" aria-label="Screens">
+  return html`<nav class="rail" aria-label="Screens"><div>
     <a class="brand" href=${href("fleet")}><${Mark} /> <b>Vedette</b></a>
     <ul>${screens.map(([id, name]) => html`<li key=${id}><a href=${href(id)} data-screen=${id} aria-current=${at === id ? "page" : undefined}>
       <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d=${icons[id]} /></svg>${name}
       ${counts[id] > 0 && html`<span class="count" title=${id === "incidents" ? "open" : "to decide"}>${counts[id]}</span>`}</a></li>`)}</ul>
     <div class="foot">
       ${status && html`<dl><div><dt>Cluster</dt><dd>${status.cluster || "–"}</dd></div><div><dt>Mode</dt><dd>${status.mode}</dd></div>
-        <div><dt>Model</dt><dd>${status.model || "none: grammar only"}</dd></div><div><dt>Time</dt><dd>${clock(status.now, false)} UTC</dd></div></dl>`}
+        <div><dt>Model</dt><dd title=${status.model || "No language model: questions are read by the grammar"}>${status.model || "none"}</dd></div><div><dt>Time</dt><dd>${clock(status.now, false)} UTC</dd></div></dl>`}
       <${Name} /><${ThemeButton} />
-      <p class="small muted">${status ? "version " + status.version : ""}</p></div></nav>`;
+      <p class="small muted">${status ? "version " + status.version : ""}</p></div></div></nav>`;
 }
 
 function Token() {
@@ -62,7 +62,7 @@ function Token() {
   };
   return html`<form class="panel token" onSubmit=${submit}><h1>A token is needed</h1>
     <p>The server asks who you are. It printed a token when it started, or your administrator has one.</p>
-    <label>Token <input name="token" type="password" autocomplete="off" required /></label> <button class="primary">Continue</button>
+    <label>Token <input name="token" type="password" autocomplete="off" required /></label> <button class="button primary">Continue</button>
     <p class="small muted">It is kept for this tab only.</p></form>`;
 }
 
@@ -115,5 +115,6 @@ function App() {
 }
 
 takeToken();
+window.addEventListener("hashchange", takeToken); // before the screens look at the address
 applyTheme();
 render(html`<${App} />`, document.getElementById("app"));

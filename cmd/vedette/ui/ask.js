@@ -49,7 +49,7 @@ function Box({ text, onAsk, busy }) {
   return html`<form class="askbox" onSubmit=${submit} role="search">
     <input ref=${input} id="question" type="text" autocomplete="off" spellcheck="false" maxlength="500" aria-label="Ask about the cluster, or say what to be alerted of"
       placeholder="Ask about the cluster, or say what to be alerted of" />
-    <button class="primary" disabled=${busy}>${busy ? "Asking…" : "Ask"}</button></form>`;
+    <button class="button primary" disabled=${busy}>${busy ? "Asking…" : "Ask"}</button></form>`;
 }
 
 function useAnswer(q) {

@@ -2,7 +2,7 @@
 // axis, with a limit, shaded episodes and a forecast's band. Colours come from
 // the style sheet, so that a chart follows the theme.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
-import { clock, day, short, unitWord } from "./format.js";
+import { clock, day, scaleFor, short } from "./format.js";
 import uPlot from "./vendor/uPlot.esm.js";
 
 const dashes = [[], [6, 4], [2, 3]];
@@ -91,8 +91,9 @@ function line(u, ink, { x, y, label }) {
     ctx.moveTo(left, at);
     ctx.lineTo(left + width, at);
     ctx.font = 11 * devicePixelRatio + "px system-ui, sans-serif";
-    ctx.textAlign = "right";
-    ctx.fillText(label, left + width - 4 * devicePixelRatio, at - 5 * devicePixelRatio);
+    ctx.textAlign = "left";
+    ctx.textBaseline = "bottom";
+    ctx.fillText(label, left + 4 * devicePixelRatio, at - 3 * devicePixelRatio);
   } else {
     const at = u.valToPos(x, "x", true);
     ctx.moveTo(at, top);
@@ -127,7 +128,7 @@ function options(p, ink, width, onCursor) {
       draw: [(u) => {
         if (forecast && p.series[1]) line(u, ink.text, { x: p.series[1].start });
         if (p.threshold !== null && p.threshold !== undefined) {
-          line(u, ink.limit, { y: p.threshold, label: (p.limitName || "limit") + " " + short(p.threshold) + " " + unitWord(p.unit) });
+          line(u, ink.limit, { y: p.threshold, label: "limit " + short(p.threshold) + " " + p.word });
         }
       }],
       setCursor: [(u) => onCursor(u)],
@@ -135,15 +136,28 @@ function options(p, ink, width, onCursor) {
   };
 }
 
-// Chart draws series. Props: series, unit, threshold, limitName, episodes
+// scaled are the props with values in the unit that people read.
+function scaled(p) {
+  let max = Math.abs(p.threshold ?? 0);
+  for (const s of p.series) for (const v of s.values) if (v !== null) max = Math.max(max, Math.abs(v));
+  const { by, word } = scaleFor(p.unit, max);
+  const threshold = p.threshold === undefined || p.threshold === null ? null : p.threshold * by;
+  return { ...p, threshold, word, series: by === 1 ? p.series : p.series.map((s) => ({ ...s, values: s.values.map((v) => v === null ? null : v * by) })) };
+}
+
+// keyName is what the legend calls series i of a chart.
+const keyName = (p, i) => (p.forecast && i === 2 ? "10 % to 90 %" : p.series[i].name);
+
+// Chart draws series. Props: series, unit, threshold, episodes
 // ([[from, to]] in Unix seconds), forecast, range ([lo, hi]), height, small,
 // sync (charts with one key share their cursor), label (for screen readers).
-export function Chart(p) {
+export function Chart(props) {
+  const p = scaled(props);
   const box = useRef(null);
   const keys = useRef([]);
   const when = useRef(null);
   const theme = useTheme();
-  const drawn = JSON.stringify([p.series, p.threshold, p.episodes]);
+  const drawn = JSON.stringify([props.series, props.threshold, props.episodes]);
 
   useLayoutEffect(() => {
     const ink = colours();
@@ -153,7 +167,11 @@ export function Chart(p) {
       const at = u.cursor.idx;
       if (when.current) when.current.textContent = at === null ? "" : day(u.data[0][at] * 1e3) + " " + clock(u.data[0][at] * 1e3, false);
       keys.current.forEach((el, i) => {
-        if (el) el.textContent = short(at === null ? (p.small ? last[i] : undefined) : u.data[i + 1][at]).replace(/^–$/, at === null ? "" : "–");
+        if (!el) return;
+        const v = at === null ? (p.small ? last[i] : undefined) : u.data[i + 1][at];
+        const to = p.forecast && i === 2 && at !== null ? u.data[4][at] : null;
+        if (at === null && v === undefined) el.textContent = "";
+        else el.textContent = short(v) + (to === null || to === undefined ? "" : " to " + short(to));
       });
     };
     const plot = new uPlot(options(p, ink, box.current.clientWidth, onCursor), data, box.current);
@@ -173,10 +191,11 @@ export function Chart(p) {
   return html`<figure class=${"chart" + (p.small ? " small" : "")} aria-label=${p.label}>
     <figcaption>
       ${p.title && html`<b>${p.title}</b>`}
-      ${p.series.map((s, i) => html`<span class=${"key dash" + (p.forecast ? (i === 1 ? 1 : i > 1 ? 9 : 0) : Math.floor(i / palette) % 3)} key=${i}>
-        ${!p.small && html`<span class="name">${s.name}</span>`}<span class="value" ref=${(el) => { keys.current[i] = el; }}></span>
-        ${p.small && html`<span class="muted">${unitWord(p.unit)}</span>`}
-      </span>`)}
+      ${p.series.map((s, i) => (p.forecast && i === 3 ? null : html`<span class=${"key dash" + (p.forecast ? (i === 1 ? 1 : i > 1 ? 9 : 0) : Math.floor(i / palette) % 3)} key=${i}>
+        ${!p.small && html`<span class="name">${keyName(p, i)}</span>`}<span class="value" ref=${(el) => { keys.current[i] = el; }}></span>
+        ${p.small && html`<span class="muted">${p.word}</span>`}
+      </span>`))}
+      ${!p.small && p.word && html`<span class="muted">in ${p.word}</span>`}
       <span class="when" ref=${when}></span>
     </figcaption>
     <div ref=${box}></div>

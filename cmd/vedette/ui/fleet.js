@@ -128,7 +128,7 @@ function HeatMap({ nodes, mode, top, show, stale, picked, onPick }) {
     onMouseOver=${point} onMouseLeave=${() => setHint(null)} onFocusIn=${point} onFocusOut=${() => setHint(null)} onKeyDown=${onKey} onClick=${pick}>
     ${groups.map(([pool, ns]) => html`<div class="pool" role="rowgroup" key=${pool}>
       ${groups.length > 1 && html`<h3>${pool || "no pool"} <span class="muted">${plural(ns.length, "node")}</span></h3>`}
-      <div class="rows" role="presentation">${ns.map((n) => html`<div class="row" role="row" key=${n.name}>
+      <div class="nodes" role="presentation">${ns.map((n) => html`<div class="row" role="row" key=${n.name}>
         <${NodeName} node=${n} stale=${stale.has(n.name)} />
         <span class="cells" role="presentation">${n.gpus.map((g) => html`<${Cell} key=${g.gpu} ...${{ node: n, g, mode, top, show, wide, at, picked }} />`)}</span>
         ${wide && html`<span class="sum muted">${num(n.gpus.reduce((w, g) => w + (g.power || 0), 0) / 1000, 1)} kW</span><span class="type muted">${n.type}</span>`}

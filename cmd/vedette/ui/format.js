@@ -23,16 +23,32 @@ function trim(v) {
   return Number(v.toPrecision(3)).toLocaleString("en-GB", { maximumFractionDigits: 6 });
 }
 
-// withUnit writes a value with its unit. The catalogue's units are UCUM's.
+// scaleFor is how values of a unit (UCUM's, as in the catalogue) up to max are
+// written: what to multiply them with, and the word for it.
+export function scaleFor(unit, max) {
+  if (unit === "1") return { by: 100, word: "%" };
+  const first = { By: 0, "By/s": 0, KiBy: 1, MiBy: 2 }[unit];
+  if (first === undefined) return { by: 1, word: unitWord(unit) };
+  const sizes = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let i = first;
+  let by = 1;
+  while (i < sizes.length - 1 && Math.abs(max) * by >= 1024) {
+    by /= 1024;
+    i++;
+  }
+  return { by, word: sizes[i] + (unit === "By/s" ? "/s" : "") };
+}
+
+// withUnit writes a value with its unit.
 export function withUnit(v, unit) {
-  const word = unitWord(unit);
-  if (unit === "1") return num(v === null ? null : v * 100, 1) + " %";
-  return word ? short(v) + " " + word : short(v);
+  if (v === null || v === undefined) return missing;
+  const { by, word } = scaleFor(unit, v);
+  return short(v * by) + (word ? " " + word : "");
 }
 
 // unitWord is how people write a unit of the catalogue.
 export function unitWord(unit) {
-  const words = { Cel: "°C", "1": "", MiBy: "MiB", By: "B", "By/s": "B/s", MHz: "MHz" };
+  const words = { Cel: "°C", "1": "", MiBy: "MiB", By: "B", "By/s": "B/s" };
   if (!unit) return "";
   return unit in words ? words[unit] : unit.replace(/[{}]/g, "");
 }

@@ -110,7 +110,7 @@ export function Working({ cls = "", label, busy, onDo, disabled }) {
     }
   };
   return html`<span class="working">
-    <button type="button" class=${cls} disabled=${disabled || state.busy} onClick=${run}>${state.busy ? busy : label}</button>
+    <button type="button" class=${"button " + cls} disabled=${disabled || state.busy} onClick=${run}>${state.busy ? busy : label}</button>
     ${state.error && html`<${Fault} error=${state.error} />`}
   </span>`;
 }

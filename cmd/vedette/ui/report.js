@@ -5,9 +5,14 @@ import { html } from "./dom.js";
 import { causeName, clock, between, stamp, zero } from "./format.js";
 import { Cites, Confidence, Source } from "./parts.js";
 
+// Subject writes kind and name. A GPU's UUID is cut: the node tells enough, and
+// the whole of it is in the title.
 export function Subject({ of }) {
   const cut = of.indexOf("/");
-  return html`<span class="subject"><span class="muted">${of.slice(0, cut)}</span> ${of.slice(cut + 1)}</span>`;
+  const kind = of.slice(0, cut);
+  const name = of.slice(cut + 1);
+  const shown = kind === "gpu" && name.length > 28 ? name.slice(0, name.indexOf("/") + 13) + "…" : name;
+  return html`<span class="subject" title=${shown === name ? undefined : of}><span class="muted">${kind}</span> ${shown}</span>`;
 }
 
 function Chain({ links }) {

@@ -1,0 +1,53 @@
+# Everything here works on a machine with Go (see go.mod for its version) and
+# gcc; `make e2e` installs the rest of what it needs itself, on Debian.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# One set of flags for build, test and release: each other set would compile
+# some 1,500 packages anew.
+LDFLAGS  = -X main.version=$(VERSION)
+
+.PHONY: run
+run: bin/vedette ## the demo: a simulated GPU cluster, everything in one process
+	bin/vedette demo
+
+.PHONY: build
+build: bin/vedette bin/vedette-agent
+
+# Go decides what is out of date.
+.PHONY: bin/vedette bin/vedette-agent
+bin/vedette:
+	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/vedette
+
+# cgo, for DCGM's library; it is looked for when the agent runs, not when it is built.
+bin/vedette-agent:
+	CGO_ENABLED=1 $(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/vedette-agent
+
+.PHONY: test
+test: lint ## unit and integration tests, the import plan, the doors
+	$(GO) test -race -timeout 20m ./...
+
+.PHONY: lint
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./e2e/...
+	$(GO) mod tidy -diff
+
+.PHONY: e2e
+e2e: build ## the binaries against a real Alertmanager, promtool and Chromium
+	e2e/install
+	$(GO) test -tags e2e -timeout 20m -count 1 ./e2e/...
+
+.PHONY: screenshots
+screenshots: build ## the pictures of the README, from a running demo
+	e2e/install
+	$(GO) test -tags e2e -timeout 20m -count 1 -run TestScreenshots ./e2e/page -screenshots $(CURDIR)/docs
+
+.PHONY: bench
+bench: ## what the hot paths cost, as ratios within one run
+	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/ingest ./analyzer/backtest
+
+.PHONY: clean
+clean:
+	rm -rf bin

@@ -1,0 +1,308 @@
+package detect
+
+import (
+	"hash/fnv"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/rules/catalog"
+)
+
+// A Bank runs the detectors over every sample that is stored and remembers
+// what is unusual. It is an [analyzer.Watcher], and safe for concurrent use.
+type Bank struct {
+	rate    float64
+	watches []Watch
+	byName  map[string]int // into watches
+
+	mu      sync.Mutex
+	refs    map[uint64]uint32 // the store's series to ours, or unwatched
+	members []*member         // by series id; nil: the id is free
+	byKey   map[string]uint32
+	free    []uint32
+	states  *Slab[memory]
+	groups  map[string]*group
+	swept   int64
+}
+
+var _ analyzer.Watcher = (*Bank)(nil)
+
+// unwatched is the id of all series that nobody watches.
+const unwatched = math.MaxUint32
+
+// forgotten is how long a series may be silent before its state is given up:
+// what comes back within a day has its history still.
+const forgotten = 24 * time.Hour
+
+// A member is one watched series, as far as it is not plain numbers.
+type member struct {
+	labels  map[string]string // with __name__, without what the watch ignores
+	watch   int
+	subject analyzer.Subject
+	key     string // labels in one string: what the series is
+	group   *group // nil: no peers
+}
+
+// memory is what the bank remembers of one series in numbers.
+type memory struct {
+	of       RateState[LevelState] // a gauge uses only its Of
+	peer     PeerState
+	level    episode
+	apart    episode
+	value    float64 // the newest, a rate for a counter
+	middle   float64 // of the peers, then
+	row      float64 // the value in the group's present row, and when it was taken
+	rowAt    int64
+	inRow    bool
+	score    analyzer.Score
+	peerness float64 // the score among peers
+}
+
+// A group is the series that are compared with each other.
+type group struct {
+	key    string
+	ids    []uint32
+	peers  Peers
+	states []PeerState
+	row    []float64
+	scores []analyzer.Score
+}
+
+// NewBank returns a bank of watches that by chance raises about rate alerts
+// per 1,000 series per day; 0 is [DefaultRate].
+func NewBank(watches []Watch, rate float64) *Bank {
+	if rate <= 0 {
+		rate = DefaultRate
+	}
+	b := &Bank{rate: rate, watches: watches, byName: map[string]int{}}
+	for i, w := range watches {
+		b.byName[string(w.Metric)] = i
+	}
+	b.empty()
+	return b
+}
+
+func (b *Bank) empty() {
+	b.refs = map[uint64]uint32{}
+	b.members, b.free = nil, nil
+	b.byKey = map[string]uint32{}
+	b.groups = map[string]*group{}
+	b.states = NewSlab[memory]("bank")
+}
+
+// Observe takes one stored sample. ref is the store's number of the series;
+// labels is called only for a ref not seen before, outside the bank's lock,
+// and may return a map that is used again. A series that nobody watches costs
+// one look-up.
+func (b *Bank) Observe(ref uint64, labels func() map[string]string, ms int64, value float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id, known := b.refs[ref]
+	if !known {
+		b.mu.Unlock()
+		ls := labels()
+		b.mu.Lock()
+		if id, known = b.refs[ref]; !known {
+			id = b.admit(ls)
+			b.refs[ref] = id
+		}
+	}
+	if id != unwatched {
+		b.observe(id, ms, value)
+	}
+}
+
+// Reset forgets which ref is which series and nothing else: the store may
+// number its series anew.
+func (b *Bank) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.refs)
+}
+
+// admit finds the state of the series with these labels, or makes room for it.
+func (b *Bank) admit(labels map[string]string) uint32 {
+	i, ok := b.byName[labels["__name__"]]
+	if !ok {
+		return unwatched
+	}
+	w := b.watches[i]
+	subject, ok := w.subject(labels)
+	if !ok {
+		return unwatched
+	}
+	own := maps.Clone(labels)
+	for _, l := range w.Ignore {
+		delete(own, l)
+	}
+	key := keyOf(own)
+	if id, ok := b.byKey[key]; ok {
+		return id
+	}
+	m := &member{labels: own, watch: i, subject: subject, key: key}
+	id := b.place(m)
+	b.join(id, m)
+	return id
+}
+
+func (b *Bank) place(m *member) uint32 {
+	id := uint32(len(b.members))
+	if n := len(b.free); n > 0 {
+		id = b.free[n-1]
+		b.free = b.free[:n-1]
+		b.members[id] = m
+	} else {
+		b.members = append(b.members, m)
+	}
+	*b.states.At(id) = memory{}
+	b.byKey[m.key] = id
+	return id
+}
+
+// join makes a series a member of its group, where it has one.
+func (b *Bank) join(id uint32, m *member) {
+	w := b.watches[m.watch]
+	if len(w.Group) == 0 {
+		return
+	}
+	key := string(w.Metric)
+	for _, l := range w.Group {
+		v := m.labels[l]
+		if v == "" {
+			return
+		}
+		key += "\xff" + v
+	}
+	g := b.groups[key]
+	if g == nil {
+		g = &group{key: key, peers: Peers{Floor: w.MinEffect}}
+		b.groups[key] = g
+	}
+	m.group = g
+	g.ids = append(g.ids, id)
+	n := len(g.ids)
+	g.states, g.row, g.scores = make([]PeerState, n), make([]float64, n), make([]analyzer.Score, n)
+}
+
+// keyOf writes labels so that equal sets are equal strings.
+func keyOf(labels map[string]string) string {
+	var key strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		if labels[k] == "" {
+			continue
+		}
+		key.WriteString(k)
+		key.WriteByte(0xff)
+		key.WriteString(labels[k])
+		key.WriteByte(0xff)
+	}
+	return key.String()
+}
+
+// fingerprint is key in eight bytes.
+func fingerprint(key string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	return h.Sum64()
+}
+
+func (b *Bank) observe(id uint32, ms int64, value float64) {
+	m := b.members[id]
+	w := &b.watches[m.watch]
+	s := b.states.At(id)
+	near, long := Level{}.Usual(&s.of.Of)
+	before := s.of.Of.seen
+	if w.Kind == catalog.Counter {
+		r := Rate[LevelState]{Of: Level{}}
+		s.score = r.Observe(&s.of, ms, value)
+		value = r.Last(&s.of)
+	} else {
+		s.score = Level{}.Observe(&s.of.Of, ms, value)
+	}
+	if s.of.Of.seen == before {
+		return // late, repeated, missing, or a counter's first
+	}
+	s.value = value
+
+	score, usual := 0.0, near
+	if w.Direction.off(value, near) >= w.MinEffect {
+		score = s.score.Spike
+	}
+	if s.score.Regime > score && w.Direction.off(value, long) >= w.MinEffect {
+		score, usual = s.score.Regime, long
+	}
+	step := Level{}.Step(&s.of.Of)
+	s.level.observe(ms, score, Threshold(b.rate, step), value, usual, step, w.Direction)
+	if m.group != nil {
+		b.enter(m.group, w, s, ms)
+	}
+}
+
+// enter puts the newest value of s into its group's row. The row is full, and
+// judged, when a member comes round again: no clock, and no waiting for the silent.
+func (b *Bank) enter(g *group, w *Watch, s *memory, ms int64) {
+	if s.inRow {
+		b.compare(g, w, ms)
+	}
+	s.row, s.rowAt, s.inRow = s.value, ms, true
+}
+
+func (b *Bank) compare(g *group, w *Watch, ms int64) {
+	for i, id := range g.ids {
+		s := b.states.At(id)
+		g.states[i], g.row[i] = s.peer, math.NaN()
+		if s.inRow {
+			g.row[i] = s.row
+		}
+	}
+	g.peers.ObserveRow(g.states, ms, g.row, g.scores)
+	middle := g.peers.Median()
+	for i, id := range g.ids {
+		s := b.states.At(id)
+		if !s.inRow {
+			continue
+		}
+		s.inRow = false
+		s.peer, s.peerness, s.middle = g.states[i], g.scores[i].Regime, middle
+		score := s.peerness
+		if w.Direction.off(s.row, middle) < w.MinEffect {
+			score = 0
+		}
+		step := Level{}.Step(&s.of.Of)
+		s.apart.observe(s.rowAt, score, Threshold(b.rate, step), s.row, middle, step, w.Direction)
+	}
+}
+
+// sweep gives up the state of series that have been silent for long, and lets
+// unwatched series be asked again, so that what the store dropped is dropped here.
+func (b *Bank) sweep(now int64) {
+	if now-b.swept < time.Hour.Milliseconds() {
+		return
+	}
+	b.swept = now
+	for id, m := range b.members {
+		if m == nil || now-b.states.At(uint32(id)).heard() < forgotten.Milliseconds() {
+			continue
+		}
+		if g := m.group; g != nil {
+			g.ids = slices.DeleteFunc(g.ids, func(i uint32) bool { return i == uint32(id) })
+			n := len(g.ids)
+			g.states, g.row, g.scores = g.states[:n], g.row[:n], g.scores[:n]
+			if n == 0 {
+				delete(b.groups, g.key)
+			}
+		}
+		delete(b.byKey, m.key)
+		b.members[id] = nil
+		b.free = append(b.free, uint32(id))
+	}
+	maps.DeleteFunc(b.refs, func(_ uint64, id uint32) bool { return id == unwatched || b.members[id] == nil })
+}
+
+// heard returns when the newest sample was.
+func (s *memory) heard() int64 { return max(s.of.Of.last, s.of.last) }

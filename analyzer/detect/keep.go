@@ -1,0 +1,132 @@
+package detect
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// stateFile is the one file of a saved bank: the index, a line of JSON, and
+// then the slab. One file, so that the two cannot be of different moments.
+const stateFile = "detect.state"
+
+// indexVersion grows when the meaning of the index or of a state changes.
+const indexVersion = 1
+
+// index says whose states the slab holds.
+type index struct {
+	Version int     `json:"vedetteDetectIndex"`
+	Series  []entry `json:"series"`
+}
+
+type entry struct {
+	ID     uint32            `json:"id"`
+	Print  uint64            `json:"print,string"` // of the labels as the bank keyed them
+	Labels map[string]string `json:"labels"`
+}
+
+// Save writes the bank's state to a file in dir, which must exist, in place of
+// the one that was there.
+func (b *Bank) Save(dir string) error {
+	path := filepath.Join(dir, stateFile)
+	f, err := os.CreateTemp(dir, stateFile+".*")
+	if err != nil {
+		return fmt.Errorf("save detectors: %w", err)
+	}
+	defer os.Remove(f.Name()) // after the rename there is none
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := errors.Join(b.write(w), w.Flush(), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("save detectors to %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("save detectors: %w", err)
+	}
+	return nil
+}
+
+// write copies the state under the lock and writes the copy outside it.
+func (b *Bank) write(w io.Writer) error {
+	ix := index{Version: indexVersion}
+	copied := NewSlab[memory]("bank")
+	b.mu.Lock()
+	for id, m := range b.members {
+		if m == nil {
+			continue
+		}
+		n := uint32(len(ix.Series))
+		ix.Series = append(ix.Series, entry{ID: n, Print: fingerprint(m.key), Labels: m.labels})
+		*copied.At(n) = *b.states.At(uint32(id))
+	}
+	b.mu.Unlock()
+
+	if err := json.NewEncoder(w).Encode(ix); err != nil {
+		return err
+	}
+	return copied.Save(w)
+}
+
+// Restore puts the bank where Save left it, by the labels of the series: refs
+// are learnt anew. A series that is no longer watched is left out. No file is
+// no error. After an error the bank is empty and works.
+func (b *Bank) Restore(dir string) error {
+	path := filepath.Join(dir, stateFile)
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("restore detectors: %w", err)
+	}
+	defer f.Close()
+	ix, states, err := readState(bufio.NewReaderSize(f, 1<<20))
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.empty()
+	if err == nil {
+		err = b.fill(ix, states)
+	}
+	if err != nil {
+		b.empty()
+		return fmt.Errorf("restore detectors from %s: %w", path, err)
+	}
+	return nil
+}
+
+func readState(r *bufio.Reader) (index, *Slab[memory], error) {
+	var ix index
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return ix, nil, errors.New("its index is cut off")
+	}
+	if err := json.Unmarshal(line, &ix); err != nil {
+		return ix, nil, fmt.Errorf("index: %w", err)
+	}
+	if ix.Version != indexVersion {
+		return ix, nil, fmt.Errorf("its index is of version %d, want %d", ix.Version, indexVersion)
+	}
+	states := NewSlab[memory]("bank")
+	return ix, states, states.Restore(r)
+}
+
+func (b *Bank) fill(ix index, states *Slab[memory]) error {
+	for _, e := range ix.Series {
+		if int(e.ID) >= states.Len() {
+			return fmt.Errorf("series %d has no state", e.ID)
+		}
+		key := keyOf(e.Labels)
+		if fingerprint(key) != e.Print {
+			return fmt.Errorf("series %d has other labels than were saved", e.ID)
+		}
+		id := b.admit(e.Labels)
+		if id == unwatched || b.members[id].key != key {
+			continue // no longer watched, or by other labels
+		}
+		*b.states.At(id) = *states.At(e.ID)
+	}
+	return nil
+}

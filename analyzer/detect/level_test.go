@@ -1,0 +1,230 @@
+package detect
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vedette.dev/analyzer"
+)
+
+const minute = 60_000
+
+// noisy is a made-up day-night load at a step of five minutes, with a spike
+// and a change of level. Values are multiples of 1/64, so that shifting and
+// doubling them is exact.
+func noisy(seed uint64, n int) []float64 {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	vs := make([]float64, n)
+	for i := range vs {
+		v := 50 + 10*math.Sin(2*math.Pi*float64(i)/288) + 2*rnd.NormFloat64()
+		if i == n/2 {
+			v += 60
+		}
+		if i > n*3/4 {
+			v += 40
+		}
+		vs[i] = math.Round(v*64) / 64
+	}
+	return vs
+}
+
+func scores(vs []float64) []analyzer.Score {
+	var s LevelState
+	out := make([]analyzer.Score, len(vs))
+	for i, v := range vs {
+		out[i] = Level{}.Observe(&s, int64(i)*5*minute, v)
+	}
+	return out
+}
+
+func TestScoresDoNotDependOnUnitOrOrigin(t *testing.T) {
+	vs := noisy(1, 4000)
+	want := scores(vs)
+	if top := maxOf(want); top < 0.4 {
+		t.Fatalf("largest score is %.2f: the test sees nothing", top)
+	}
+	for _, tt := range []struct {
+		name         string
+		scale, shift float64
+	}{{"shifted", 1, 4096}, {"doubled", 2, 0}, {"eighth, far from zero", 0.125, 1 << 30}} {
+		moved := make([]float64, len(vs))
+		for i, v := range vs {
+			moved[i] = v*tt.scale + tt.shift
+		}
+		for i, got := range scores(moved) {
+			if math.Abs(got.Spike-want[i].Spike) > 1e-9 || math.Abs(got.Regime-want[i].Regime) > 1e-9 {
+				t.Fatalf("%s: sample %d scores %v, want %v", tt.name, i, got, want[i])
+			}
+		}
+	}
+}
+
+func maxOf(ss []analyzer.Score) float64 {
+	top := 0.0
+	for _, s := range ss {
+		top = max(top, s.Max())
+	}
+	return top
+}
+
+func TestScoresDoNotLookAhead(t *testing.T) {
+	vs := noisy(2, 3000)
+	whole := scores(vs)
+	for _, n := range []int{1, 31, 700, 1501} {
+		if diff := cmp.Diff(whole[:n], scores(vs[:n])); diff != "" {
+			t.Errorf("the first %d scores depend on what comes after (-whole +prefix):\n%s", n, diff)
+		}
+	}
+}
+
+func TestARestartChangesNoBit(t *testing.T) {
+	vs := noisy(3, 3000)
+	want := scores(vs)
+	slab := NewSlab[LevelState]("level")
+	for i, v := range vs {
+		if i%997 == 0 {
+			var saved bytes.Buffer
+			if err := slab.Save(&saved); err != nil {
+				t.Fatal(err)
+			}
+			slab = NewSlab[LevelState]("level")
+			if err := slab.Restore(&saved); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := (Level{}).Observe(slab.At(1500), int64(i)*5*minute, v); got != want[i] {
+			t.Fatalf("sample %d scores %v after a restart, want %v", i, got, want[i])
+		}
+	}
+}
+
+func TestRowsThatAreNoNews(t *testing.T) {
+	var s LevelState
+	vs := noisy(4, 200)
+	for i, v := range vs {
+		Level{}.Observe(&s, int64(i)*minute, v)
+	}
+	before := s
+	last := int64(len(vs)-1) * minute
+	for _, tt := range []struct {
+		name string
+		ms   int64
+		v    float64
+	}{
+		{"late", last - 1, 1e9},
+		{"repeated", last, 1e9},
+		{"missing", last + minute, math.NaN()},
+		{"infinite", last + minute, math.Inf(-1)},
+	} {
+		if got := (Level{}).Observe(&s, tt.ms, tt.v); got != (analyzer.Score{}) {
+			t.Errorf("%s: score %v, want 0", tt.name, got)
+		}
+		if s != before {
+			t.Errorf("%s: the state changed", tt.name)
+		}
+	}
+}
+
+func TestWhatIsUsualScoresNothing(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for _, tt := range []struct {
+		name string
+		v    func(i int) float64
+	}{
+		{"constant", func(int) float64 { return 42 }},
+		{"constant after a gap of a day", func(i int) float64 { return 42 }},
+		{"two levels", func(i int) float64 { return float64(i / 3 % 2) }},
+		{"line", func(i int) float64 { return float64(i) }},
+		{"noise", func(int) float64 { return rnd.NormFloat64() }},
+	} {
+		var s LevelState
+		var top float64
+		for i := range 20_000 {
+			ms := int64(i) * minute
+			if i > 10_000 && tt.name == "constant after a gap of a day" {
+				ms += 24 * 60 * minute
+			}
+			top = max(top, Level{}.Observe(&s, ms, tt.v(i)).Max())
+		}
+		if limit := Threshold(DefaultRate, 60); top >= limit {
+			t.Errorf("%s: largest score %.3f, want less than %.3f", tt.name, top, limit)
+		}
+	}
+}
+
+func TestWarmUpIsSilent(t *testing.T) {
+	var s LevelState
+	for i := range int64(warmup) {
+		v := float64(i % 3)
+		if i == 5 {
+			v = 1e12
+		}
+		if got := (Level{}).Observe(&s, i*minute, v); got != (analyzer.Score{}) {
+			t.Errorf("sample %d scores %v in the warm-up", i, got)
+		}
+	}
+}
+
+func TestCounterIsWatchedAsItsRate(t *testing.T) {
+	var s RateState[LevelState]
+	r := Rate[LevelState]{Of: Level{}}
+	count := 1e6
+	top := 0.0
+	for i := range int64(2000) {
+		count += 100 + float64(i%7)
+		if i == 1000 {
+			count = 50 // restarted
+		}
+		top = max(top, r.Observe(&s, i*minute, count).Max())
+	}
+	if top >= Threshold(DefaultRate, 60) {
+		t.Errorf("a steady counter that is reset scores %.2f", top)
+	}
+	if got := r.Last(&s); math.Abs(got-105.0/60) > 0.05 {
+		t.Errorf("rate is %.3f per second, want about 1.7", got)
+	}
+	if got := r.Observe(&s, 2000*minute, count+50_000).Spike; got < 0.4 {
+		t.Errorf("a burst of 500 times the rate scores %.2f on spike", got)
+	}
+}
+
+func TestStateIsSmall(t *testing.T) {
+	if got := unsafe.Sizeof(LevelState{}); got > 400 {
+		t.Errorf("the state of a series is %d bytes, want at most 400", got)
+	}
+}
+
+func TestObserveAllocatesNothing(t *testing.T) {
+	var s LevelState
+	i := int64(0)
+	if n := testing.AllocsPerRun(5000, func() {
+		Level{}.Observe(&s, i*5*minute, float64(i%17))
+		i++
+	}); n != 0 {
+		t.Errorf("%g allocations per sample", n)
+	}
+}
+
+// The loop that any detector must beat or explain: read, move a mean, write.
+func BenchmarkBareLoop(b *testing.B) {
+	means := make([]float32, 1<<16)
+	for i := range b.N {
+		m := &means[i&(1<<16-1)]
+		*m += 0.01 * (float32(i%17) - *m)
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	b.ReportAllocs()
+	slab := NewSlab[LevelState]("level")
+	const series = 1 << 12
+	slab.At(series - 1)
+	for i := range b.N {
+		Level{}.Observe(slab.At(uint32(i%series)), int64(i/series)*15_000, float64(i%17))
+	}
+}

@@ -1,0 +1,153 @@
+package detect
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/rules/catalog"
+)
+
+// A Watch says how the series of one metric are watched. It is a row of watches.csv.
+type Watch struct {
+	Metric    catalog.ID
+	Kind      catalog.Type
+	Direction Direction
+	Subject   string   // the kind of what a series is about: gpu, node or pod
+	Labels    []string // that name the subject, in the order in which it is written
+	Ignore    []string // that are no part of what a series is
+	Group     []string // whose equal values make peers; none: no peers
+	Absence   bool     // a subject that is no longer heard of is a finding
+	MinEffect float64  // a smaller deviation is nothing; in the metric's unit, per second for a counter
+	Reason    string
+}
+
+// A Direction says which deviation of a metric hurts.
+type Direction string
+
+// The directions.
+const (
+	High Direction = "high"
+	Low  Direction = "low"
+	Both Direction = "both"
+)
+
+// off returns by how much value is away from usual on the side that hurts, 0
+// where it is not.
+func (d Direction) off(value, usual float64) float64 {
+	switch d {
+	case High:
+		return max(0, value-usual)
+	case Low:
+		return max(0, usual-value)
+	}
+	return max(value-usual, usual-value)
+}
+
+// subject returns what the series with these labels is about. It reports false
+// where a label is missing.
+func (w Watch) subject(labels map[string]string) (analyzer.Subject, bool) {
+	var names [2]string
+	for i, l := range w.Labels {
+		if names[i] = labels[l]; names[i] == "" {
+			return analyzer.Subject{}, false
+		}
+	}
+	switch w.Subject {
+	case "gpu":
+		return analyzer.GPU(names[0], names[1]), true
+	case "pod":
+		return analyzer.Pod(names[0], names[1]), true
+	}
+	return analyzer.Node(names[0]), true
+}
+
+//go:embed watches.csv
+var builtin []byte
+
+// Builtin returns the watches that come with the program. The caller must not
+// change them.
+var Builtin = sync.OnceValue(func() []Watch {
+	ws, err := ParseWatches("watches.csv", bytes.NewReader(builtin))
+	if err != nil {
+		panic(err) // embedded data: a test reads it too
+	}
+	return ws
+})
+
+var header = []string{"metric", "kind", "direction", "subject", "labels", "ignore", "group", "absence", "min_effect", "reason"}
+
+// ParseWatches reads watches in the form of watches.csv: a header line, lists
+// separated by "|", lines starting with # ignored. An error names file and line.
+func ParseWatches(file string, r io.Reader) ([]Watch, error) {
+	cr := csv.NewReader(r)
+	cr.Comment = '#'
+	cr.FieldsPerRecord = len(header)
+	got, err := cr.Read()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if !slices.Equal(got, header) {
+		return nil, fmt.Errorf("%s: columns are %v, want %v", file, got, header)
+	}
+	var ws []Watch
+	seen := map[catalog.ID]bool{}
+	for {
+		rec, err := cr.Read()
+		if err == io.EOF {
+			return ws, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		w, err := parseWatch(rec)
+		if err == nil && seen[w.Metric] {
+			err = fmt.Errorf("%s: listed twice", w.Metric)
+		}
+		if err != nil {
+			line, _ := cr.FieldPos(0)
+			return nil, fmt.Errorf("%s:%d: %w", file, line, err)
+		}
+		seen[w.Metric] = true
+		ws = append(ws, w)
+	}
+}
+
+func parseWatch(rec []string) (Watch, error) {
+	w := Watch{Metric: catalog.ID(rec[0]), Kind: catalog.Type(rec[1]), Direction: Direction(rec[2]), Subject: rec[3],
+		Labels: list(rec[4]), Ignore: list(rec[5]), Group: list(rec[6]), Absence: rec[7] == "yes", Reason: rec[9]}
+	effect, err := strconv.ParseFloat(rec[8], 64)
+	w.MinEffect = effect
+	want := map[string]int{"gpu": 2, "node": 1, "pod": 2}[w.Subject]
+	switch {
+	case w.Metric == "" || w.Reason == "":
+		return w, fmt.Errorf("metric and reason are required")
+	case w.Kind != catalog.Gauge && w.Kind != catalog.Counter:
+		return w, fmt.Errorf("%s: kind %q is neither gauge nor counter", w.Metric, w.Kind)
+	case w.Direction != High && w.Direction != Low && w.Direction != Both:
+		return w, fmt.Errorf("%s: direction %q is not high, low or both", w.Metric, w.Direction)
+	case want == 0:
+		return w, fmt.Errorf("%s: subject %q is not gpu, node or pod", w.Metric, w.Subject)
+	case len(w.Labels) != want:
+		return w, fmt.Errorf("%s: a %s is named by %d labels, have %v", w.Metric, w.Subject, want, w.Labels)
+	case rec[7] != "yes" && rec[7] != "no":
+		return w, fmt.Errorf("%s: absence %q is not yes or no", w.Metric, rec[7])
+	case err != nil || effect < 0:
+		return w, fmt.Errorf("%s: min_effect %q is not a number of 0 or more", w.Metric, rec[8])
+	}
+	return w, nil
+}
+
+func list(field string) []string {
+	if field == "" {
+		return nil
+	}
+	return strings.Split(field, "|")
+}

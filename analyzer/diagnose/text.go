@@ -1,0 +1,176 @@
+package diagnose
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/snapshot"
+)
+
+// Where a pattern of knowledge.yaml is looked for.
+const (
+	inLog    = "log"    // lines of containers
+	inKernel = "kernel" // lines of nodes' kernels
+	inEvent  = "event"  // "Reason: message" of Events
+	inStatus = "status" // "Reason: message" of pods and their containers
+)
+
+// readTexts reads facts out of events, logs and kernel lines by patterns.
+func (w *world) readTexts() {
+	for _, e := range w.s.Events {
+		subject := involved(e)
+		f := &fact{Fact: analyzer.Fact{Subject: subject, At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, kind: eventKind}
+		w.matchTexts(inEvent, e.Reason+": "+e.Message, subject, f)
+	}
+	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
+		for _, l := range w.s.Kernel[node] {
+			f := &fact{Fact: analyzer.Fact{At: l.At, Standing: w.now.Sub(l.At) <= time.Hour, Source: l.Source}, kind: kernelKind}
+			w.matchTexts(inKernel, l.Text, analyzer.Node(node), f)
+		}
+	}
+	for _, l := range w.s.Logs {
+		w.readLog(l)
+	}
+}
+
+// readLog reads a container's log: the lines that match a pattern, and its last words.
+func (w *world) readLog(l snapshot.Log) {
+	subject := analyzer.Pod(l.Namespace, l.Pod)
+	p := w.pods[subject]
+	stands := p != nil && !p.gone && !p.ready()
+	for _, line := range l.Lines {
+		f := &fact{Fact: analyzer.Fact{At: line.At, Standing: stands, Source: line.Source}, kind: logKind}
+		w.matchTexts(inLog, line.Text, subject, f)
+	}
+	if p == nil || !endedWith(p, l) {
+		return
+	}
+	for i := len(l.Lines) - 1; i >= 0; i-- {
+		if line := l.Lines[i]; strings.TrimSpace(line.Text) != "" {
+			w.add(fact{Fact: analyzer.Fact{Subject: subject, Name: "last-words", At: line.At, Standing: stands,
+				Text: "its last words: " + clip(line.Text), Source: line.Source}, kind: logKind})
+			return
+		}
+	}
+}
+
+// endedWith reports whether l is the log of an instance that ended with an error.
+func endedWith(p *pod, l snapshot.Log) bool {
+	bad := func(t *corev1.ContainerStateTerminated) bool { return t != nil && t.ExitCode != 0 }
+	for _, cs := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		if cs.Name != l.Container {
+			continue
+		}
+		if l.Previous {
+			return bad(cs.LastTerminationState.Terminated)
+		}
+		return bad(cs.State.Terminated) || cs.State.Waiting != nil && bad(cs.LastTerminationState.Terminated)
+	}
+	return false
+}
+
+// matchTexts adds a fact for every pattern of the place that matches text. The
+// fact is like its model but for what the pattern says of it.
+func (w *world) matchTexts(place, text string, subject analyzer.Subject, model *fact) {
+	for i := range knowledge().Texts {
+		t := &knowledge().Texts[i]
+		if t.In != place && t.Also != place || !strings.Contains(text, t.Holds) {
+			continue
+		}
+		m := t.pattern.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		f := fact{Fact: model.Fact, kind: model.kind, weight: t.Weight, detail: map[string]string{}}
+		for k, v := range model.detail {
+			f.detail[k] = v
+		}
+		for g, name := range t.pattern.SubexpNames() {
+			if name != "" {
+				f.detail[name] = m[g]
+			}
+		}
+		f.Name, f.Text, f.Subject = t.Fact, clip(text), w.blame(t.On, subject)
+		if ms, err := strconv.ParseInt(f.detail["ms"], 10, 64); err == nil && !f.At.IsZero() && ms < maxOnsetMs {
+			f.At = f.At.Add(-time.Duration(ms) * time.Millisecond) // it says how long it had waited
+		}
+		w.addOnce(f)
+	}
+}
+
+// maxOnsetMs bounds how far back a line may move its own onset: a day.
+const maxOnsetMs = 24 * 60 * 60 * 1000
+
+// addOnce adds f, or counts it as one more sighting of a fact that is there.
+func (w *world) addOnce(f fact) {
+	key := sighting{f.Name, f.Subject, f.kind}
+	o := w.once[key]
+	if o == nil {
+		w.once[key] = w.add(f)
+		return
+	}
+	o.also = append(o.also, analyzer.Evidence{Source: f.Source, At: f.At.UTC(), Text: f.Text})
+	o.Standing = o.Standing || f.Standing
+	if !f.At.IsZero() && f.At.Before(o.At) {
+		o.At = f.At.UTC()
+	}
+}
+
+// A sighting is what makes two facts one: the same happening to the same
+// subject, seen in the same kind of place.
+type sighting struct {
+	name    string
+	subject analyzer.Subject
+	kind    kind
+}
+
+// blame turns the subject of a text into the one that its pattern names.
+func (w *world) blame(on string, s analyzer.Subject) analyzer.Subject {
+	switch on {
+	case "node":
+		if n := w.nodeOf(s); n != "" {
+			return analyzer.Node(n)
+		}
+	case "workload":
+		return w.workload(s)
+	case "namespace":
+		if s.Namespace != "" {
+			return analyzer.Subject{Kind: "namespace", Name: s.Namespace}
+		}
+	case "cluster":
+		return analyzer.Cluster(w.s.Cluster.Name)
+	}
+	return s
+}
+
+// eventStands reports whether what an event tells of is still so: it was seen
+// of late, or again and again, and its object does not look well since.
+func (w *world) eventStands(s analyzer.Subject, e snapshot.Event) bool {
+	if e.Type == corev1.EventTypeNormal && e.Reason != "Killing" && e.Reason != "BackOff" {
+		return false
+	}
+	if p := w.pods[s]; p != nil {
+		return !p.gone && (!p.ready() || w.now.Sub(e.Latest()) <= fresh && e.Times() >= manyRestarts)
+	}
+	if s.Kind == "pod" {
+		return false // it is gone
+	}
+	return w.now.Sub(e.Latest()) <= restartMemory || len(w.short(w.workload(s))) > 0
+}
+
+// maxText bounds a quoted line.
+const maxText = 300
+
+func clip(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > maxText {
+		return string(r[:maxText]) + "…"
+	}
+	return s
+}

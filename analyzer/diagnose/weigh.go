@@ -1,0 +1,286 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/topology"
+	"vedette.dev/rules/fault"
+)
+
+// A candidate is a cause that some facts point to, and what it would explain.
+type candidate struct {
+	*signature
+	subject    analyzer.Subject
+	roots      []*fact
+	reached    []*fact // roots first, then what follows, in the order of the walk
+	parent     map[*fact]*fact
+	against    []*fact
+	covers     []*fact // the wanted facts that it was chosen for
+	confidence float64
+}
+
+// candidates returns a cause for every signature and subject with a root. The
+// rejected are those whose predicate does not hold.
+func (w *world) candidates(effects map[*fact][]*fact) (all []*candidate, rejected []analyzer.Rejected) {
+	byName := map[string][]*fact{}
+	for _, f := range w.facts {
+		byName[f.Name] = append(byName[f.Name], f)
+	}
+	for i := range knowledge().Causes {
+		sig := &knowledge().Causes[i]
+		bySubject := map[analyzer.Subject]*candidate{}
+		var order []*candidate
+		for _, name := range sig.Roots {
+			for _, f := range byName[name] {
+				for _, s := range w.blames(sig.On, f) {
+					c := bySubject[s]
+					if c == nil {
+						c = &candidate{signature: sig, subject: s}
+						bySubject[s] = c
+						order = append(order, c)
+					}
+					c.roots = append(c.roots, f)
+				}
+			}
+		}
+		for _, c := range order {
+			if c.When != "" {
+				if why := predicates[c.When](w, c); why != "" {
+					rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject, Why: why})
+					continue
+				}
+			}
+			c.walk(effects)
+			for _, name := range c.Against {
+				for _, f := range byName[name] {
+					if f.Subject == c.subject {
+						c.against = append(c.against, f)
+					}
+				}
+			}
+			c.confidence = c.weigh()
+			all = append(all, c)
+		}
+	}
+	return all, rejected
+}
+
+// blames returns whom a root blames. A root whose holder is not known blames nobody.
+func (w *world) blames(on string, f *fact) []analyzer.Subject {
+	switch on {
+	case "workload":
+		return []analyzer.Subject{w.workload(f.Subject)}
+	case "holder":
+		var tops []analyzer.Subject
+		for _, p := range w.holdersAt(f.Subject, f.At) {
+			if top := w.workload(p); !slices.Contains(tops, top) {
+				tops = append(tops, top)
+			}
+		}
+		return tops
+	case "node", "namespace", "cluster":
+		return []analyzer.Subject{w.blame(on, f.Subject)}
+	}
+	return []analyzer.Subject{f.Subject}
+}
+
+// walk finds everything that follows from the roots.
+func (c *candidate) walk(effects map[*fact][]*fact) {
+	c.parent = map[*fact]*fact{}
+	for _, f := range c.roots {
+		c.parent[f] = nil
+	}
+	c.reached = slices.Clone(c.roots)
+	for i := 0; i < len(c.reached); i++ {
+		for _, to := range effects[c.reached[i]] {
+			if _, seen := c.parent[to]; !seen {
+				c.parent[to] = c.reached[i]
+				c.reached = append(c.reached, to)
+			}
+		}
+	}
+}
+
+// What one more kind of evidence, or one fact against, does to the doubt. Two
+// kinds that agree leave a little more than half of it; never all of it goes.
+const (
+	agreement     = 0.6
+	contradiction = 0.5
+	most          = 0.98
+)
+
+// weigh returns the confidence: the base, more for every further kind of
+// evidence that agrees, less for what speaks against it.
+func (c *candidate) weigh() float64 {
+	doubt := 1 - c.Base
+	for range len(c.kinds()) - 1 {
+		doubt *= agreement
+	}
+	conf := min(1-doubt, most)
+	for range c.against {
+		conf *= contradiction
+	}
+	return math.Round(conf*100) / 100
+}
+
+// agreeing is how many steps an effect may be away to still confirm its cause.
+// What comes later happens for other reasons just as often.
+const agreeing = 2
+
+// kinds returns the kinds of evidence among the roots and their near effects.
+func (c *candidate) kinds() []kind {
+	var ks []kind
+	for _, f := range c.reached {
+		near := f
+		for range agreeing {
+			if p := c.parent[near]; p != nil {
+				near = p
+			}
+		}
+		if c.parent[near] == nil && !slices.Contains(ks, f.kind) {
+			ks = append(ks, f.kind)
+		}
+	}
+	return ks
+}
+
+// explain chooses the fewest causes that explain the wanted facts: again and
+// again the one that explains most of what is left, each step weighted by how
+// sure the cause is. What follows from a chosen cause is no longer a cause.
+func (w *world) explain(wanted []*fact, focus analyzer.Subject) (chosen []*candidate, rejected []analyzer.Rejected) {
+	all, rejected := w.candidates(w.effects())
+	left := map[*fact]bool{}
+	for _, f := range wanted {
+		left[f] = true
+	}
+	for len(left) > 0 {
+		best, most := -1, 0.0
+		for i, c := range all {
+			if gain := c.gain(left) * c.confidence; gain > most+1e-9 || best >= 0 && math.Abs(gain-most) <= 1e-9 && gain > 0 && before(c, all[best]) {
+				best, most = i, gain
+			}
+		}
+		if best < 0 {
+			break
+		}
+		c := all[best]
+		for _, f := range c.reached {
+			if left[f] {
+				c.covers = append(c.covers, f)
+				delete(left, f)
+			}
+		}
+		chosen = append(chosen, c)
+		all = slices.Delete(all, best, best+1)
+	}
+	for _, c := range all {
+		if by := explainer(c, chosen); by != nil && c.confidence > 0 {
+			rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject,
+				Why: fmt.Sprintf("it follows from %s of %s, which explains it and more", by.ID, w.words(by.subject))})
+		}
+	}
+	return chosen, rejected
+}
+
+// gain sums the weights of what c explains of left.
+func (c *candidate) gain(left map[*fact]bool) float64 {
+	sum := 0.0
+	for _, f := range c.reached {
+		if left[f] {
+			sum += f.weight
+		}
+	}
+	return sum
+}
+
+// before breaks ties: the surer cause, then the earlier root, then the order of names.
+func before(a, b *candidate) bool {
+	return cmp.Or(cmp.Compare(b.confidence, a.confidence), a.roots[0].At.Compare(b.roots[0].At),
+		cmp.Compare(a.ID, b.ID), topology.Compare(a.subject, b.subject)) < 0
+}
+
+// explainer returns the chosen cause from which the first root of c follows.
+func explainer(c *candidate, chosen []*candidate) *candidate {
+	for _, by := range chosen {
+		if _, ok := by.parent[c.roots[0]]; ok {
+			return by
+		}
+	}
+	return nil
+}
+
+// rejections returns those about what was reported or asked for, in order,
+// without what is a diagnosis after all.
+func (w *world) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis, focus analyzer.Subject) []analyzer.Rejected {
+	all := slices.Concat(w.rejected, more)
+	all = slices.DeleteFunc(all, func(r analyzer.Rejected) bool {
+		if slices.ContainsFunc(ds, func(d analyzer.Diagnosis) bool { return d.Cause == r.Cause && d.Subject == r.Subject }) {
+			return true
+		}
+		return !w.about(&fact{Fact: analyzer.Fact{Subject: r.Subject, At: w.now}}, focus)
+	})
+	slices.SortFunc(all, func(a, b analyzer.Rejected) int {
+		return cmp.Or(cmp.Compare(a.Cause, b.Cause), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Why, b.Why))
+	})
+	all = slices.CompactFunc(all, func(a, b analyzer.Rejected) bool { return a.Cause == b.Cause && a.Subject == b.Subject })
+	return all[:min(len(all), maxListed)]
+}
+
+// predicates are conditions that a pattern cannot state. Each says why it does
+// not hold, or "" where it does.
+var predicates = map[string]func(*world, *candidate) string{
+	"followsProgram": followsProgram,
+	"alone":          alone,
+}
+
+// followsProgram holds where a fault goes with the program. One GPU that shows
+// it under several workloads while its neighbours do not is the GPU's fault.
+func followsProgram(w *world, c *candidate) string {
+	for _, f := range c.roots {
+		tops, gpus := map[analyzer.Subject]bool{}, map[analyzer.Subject]bool{}
+		for _, o := range w.facts {
+			if !slices.Contains(c.Roots, o.Name) {
+				continue
+			}
+			for _, p := range w.holdersAt(o.Subject, o.At) {
+				if o.Subject == f.Subject {
+					tops[w.workload(p)] = true
+				}
+				if w.workload(p) == c.subject {
+					gpus[o.Subject] = true
+				}
+			}
+		}
+		if len(tops) > 1 && len(gpus) == 1 {
+			return fmt.Sprintf("%s shows it under %d different workloads and under this one no other GPU does: suspect the GPU", w.words(f.Subject), len(tops))
+		}
+	}
+	return ""
+}
+
+// alone holds where no other Xid of the same GPU came before: an Xid that only
+// cleans up after another is not a cause.
+func alone(w *world, c *candidate) string {
+	for _, f := range c.roots {
+		for _, o := range w.facts {
+			x := fault.Xids()[xidOf(o)]
+			if o.Subject == f.Subject && o.Name != f.Name && x.Cause != "" && x.Cause != c.ID && !o.At.After(f.At.Add(skewNear)) && f.At.Sub(o.At) <= episodeGap {
+				return fmt.Sprintf("it came after %s of the same GPU", o.Text)
+			}
+		}
+	}
+	return ""
+}
+
+func xidOf(f *fact) fault.Xid {
+	var n fault.Xid
+	if _, err := fmt.Sscanf(strings.TrimPrefix(f.Name, "xid-"), "%d", &n); err != nil || !strings.HasPrefix(f.Name, "xid-") {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,189 @@
+package diagnose
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/analyzer/topology"
+)
+
+// A kind of evidence is one way of knowing. Two facts of one kind may share a
+// mistake, so only facts of different kinds confirm each other. Each metric is
+// a kind of its own: "metric DCGM_FI_DEV_GPU_TEMP".
+type kind string
+
+const (
+	kernelKind kind = "kernel log"
+	eventKind  kind = "event"
+	objectKind kind = "object"
+	logKind    kind = "container log"
+)
+
+func metricKind(name string) kind { return kind("metric " + name) }
+
+// A fact is an [analyzer.Fact] with what the reasoning needs besides.
+type fact struct {
+	analyzer.Fact
+	kind   kind
+	weight float64           // how much it hurts; 0 is a fact that nobody complains of
+	detail map[string]string // values that later steps and texts use
+	also   []analyzer.Evidence
+}
+
+// A world is a snapshot with its graph and the facts read from it.
+type world struct {
+	s   *snapshot.Snapshot
+	g   *topology.Graph
+	now time.Time
+
+	pods   map[analyzer.Subject]*pod
+	order  []*pod // by subject
+	nodes  []snapshot.Typed[corev1.Node]
+	events map[analyzer.Subject][]snapshot.Event
+	logged map[analyzer.Subject]bool // pods of which a log was captured
+
+	facts    []*fact
+	once     map[sighting]*fact    // facts from texts
+	rejected []analyzer.Rejected // by the readers: what looks like a cause and is not
+	unseen   []string
+}
+
+// A pod is a pod as it is, or as it last was where it is gone.
+type pod struct {
+	corev1.Pod
+	subject analyzer.Subject
+	source  string
+	gone    bool
+}
+
+// look reads every fact out of s.
+func look(s *snapshot.Snapshot) *world {
+	w := &world{s: s, g: topology.New(s), now: s.CapturedAt.UTC(), pods: map[analyzer.Subject]*pod{},
+		events: map[analyzer.Subject][]snapshot.Event{}, logged: map[analyzer.Subject]bool{}, once: map[sighting]*fact{}}
+	w.index()
+	w.readKernel()
+	w.readGPUs()
+	w.readNodes()
+	w.readPods()
+	w.readWorkloads()
+	w.readTexts()
+	w.readScheduling()
+	slices.SortStableFunc(w.facts, func(a, b *fact) int {
+		return cmp.Or(a.At.Compare(b.At), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Text, b.Text))
+	})
+	return w
+}
+
+func (w *world) index() {
+	for _, p := range w.s.Pods() {
+		subject := analyzer.Pod(p.Object.Namespace, p.Object.Name)
+		w.pods[subject] = &pod{Pod: p.Object, subject: subject, source: p.Source}
+	}
+	for _, r := range slices.Backward(w.s.History) { // the last revision of what is gone
+		var p corev1.Pod
+		if !strings.Contains(string(r.Raw), `"Pod"`) || json.Unmarshal(r.Raw, &p) != nil || p.Kind != "Pod" {
+			continue
+		}
+		subject := analyzer.Pod(p.Namespace, p.Name)
+		if w.pods[subject] == nil {
+			w.pods[subject] = &pod{Pod: p, subject: subject, source: r.Source, gone: true}
+		}
+	}
+	for _, p := range w.pods {
+		w.order = append(w.order, p)
+	}
+	slices.SortFunc(w.order, func(a, b *pod) int { return topology.Compare(a.subject, b.subject) })
+
+	w.nodes = slices.SortedFunc(slices.Values(w.s.Nodes()), func(a, b snapshot.Typed[corev1.Node]) int {
+		return cmp.Compare(a.Object.Name, b.Object.Name)
+	})
+	for _, e := range w.s.Events {
+		subject := involved(e)
+		w.events[subject] = append(w.events[subject], e)
+	}
+	for _, l := range w.s.Logs {
+		w.logged[analyzer.Pod(l.Namespace, l.Pod)] = true
+	}
+}
+
+// involved returns what an event is about.
+func involved(e snapshot.Event) analyzer.Subject {
+	o := e.InvolvedObject
+	kind := strings.ToLower(o.Kind)
+	if kind == "persistentvolumeclaim" {
+		kind = "pvc"
+	}
+	if kind == "node" {
+		return analyzer.Node(o.Name)
+	}
+	return analyzer.Subject{Kind: kind, Namespace: o.Namespace, Name: o.Name}
+}
+
+// workload returns the topmost owner of s, for a pod that is gone too.
+func (w *world) workload(s analyzer.Subject) analyzer.Subject {
+	top := w.g.Workload(s)
+	p := w.pods[s]
+	if top != s || p == nil {
+		return top
+	}
+	for _, o := range p.OwnerReferences {
+		if o.Kind != "Node" {
+			return w.g.Workload(analyzer.Subject{Kind: strings.ToLower(o.Kind), Namespace: p.Namespace, Name: o.Name})
+		}
+	}
+	return top
+}
+
+// nodeOf returns the node of s, for a pod that is gone too.
+func (w *world) nodeOf(s analyzer.Subject) string {
+	if p := w.pods[s]; p != nil && p.Spec.NodeName != "" {
+		return p.Spec.NodeName
+	}
+	return w.g.NodeOf(s)
+}
+
+// mentions reports whether a fact or an event is about s.
+func (w *world) mentions(s analyzer.Subject) bool {
+	if s.Kind == "cluster" || w.pods[s] != nil || len(w.events[s]) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(w.facts, func(f *fact) bool { return f.Subject == s || w.workload(f.Subject) == s })
+}
+
+// add records a fact and returns it.
+func (w *world) add(f fact) *fact {
+	if f.detail == nil {
+		f.detail = map[string]string{}
+	}
+	f.At = f.At.UTC()
+	w.facts = append(w.facts, &f)
+	return &f
+}
+
+// reject records that what looks like cause is not.
+func (w *world) reject(r analyzer.Rejected) { w.rejected = append(w.rejected, r) }
+
+// words names s for a person.
+func (w *world) words(s analyzer.Subject) string {
+	switch {
+	case s.Kind == "gpu":
+		node, id, _ := strings.Cut(s.Name, "/")
+		if pci, ok := strings.CutPrefix(id, "PCI:"); ok {
+			return "the GPU at " + pci + " of node " + node
+		}
+		if i := w.g.Index(s); i != "" {
+			return "GPU " + i + " of node " + node
+		}
+		return "GPU " + id + " of node " + node
+	case s.Namespace == "":
+		return s.Kind + " " + s.Name
+	}
+	return s.Kind + " " + s.Namespace + "/" + s.Name
+}

@@ -1,0 +1,166 @@
+// Package live takes snapshots of the running system: what the store and the
+// history hold of the last half hour, in the form that a diagnosis reads. So
+// a live cluster is diagnosed by the same pure function as a captured one.
+//
+// What a reader would get wrong: nothing here asks the cluster. What no agent
+// sent is not in the snapshot, and the snapshot says so.
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/analyzer/history"
+	"vedette.dev/analyzer/series"
+	"vedette.dev/analyzer/snapshot"
+)
+
+const (
+	// window is how far back a live snapshot looks: a job's other ranks give up
+	// on a dead one after NCCL's default of 10 to 30 minutes.
+	window = 30 * time.Minute
+	// step is the spacing of its metrics: two readings of an agent at its default period.
+	step = 30 * time.Second
+	// fresh is how old a reading may be to count as one, so that a GPU that is
+	// gone does not live on for PromQL's usual five minutes.
+	fresh = 90 * time.Second
+)
+
+// A Camera takes snapshots.
+type Camera struct {
+	Querier series.Querier
+	History *history.Log
+	Cluster snapshot.Cluster
+	Metrics []string // names of the metrics to take; a name may end in *
+}
+
+// Take captures the half hour before now. What could be had is returned with
+// the errors of what could not, which the snapshot also lists as unseen.
+func (c *Camera) Take(ctx context.Context, now time.Time) (*snapshot.Snapshot, error) {
+	now = now.UTC()
+	s := &snapshot.Snapshot{CapturedAt: now, Window: snapshot.Window{From: now.Add(-window), To: now},
+		Cluster: c.Cluster, Origin: "vedette", Objects: map[string][]snapshot.Object{}, Kernel: map[string][]snapshot.Line{}}
+	var errs []error
+	for what, take := range map[string]func(context.Context, *snapshot.Snapshot) error{
+		"objects": c.objects, "events": c.events, "metrics": c.metrics,
+	} {
+		if err := take(ctx, s); err != nil {
+			errs = append(errs, err)
+			s.Unseen = append(s.Unseen, fmt.Sprintf("%s: %v", what, err))
+		}
+	}
+	if len(s.Objects) == 0 {
+		s.Unseen = append(s.Unseen, "Kubernetes objects and events: nobody here watches an API server")
+	}
+	slices.Sort(s.Unseen)
+	return s, errors.Join(errs...)
+}
+
+func (c *Camera) objects(ctx context.Context, s *snapshot.Snapshot) error {
+	now, err := c.History.Objects(ctx, s.Window.From)
+	if err != nil {
+		return err
+	}
+	for _, r := range now {
+		resource := r.Attrs[history.AttrResource]
+		if r.Attrs[history.AttrVerb] == "DELETED" {
+			continue // it is in the revisions
+		}
+		s.Objects[resource] = append(s.Objects[resource], snapshot.Object{Raw: json.RawMessage(r.Text), Source: r.Source()})
+	}
+	was, err := c.History.Select(ctx, history.Want{Kind: history.KubeObject, From: s.Window.From, To: s.Window.To})
+	if err != nil {
+		return err
+	}
+	for _, r := range was {
+		s.History = append(s.History, snapshot.Revision{At: r.At, Type: r.Attrs[history.AttrVerb], Raw: json.RawMessage(r.Text), Source: r.Source()})
+	}
+	return nil
+}
+
+// events takes Kubernetes events, kernel lines and log lines.
+func (c *Camera) events(ctx context.Context, s *snapshot.Snapshot) error {
+	rs, err := c.History.Select(ctx, history.Want{From: s.Window.From, To: s.Window.To})
+	if err != nil {
+		return err
+	}
+	logs := map[[3]string]int{} // index in s.Logs
+	newest := map[string]int{}  // index in s.Events, by the event's own name
+	for _, r := range rs {
+		line := snapshot.Line{At: r.At, Text: r.Text, Source: r.Source()}
+		switch r.Kind {
+		case history.KernelLine:
+			s.Kernel[r.Subject.Name] = append(s.Kernel[r.Subject.Name], line)
+		case history.LogLine:
+			key := [3]string{r.Subject.Namespace, r.Subject.Name, r.Attrs["k8s.container.name"]}
+			i, ok := logs[key]
+			if !ok {
+				i = len(s.Logs)
+				logs[key] = i
+				s.Logs = append(s.Logs, snapshot.Log{Namespace: key[0], Pod: key[1], Container: key[2]})
+			}
+			s.Logs[i].Lines = append(s.Logs[i].Lines, line)
+		case history.KubeEvent:
+			var e corev1.Event
+			if err := json.Unmarshal([]byte(r.Text), &e); err != nil {
+				s.Unseen = append(s.Unseen, fmt.Sprintf("%s: not an event: %v", r.Source(), err))
+				continue
+			}
+			// The API server counts a repeated event up in place: the newest tells all.
+			name := e.Namespace + "/" + e.Name
+			if i, ok := newest[name]; ok {
+				s.Events[i] = snapshot.Event{Event: e, Source: r.Source()}
+				continue
+			}
+			newest[name] = len(s.Events)
+			s.Events = append(s.Events, snapshot.Event{Event: e, Source: r.Source()})
+		}
+	}
+	return nil
+}
+
+func (c *Camera) metrics(ctx context.Context, s *snapshot.Snapshot) error {
+	names := make([]string, len(c.Metrics))
+	for i, n := range c.Metrics {
+		names[i] = strings.ReplaceAll(n, "*", ".*")
+	}
+	expr := fmt.Sprintf(`last_over_time({__name__=~%q}[%ds])`, strings.Join(names, "|"), int(fresh.Seconds()))
+	to := s.CapturedAt.Truncate(time.Second)
+	ss, err := c.Querier.Query(ctx, expr, series.Range{From: to.Add(-window), To: to, Step: step})
+	if err != nil {
+		return err
+	}
+	for _, x := range ss {
+		m := snapshot.Series{Labels: x.Labels, Source: "query#" + x.String()}
+		for i, v := range x.Values {
+			if !math.IsNaN(v) {
+				m.Samples = append(m.Samples, snapshot.Sample{At: x.At(i).UTC(), Value: v})
+			}
+		}
+		if len(m.Samples) > 0 {
+			s.Metrics = append(s.Metrics, m)
+		}
+	}
+	return nil
+}
+
+// Diagnoser is the [analyzer.Diagnoser] of the running system.
+type Diagnoser struct{ Camera *Camera }
+
+var _ analyzer.Diagnoser = Diagnoser{}
+
+// Diagnose implements [analyzer.Diagnoser]: the whole cluster, whatever was found.
+func (d Diagnoser) Diagnose(ctx context.Context, _ []analyzer.Finding, now time.Time) (analyzer.Report, error) {
+	s, err := d.Camera.Take(ctx, now)
+	return diagnose.Diagnose(s, analyzer.Subject{}), err
+}

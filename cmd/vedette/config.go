@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"time"
+
+	"vedette.dev/analyzer/access"
+	"vedette.dev/analyzer/action"
+	"vedette.dev/rules/strictyaml"
+)
+
+// A Config is what `vedette server --config` reads. The zero value of a field
+// means the default that its comment gives.
+type Config struct {
+	APIVersion string `yaml:"apiVersion"` // vedette.dev/v1
+	Kind       string `yaml:"kind"`       // ServerConfig
+
+	Cluster struct {
+		Name     string `yaml:"name"`     // "default"
+		Provider string `yaml:"provider"` // eks, aks, gke, openshift; "" is not known
+		Version  string `yaml:"version"`
+	} `yaml:"cluster"`
+	Listen struct {
+		HTTP string `yaml:"http"` // page, API, OTLP over HTTP; 127.0.0.1:8790
+		OTLP string `yaml:"otlp"` // OTLP over gRPC; 127.0.0.1:4317
+	} `yaml:"listen"`
+	Data      string              `yaml:"data"`      // directory; required
+	Retention strictyaml.Duration `yaml:"retention"` // 15d
+	Tokens    struct {
+		Ingest string `yaml:"ingest"` // file with one token a line, for agents
+		API    string `yaml:"api"`    // file with one token a line, for people and tools
+	} `yaml:"tokens"`
+	Alertmanagers []string            `yaml:"alertmanagers"` // URLs
+	ExternalURL   string              `yaml:"externalURL"`   // where people reach the page; http://<listen.http>
+	Evaluate      strictyaml.Duration `yaml:"evaluate"`      // interval of rules and diagnosis; 15s
+	Mode          action.Mode         `yaml:"mode"`          // observe, recommend or approve: what touches nodes; observe
+}
+
+const (
+	defaultHTTP = "127.0.0.1:8790"
+	defaultOTLP = "127.0.0.1:4317"
+)
+
+// readConfig reads the file and fills in the defaults.
+func readConfig(path string) (*Config, error) {
+	c := new(Config)
+	if err := strictyaml.DecodeFile(path, c); err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
+	}
+	c.fill()
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("read config: %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c *Config) fill() {
+	if c.Cluster.Name == "" {
+		c.Cluster.Name = "default"
+	}
+	if c.Listen.HTTP == "" {
+		c.Listen.HTTP = defaultHTTP
+	}
+	if c.Listen.OTLP == "" {
+		c.Listen.OTLP = defaultOTLP
+	}
+	if c.Retention == 0 {
+		c.Retention = strictyaml.Duration(15 * 24 * time.Hour)
+	}
+	if c.Evaluate == 0 {
+		c.Evaluate = strictyaml.Duration(15 * time.Second)
+	}
+	if c.Mode == "" {
+		c.Mode = action.Observe
+	}
+	if c.ExternalURL == "" {
+		c.ExternalURL = "http://" + c.Listen.HTTP
+	}
+}
+
+// check reports every mistake at once.
+func (c *Config) check() error {
+	var errs []error
+	if c.APIVersion != "vedette.dev/v1" || c.Kind != "ServerConfig" {
+		errs = append(errs, fmt.Errorf("apiVersion and kind are %q and %q, want vedette.dev/v1 and ServerConfig", c.APIVersion, c.Kind))
+	}
+	if c.Data == "" {
+		errs = append(errs, errors.New("data: a directory is required"))
+	}
+	if !slices.Contains([]action.Mode{action.Observe, action.Recommend, action.Approve}, c.Mode) {
+		errs = append(errs, fmt.Errorf("mode: %q is not observe, recommend or approve", c.Mode))
+	}
+	if u, err := url.Parse(c.ExternalURL); err != nil || u.Host == "" {
+		errs = append(errs, fmt.Errorf("externalURL: %q is not a URL", c.ExternalURL))
+	}
+	// The page's port takes OTLP over HTTP too, so it needs both.
+	errs = append(errs, guarded("listen.http", c.Listen.HTTP, c.Tokens.API != "" && c.Tokens.Ingest != ""),
+		guarded("listen.otlp", c.Listen.OTLP, c.Tokens.Ingest != ""))
+	return errors.Join(errs...)
+}
+
+// guarded reports an address that others can reach while no token is asked for.
+func guarded(what, addr string, tokens bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if !tokens && !loopback(host) {
+		return fmt.Errorf("%s: %s is reachable from elsewhere, and no token is asked for: set tokens, or listen on 127.0.0.1", what, addr)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// tokens reads a token file; no file lets everyone in.
+func tokens(path string) (access.Tokens, error) {
+	if path == "" {
+		return access.Tokens{}, nil
+	}
+	return access.ReadFile(path)
+}

@@ -1,0 +1,191 @@
+// Package kmsg reads a node's kernel log: which lines report an Xid, an NVSwitch's
+// SXid, a PCIe error or a process killed for memory, and of which GPU. What it
+// looks for is a data file, patterns.csv; what an Xid means is left to rules/fault.
+//
+// What a reader would get wrong: not every line becomes an event. Lines of no
+// class are counted, and passed on only if the kernel itself calls them a
+// warning or worse, so that a chatty driver does not fill the history.
+package kmsg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vedette.dev/collector"
+	"vedette.dev/rules/catalog"
+)
+
+// The metrics of this package.
+const (
+	Xids  catalog.ID = "vedette_xid_errors_total"   // labels Hostname, pci_bus_id, xid
+	Lines catalog.ID = "vedette_kernel_lines_total" // labels instance, class
+)
+
+// Keys of event attributes that are this package's own.
+const (
+	AttrClass = "vedette.class" // a [Class]; "" of a line that is merely a warning
+	AttrSXid  = "nvidia.sxid"   // of a line of class sxid
+)
+
+// A Class says what a kernel line is about.
+type Class string
+
+// The classes of lines.
+const (
+	Xid   Class = "xid"
+	SXid  Class = "sxid"
+	AER   Class = "aer"
+	OOM   Class = "oom"
+	other Class = "other" // in the label class only
+)
+
+// warning is the least urgent syslog level at which a line of no class is an event.
+const warning = 4
+
+// A Source turns records of the kernel log into events and counts them. Its
+// counts begin when it does.
+type Source struct {
+	Node string
+
+	// Records returns what was logged since it was last called, each record
+	// in the form of /dev/kmsg: "prio,seq,usec,flags;text". It may return
+	// records together with an error. Of records with the same sequence
+	// number only the first counts.
+	Records func(ctx context.Context) ([]string, error)
+
+	Boot time.Time        // when the records' clock was zero
+	Now  func() time.Time // the time of the counts; nil is time.Now
+
+	next  uint64
+	xids  map[xid]float64
+	lines map[Class]float64
+}
+
+type xid struct{ pci, code string }
+
+var _ collector.Source = (*Source)(nil)
+
+// Collect returns the lines logged since the last call, and the counts of all
+// so far. Records that cannot be read are skipped, and part of the error.
+func (s *Source) Collect(ctx context.Context) (collector.Batch, error) {
+	if s.lines == nil {
+		s.xids = map[xid]float64{}
+		s.lines = map[Class]float64{Xid: 0, SXid: 0, AER: 0, OOM: 0, other: 0}
+	}
+	records, err := s.Records(ctx)
+	errs := []error{err}
+	var b collector.Batch
+	for _, text := range records {
+		r, err := parseRecord(text)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if r.seq < s.next {
+			continue
+		}
+		s.next = r.seq + 1
+		if e, ok := s.see(r); ok {
+			b.Events = append(b.Events, e)
+		}
+	}
+	b.Points = s.points()
+	return b, errors.Join(errs...)
+}
+
+// see counts a record, and returns the event that it is, if it is one.
+func (s *Source) see(r record) (collector.Event, bool) {
+	m := classify(r.text)
+	e := collector.Event{Kind: collector.KernelLine, At: s.Boot.Add(r.since), Text: r.text,
+		Attrs: []collector.Attr{{Key: collector.AttrNode, Value: s.Node}, {Key: AttrClass, Value: string(m.class)}}}
+	if m.class == "" {
+		s.lines[other]++
+		return e, r.level <= warning
+	}
+	s.lines[m.class]++
+	for _, a := range []collector.Attr{{Key: collector.AttrXid, Value: m.xid}, {Key: collector.AttrPCI, Value: m.pci}, {Key: AttrSXid, Value: m.sxid}} {
+		if a.Value != "" {
+			e.Attrs = append(e.Attrs, a)
+		}
+	}
+	if m.class == Xid {
+		s.xids[xid{m.pci, m.xid}]++
+	}
+	return e, true
+}
+
+func (s *Source) points() []collector.Point {
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	at := now()
+	var ps []collector.Point
+	for _, x := range slices.SortedFunc(maps.Keys(s.xids), func(a, b xid) int { return strings.Compare(a.pci+" "+a.code, b.pci+" "+b.code) }) {
+		ps = append(ps, collector.Point{Metric: Xids, Counter: true, Value: s.xids[x], At: at, Attrs: []collector.Attr{
+			{Key: "Hostname", Value: s.Node}, {Key: "pci_bus_id", Value: x.pci}, {Key: "xid", Value: x.code}}})
+	}
+	for _, c := range slices.Sorted(maps.Keys(s.lines)) {
+		ps = append(ps, collector.Point{Metric: Lines, Counter: true, Value: s.lines[c], At: at, Attrs: []collector.Attr{
+			{Key: "instance", Value: s.Node}, {Key: "class", Value: string(c)}}})
+	}
+	return ps
+}
+
+// A record is one entry of the kernel log.
+type record struct {
+	level int // 0 emerg to 7 debug
+	seq   uint64
+	since time.Duration // since boot
+	text  string
+}
+
+// parseRecord reads one record of /dev/kmsg: see Documentation/ABI/testing/dev-kmsg
+// of the kernel. Lines after the first are a dictionary, which is not read.
+func parseRecord(s string) (record, error) {
+	line, _, _ := strings.Cut(s, "\n")
+	head, text, ok := strings.Cut(line, ";")
+	fields := strings.Split(head, ",")
+	if !ok || len(fields) < 3 {
+		return record{}, fmt.Errorf("kernel record %q has no head", cut(line))
+	}
+	prio, err1 := strconv.ParseUint(fields[0], 10, 16)
+	seq, err2 := strconv.ParseUint(fields[1], 10, 64)
+	usec, err3 := strconv.ParseInt(fields[2], 10, 64)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return record{}, fmt.Errorf("kernel record %q: %w", cut(line), err)
+	}
+	return record{level: int(prio & 7), seq: seq, since: time.Duration(usec) * time.Microsecond, text: unescape(text)}, nil
+}
+
+func cut(s string) string { return s[:min(len(s), 80)] }
+
+// unescape undoes the kernel's \xNN.
+func unescape(s string) string {
+	if !strings.Contains(s, `\x`) {
+		return s
+	}
+	var b strings.Builder
+	for {
+		i := strings.Index(s, `\x`)
+		if i < 0 || i+4 > len(s) {
+			b.WriteString(s)
+			return b.String()
+		}
+		n, err := strconv.ParseUint(s[i+2:i+4], 16, 8)
+		if err != nil {
+			b.WriteString(s[:i+2])
+			s = s[i+2:]
+			continue
+		}
+		b.WriteString(s[:i])
+		b.WriteByte(byte(n))
+		s = s[i+4:]
+	}
+}

@@ -1,0 +1,278 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A workload is a spec at work: its pods and the objects that own them.
+type workload struct {
+	spec     *Workload
+	pods     []*pod // the oldest first, those that ended and still show included
+	replicas int    // wanted
+	owner    object // a deployment or a stateful set; nil for jobs
+	set      *replicaSet
+	scaler   *autoscaler
+	job      *job // the one that runs, of a job
+	ranks    ranks
+	demand   demandState
+	nextRun  time.Time // batch
+	failures map[int]int
+}
+
+func newWorkload(w *World, spec *Workload) *workload {
+	wl := &workload{spec: spec, replicas: spec.Replicas, failures: map[int]int{}}
+	wl.demand.factor = 1
+	created := w.start.Add(-11 * 24 * time.Hour)
+	switch spec.Kind {
+	case Deployment:
+		d := &deployment{meta: w.newMeta(created, "deployment", spec.id()), wl: wl}
+		wl.owner = d
+		hash := w.suffix(10, "replicaset", spec.id())
+		wl.set = &replicaSet{meta: w.newMeta(created.Add(time.Second), "replicaset", spec.id()), wl: wl, name: spec.Name + "-" + hash, hash: hash}
+		w.register(d, wl.set)
+		if spec.Demand != nil {
+			wl.scaler = &autoscaler{meta: w.newMeta(created.Add(time.Minute), "hpa", spec.id()), wl: wl}
+			wl.replicas = wl.desired(wl.level(w))
+			w.register(wl.scaler)
+		}
+	case StatefulSet:
+		wl.owner = &statefulSet{meta: w.newMeta(created, "statefulset", spec.id()), wl: wl}
+		w.register(wl.owner)
+	}
+	return wl
+}
+
+// settle makes what the workload has had for a while before the start.
+func (wl *workload) settle(w *World) {
+	age := 9 * 24 * time.Hour
+	if wl.spec.Profile == Training {
+		age = 6*24*time.Hour + 5*time.Hour
+	}
+	if wl.spec.Profile == Batch {
+		age = time.Duration(float64(wl.spec.RunTime) * 0.6 * w.rng.Float64())
+	}
+	w.now = w.start.Add(-age)
+	if wl.spec.Kind == Job {
+		wl.startRun(w)
+	}
+	wl.reconcile(w)
+	w.schedule()
+	w.now = w.start
+	if wl.spec.Profile == Training && !slices.ContainsFunc(wl.pods, func(p *pod) bool { return !p.running() }) {
+		wl.form(w.start.Add(-age))
+	}
+}
+
+// control does what the workload's controllers do.
+func (wl *workload) control(w *World) {
+	if wl.spec.Profile == Batch && wl.job == nil && !w.now.Before(wl.nextRun) {
+		wl.startRun(w)
+	}
+	if wl.scaler != nil {
+		wl.autoscale(w)
+	}
+	wl.reconcile(w)
+}
+
+// reconcile makes a deployment and a stateful set have as many pods as wanted.
+func (wl *workload) reconcile(w *World) {
+	if wl.spec.Kind == Job {
+		return
+	}
+	for len(wl.pods) < wl.replicas {
+		w.newPod(wl, nil, len(wl.pods))
+		wl.touchOwners(w)
+	}
+	for len(wl.pods) > wl.replicas {
+		victim := wl.victim()
+		w.event(wl.creator(nil), "Normal", "SuccessfulDelete", "replicaset-controller", "", "Deleted pod: "+victim.name)
+		victim.remove(w)
+		wl.touchOwners(w)
+	}
+}
+
+// victim returns the pod to go first, as the replica set controller would
+// have it: one without a node before one that is not ready before the newest.
+func (wl *workload) victim() *pod {
+	rank := func(p *pod) int {
+		switch {
+		case p.node == nil:
+			return 2
+		case !p.ready:
+			return 1
+		}
+		return 0
+	}
+	victim := wl.pods[len(wl.pods)-1]
+	for _, p := range slices.Backward(wl.pods) {
+		if rank(p) > rank(victim) {
+			victim = p
+		}
+	}
+	return victim
+}
+
+// startRun makes the job and its pods.
+func (wl *workload) startRun(w *World) {
+	name := wl.spec.Name
+	if wl.spec.Profile == Batch {
+		name = fmt.Sprintf("%s-%d", name, w.now.Unix()/60) // as a CronJob names them
+	}
+	j := &job{meta: w.newMeta(w.now, "job", wl.spec.Namespace, name), wl: wl, name: name}
+	wl.job = j
+	w.register(j)
+	w.touch(j)
+	for i := range wl.spec.Replicas {
+		w.newPod(wl, j, i)
+	}
+}
+
+// started is told that p's container has started.
+func (wl *workload) started(w *World, p *pod) {
+	if wl.job != nil {
+		w.touch(wl.job)
+	}
+	if wl.spec.Profile != Batch {
+		return
+	}
+	// Runs differ by a fifth from one to the next; what lies before the start is done.
+	left := time.Duration(float64(wl.spec.RunTime) * (0.8 + 0.4*w.rng.Float64()))
+	w.at(w.now.Add(left), func() { p.complete(w) })
+}
+
+// podFailed makes another pod for the index of a job's pod that failed, at
+// once for the first failure and then after the job controller's back-off, and
+// stops the other ranks of a training job.
+func (wl *workload) podFailed(w *World, p *pod) {
+	wl.failures[p.index]++
+	p.job.failed++
+	w.touch(p.job)
+	wl.rankDied(w)
+	if wl.failures[p.index] == 1 {
+		w.newPod(wl, p.job, p.index)
+		return
+	}
+	wait := min(10*time.Minute, 10*time.Second<<min(wl.failures[p.index]-2, 6))
+	w.after(wait, func() {
+		if wl.job == p.job {
+			w.newPod(wl, p.job, p.index)
+			w.touch(p.job)
+		}
+	})
+}
+
+// podCompleted ends the job when all its pods have. It shows for ten minutes
+// more (ttlSecondsAfterFinished), and the next run comes after the pause.
+func (j *job) podCompleted(w *World) {
+	j.succeeded++
+	w.touch(j)
+	if j.succeeded < j.wl.spec.Replicas {
+		return
+	}
+	j.completed = w.now
+	w.event(j, "Normal", "Completed", "job-controller", "", "Job completed")
+	j.wl.job = nil
+	clear(j.wl.failures)
+	j.wl.nextRun = w.now.Add(time.Duration(j.wl.spec.Pause))
+	w.after(jobTTL, func() {
+		for _, p := range slices.Clone(j.wl.pods) {
+			if p.job == j {
+				p.remove(w)
+			}
+		}
+		w.delete(j)
+		w.unregister(j)
+	})
+}
+
+const jobTTL = 10 * time.Minute
+
+// container returns the name of the pods' container.
+func (wl *workload) container() string {
+	switch wl.spec.Profile {
+	case Training:
+		return "trainer"
+	case Inference:
+		return "vllm"
+	case Batch:
+		return "worker"
+	}
+	return "notebook"
+}
+
+// loading returns how many seconds a container takes to get ready, from least to most.
+func (wl *workload) loading() (lo, hi float64) {
+	if wl.spec.Profile == Inference {
+		return 35, 60 // reading the weights and capturing graphs
+	}
+	return 0.5, 2
+}
+
+func (wl *workload) podName(w *World, j *job, index int) string {
+	switch wl.spec.Kind {
+	case Job:
+		return fmt.Sprintf("%s-%d-%s", j.name, index, w.suffix(5, "pod", j.name))
+	case StatefulSet:
+		return fmt.Sprintf("%s-%d", wl.spec.Name, index)
+	case Deployment:
+		return wl.set.name + "-" + w.suffix(5, "pod", wl.set.name)
+	}
+	panic("unreachable: kinds are validated")
+}
+
+// creator returns the object that makes the pods.
+func (wl *workload) creator(j *job) object {
+	switch {
+	case j != nil:
+		return j
+	case wl.set != nil:
+		return wl.set
+	}
+	return wl.owner
+}
+
+func (wl *workload) createdText(p *pod) (controller, text string) {
+	switch wl.spec.Kind {
+	case Job:
+		return "job-controller", "Created pod: " + p.name
+	case StatefulSet:
+		return "statefulset-controller", fmt.Sprintf("create Pod %s in StatefulSet %s successful", p.name, wl.spec.Name)
+	case Deployment:
+		return "replicaset-controller", "Created pod: " + p.name
+	}
+	panic("unreachable: kinds are validated")
+}
+
+// touchOwners notes that the status of what owns the pods has changed.
+func (wl *workload) touchOwners(w *World) {
+	for _, o := range wl.owners() {
+		w.touch(o)
+	}
+}
+
+// owners returns the objects that stand for the workload.
+func (wl *workload) owners() []object {
+	var os []object
+	if wl.owner != nil {
+		os = append(os, wl.owner)
+	}
+	if wl.set != nil {
+		os = append(os, wl.set)
+	}
+	if wl.job != nil {
+		os = append(os, wl.job)
+	}
+	return os
+}
+
+func (wl *workload) readyPods() []*pod {
+	var ready []*pod
+	for _, p := range wl.pods {
+		if p.ready {
+			ready = append(ready, p)
+		}
+	}
+	return ready
+}

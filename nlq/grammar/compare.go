@@ -1,0 +1,73 @@
+package grammar
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A compare is a comparison as it was said, its limit still in the asker's unit.
+type compare struct {
+	op    string
+	limit number
+}
+
+// takeComparisons reads operators with their limits. A comparative may imply
+// what is compared: hotter is about temperature.
+func (f *frame) takeComparisons() {
+	for i := range f.items {
+		it := &f.items[i]
+		if it.used {
+			continue
+		}
+		v, ok := it.has("compare")
+		if _, over := it.has("over"); over {
+			v, ok = ">", true
+		}
+		if !ok {
+			continue
+		}
+		op, implied, _ := strings.Cut(v, " ")
+		word, given, _ := strings.Cut(implied, " ")
+		c := compare{op: op}
+		if given != "" {
+			c.limit.value, _ = strconv.ParseFloat(given, 64)
+		} else if j, ok := f.limitOf(i); ok {
+			c.limit = *f.items[j].number
+			f.items[j].used = true
+		} else {
+			continue
+		}
+		it.used = true
+		if word != "" {
+			f.extra = append(f.extra, word)
+		}
+		f.compares = append(f.compares, c)
+	}
+	for i := range f.items {
+		if _, ok := f.items[i].has("low end"); ok && f.kind == when {
+			f.lowEnd, f.items[i].used = true, true
+			f.extra = append(f.extra, "left")
+		}
+		if _, ok := f.items[i].has("only"); ok {
+			f.only, f.items[i].used = true, true
+		}
+	}
+}
+
+// limitOf finds the number that the operator at i is about: after it, with
+// nothing but stop words between, or before it ("80% or more").
+func (f *frame) limitOf(i int) (int, bool) {
+	for j := i + 1; j < len(f.items); j++ {
+		it := f.items[j]
+		if it.number != nil && !it.used {
+			return j, true
+		}
+		if !f.lexicon.stop[it.low] {
+			break
+		}
+	}
+	if strings.HasPrefix(f.items[i].low, "or ") && i > 0 && f.items[i-1].number != nil && !f.items[i-1].used {
+		return i - 1, true
+	}
+	return 0, false
+}

@@ -1,0 +1,123 @@
+// Package grammar understands questions without a language model: it is the
+// deterministic [nlq.Engine]. A question goes through five steps: split into
+// tokens, tag by the lexicon, let each phenomenon (comparison, time, place,
+// aggregation …) take its words into a frame, find the measure that the words
+// left over name, and check that unit, limit and places fit it.
+//
+// Every word with content must find a use. What is left over makes the
+// question not understood: it is never guessed at. What words mean is data:
+// the lexicon under en/ and the words of the catalog.
+package grammar
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// An Engine understands questions about what a catalog lists.
+type Engine struct {
+	Catalog *catalog.Catalog         // nil is the one that comes with the program
+	Labels  map[string][]string      // the labels that say a place, by its name, before those of nlq.Places: {"node": {"hostname"}}
+	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
+}
+
+var _ nlq.Engine = (*Engine)(nil)
+
+// Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
+func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
+	c := e.Catalog
+	if c == nil {
+		c = catalog.Builtin()
+	}
+	f := &frame{catalog: c, places: e.places(), words: vocabularyOf(c), lexicon: english(), aggItem: -1, known: e.Known}
+	f.items = tag(f.correct(tokens(q.Text, c)), f.lexicon)
+	p, err := f.parse()
+	if err != nil {
+		return nlq.Parse{}, err
+	}
+	return p, nil
+}
+
+func (e *Engine) places() []nlq.Place {
+	ps := append([]nlq.Place(nil), nlq.Places()...)
+	for i, p := range ps {
+		ps[i].Labels = append(append([]string(nil), e.Labels[p.Name]...), p.Labels...)
+	}
+	return ps
+}
+
+// A frame is a question on its way to an intent: the items not yet used, and
+// what the used ones said.
+type frame struct {
+	catalog *catalog.Catalog
+	places  []nlq.Place
+	words   *vocabulary
+	lexicon *lexicon
+	known   func(string) string
+	items   []item
+
+	kind     kind
+	severity string
+	compares []compare
+	hold     time.Duration
+	holdSaid bool
+	window   time.Duration
+	since    time.Duration
+	over     nlq.OverTime
+	agg      nlq.Aggregation
+	aggItem  int // of agg, or -1
+	counting bool
+	only     bool // a comparison is of each series, before counting
+	top      int
+	lowEnd   bool // "run out": the low end of what is left
+	filters  []filter
+	by       []string // places
+	subject  string   // the place asked about: "which nodes"
+	extra    []string // measure words that other words imply: hotter is temperature
+	implied  []string // weak measure words that names imply: an H100 is a GPU
+
+	assumed []string
+	doubt   float64 // taken off the confidence
+}
+
+// parse runs the steps in order; each takes its items and leaves the rest.
+func (f *frame) parse() (nlq.Parse, error) {
+	if err := f.takeKind(); err != nil {
+		return nlq.Parse{}, err
+	}
+	if f.kind == why {
+		return f.parseWhy()
+	}
+	f.takeTimes()
+	f.takeNames()
+	f.takeGroups()
+	f.takeComparisons()
+	f.takeAggregation()
+	f.takeSeverity()
+	if len(f.compares) > 1 && !(f.counting && len(f.compares) == 2) {
+		return nlq.Parse{}, f.ask("There is more than one condition in this. Which one do you mean?")
+	}
+	m, err := f.measure()
+	if err != nil {
+		return nlq.Parse{}, err
+	}
+	intent, err := f.intent(m)
+	if err != nil {
+		return nlq.Parse{}, err
+	}
+	return nlq.Parse{Intent: intent, Assumed: f.assumed, Confidence: f.confidence()}, nil
+}
+
+// assume notes what was not said, and how much likelier a misreading that makes.
+func (f *frame) assume(doubt float64, format string, args ...any) {
+	f.assumed = append(f.assumed, fmt.Sprintf(format, args...))
+	f.doubt += doubt
+}
+
+// confidence starts from the share of right answers among those given on the
+// development questions, and goes down by the doubts; see TestDevelopmentSet.
+func (f *frame) confidence() float64 { return max(0.3, 0.9-f.doubt) }

@@ -1,0 +1,155 @@
+package grammar
+
+import (
+	"vedette.dev/nlq"
+)
+
+// takeGroups reads what the answer is about: "which nodes", "top 5 pods", "per
+// namespace", "any GPU". A place that only says what is looked at is weak: the
+// measure need not name it.
+func (f *frame) takeGroups() {
+	for i := range f.items {
+		if f.items[i].used {
+			continue
+		}
+		if v, ok := f.items[i].has("top"); ok {
+			f.takeTop(i, v == "-1")
+		}
+		if _, ok := f.items[i].has("by"); ok {
+			f.takeBy(i)
+		}
+		if _, ok := f.items[i].has("where"); ok && f.items[i].low != "where" {
+			f.items[i].used = true
+		}
+	}
+	for i := range f.items {
+		if f.items[i].used {
+			continue
+		}
+		if _, n, ok := f.place(i); ok && f.isWeak(i) {
+			for k := range n {
+				f.items[i+k].weak = true
+			}
+		}
+		if _, ok := f.items[i].has("determiner"); ok {
+			f.items[i].used = true
+		}
+	}
+}
+
+// takeTop reads: top 5 nodes, the bottom 3.
+func (f *frame) takeTop(i int, bottom bool) {
+	f.items[i].used = true
+	f.top = 1
+	j := i + 1
+	if j < len(f.items) && f.items[j].number != nil && !f.items[j].number.isUnit {
+		f.top = max(1, int(f.items[j].number.value))
+		f.items[j].used = true
+		j++
+	}
+	if bottom {
+		f.top = -f.top
+	}
+	if p, n, ok := f.place(j); ok {
+		f.subject = p.Name
+		for k := range n {
+			f.items[j+k].weak = true
+		}
+	}
+	if f.kind == unsaid {
+		f.kind = lookup
+	}
+}
+
+// takeBy reads: per node, by namespace and pod. In "top 5 nodes by memory" it
+// says what is ranked, which is the measure.
+func (f *frame) takeBy(i int) {
+	f.items[i].used = true
+	if f.top != 0 && f.items[i].low == "by" {
+		return
+	}
+	for j := i + 1; j < len(f.items); {
+		if f.items[j].low == "label" && j+1 < len(f.items) {
+			f.by = append(f.by, "label "+f.items[j+1].raw)
+			f.use(j)
+			f.use(j + 1)
+			j += 2
+		} else if p, n, ok := f.place(j); ok {
+			f.by = append(f.by, p.Name)
+			for k := range n {
+				f.items[j+k].used = true
+			}
+			j += n
+		} else if f.items[j].low == "each" || f.items[j].low == "every" {
+			f.use(j)
+			j++
+			continue
+		} else {
+			return
+		}
+		if _, and := at(f.items, j).has("and"); !and {
+			return
+		}
+		f.use(j)
+		j++
+	}
+}
+
+// isWeak reports whether the place word at i only says what is looked at: it
+// stands behind a determiner, a question word or a preposition.
+func (f *frame) isWeak(i int) bool {
+	if f.items[i].weak {
+		return true
+	}
+	for j := i - 1; j >= 0; j-- {
+		it := f.items[j]
+		_, determiner := it.has("determiner")
+		_, asks := it.has("kind")
+		_, preposition := prepositions[it.low]
+		if determiner || asks && (f.kind == lookup || f.counting) {
+			if asks && (it.low == "which" || f.counting) {
+				p, _, _ := f.place(i)
+				f.subject = p.Name
+			}
+			return asks && (it.low == "which" || f.counting) || determiner
+		}
+		if preposition || it.low == "across" {
+			return true
+		}
+		if it.low != "a" && it.low != "an" && it.low != "the" && (it.number == nil || it.number.value != 1) {
+			return false
+		}
+	}
+	return false
+}
+
+func at(items []item, i int) item {
+	if i < 0 || i >= len(items) {
+		return item{}
+	}
+	return items[i]
+}
+
+// takeAggregation reads how series are put together. The word may turn out to
+// be part of the measure's name; see measure.
+func (f *frame) takeAggregation() {
+	for i := range f.items {
+		v, ok := f.items[i].has("agg")
+		if !ok || f.items[i].used {
+			continue
+		}
+		if v == string(nlq.Count) {
+			f.counting, f.items[i].used = true, true
+			continue
+		}
+		if f.agg == nlq.Each {
+			f.agg, f.aggItem = nlq.Aggregation(v), i
+		}
+	}
+	for i := range f.items {
+		v, ok := f.items[i].has("over time")
+		if ok && !f.items[i].used && (v == "rate" || v == "increase") {
+			f.over, f.items[i].used = nlq.OverTime(v), true
+		}
+	}
+}

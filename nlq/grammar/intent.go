@@ -1,0 +1,280 @@
+package grammar
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// usual is the window of rates and increases where none is said: four scrapes
+// at least fit in, and most published rules use it.
+const usual = 5 * time.Minute
+
+// shortest is the least window that is sure to hold two samples at the usual
+// scrape interval of 15 s, with one lost.
+const shortest = time.Minute
+
+// intent puts the frame together.
+func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
+	state := m.Unit == "{bool}" || m.Type == catalog.Counter && f.dimension(m.Unit) == "count"
+	if f.kind == unsaid {
+		switch {
+		case len(f.compares) > 0 && !f.only, state && m.Bad != "" && !f.counting && f.agg == nlq.Each:
+			f.kind = alert
+		default:
+			f.kind = lookup
+		}
+	}
+	if f.kind == lookup && f.top == 0 && f.subject == "" && len(f.compares) == 0 && f.hold > 0 && f.window == 0 {
+		f.window, f.hold, f.holdSaid = f.hold, 0, false
+	}
+	ms := nlq.Measure{Metric: m.ID, Agg: f.agg, Over: f.over}
+	f.where(&ms, m)
+	f.counted(&ms, m)
+	if err := f.group(&ms, m); err != nil {
+		return nil, err
+	}
+	since := f.overTime(&ms, m)
+	compare, err := f.comparison(&ms, m)
+	if err != nil {
+		return nil, err
+	}
+	switch f.kind {
+	case alert:
+		return nlq.Alert{Measure: ms, Compare: compare, For: f.hold, ForSaid: f.holdSaid, Severity: f.severity}, nil
+	case when:
+		return f.whenIntent(ms, m, compare)
+	}
+	return nlq.Lookup{Measure: ms, Top: f.top, Compare: compare, Since: since}, nil
+}
+
+func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
+	for _, fl := range f.filters {
+		w := nlq.Matcher{Label: fl.label, Op: "=", Value: fl.value}
+		if fl.label == "" {
+			w.Label, _ = f.placeNamed(fl.place).Label(m.ID, f.catalog)
+		}
+		if ns, pod, ok := strings.Cut(fl.value, "/"); ok && fl.place == "pod" && f.catalog.Takes(m.ID, "namespace") {
+			ms.Where = append(ms.Where, nlq.Matcher{Label: "namespace", Op: "=", Value: ns})
+			w.Value = pod
+		}
+		if strings.Contains(w.Value, "*") && w.Value != "*" {
+			w.Op, w.Value = "=~", nlq.Regexp(w.Value)
+		}
+		if fl.not {
+			w.Op = map[string]string{"=": "!=", "=~": "!~"}[w.Op]
+		}
+		ms.Where = append(ms.Where, w)
+	}
+}
+
+// counted settles what "how many" counts: things that a measure counts itself
+// are added up, states and other series are counted.
+func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
+	c := compare{}
+	if len(f.compares) > 0 {
+		c = f.compares[0]
+	}
+	number := m.Unit == "{bool}" && c.op != "" && c.limit.value != 0 && c.limit.value != 1
+	amount := strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{bool}"
+	switch {
+	case f.counting && amount && m.Type == catalog.Gauge && !f.only:
+		ms.Agg = nlq.Sum
+	case f.counting || number && f.agg == nlq.Each && f.kind == alert:
+		ms.Agg = nlq.Count
+		switch {
+		case m.Unit == "{bool}" && !f.only:
+			ms.Only = nlq.Comparison{Op: "==", Limit: 1}
+		case len(f.compares) > 0 && (f.only || f.kind == lookup || len(f.compares) == 2):
+			ms.Only = nlq.Comparison{Op: c.op, Limit: f.convert(c.limit, m.Unit)}
+			f.compares = f.compares[1:]
+		}
+	case m.Unit == "{gpu}" && f.agg == nlq.Each && len(f.by) == 0 && !f.looksAtEach():
+		ms.Agg = nlq.Sum
+		f.assume(0.02, "added up over the nodes")
+	}
+}
+
+// looksAtEach reports whether the question is about single places.
+func (f *frame) looksAtEach() bool {
+	return slices.ContainsFunc(f.weakPlaces(), func(p string) bool { return p != "gpu" })
+}
+
+// group settles the labels that results keep.
+func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
+	for _, by := range f.by {
+		if label, outright := strings.CutPrefix(by, "label "); outright {
+			ms.By = append(ms.By, label)
+			continue
+		}
+		ms.By = append(ms.By, f.labelsOf(m, by)...)
+	}
+	finer := f.subject != "" && f.subject != m.Entity && !(m.Unit == "{gpu}" && f.subject == "gpu")
+	if finer && len(ms.By) == 0 {
+		if labels := f.labelsOf(m, f.subject); len(labels) > 0 && (f.top != 0 || f.kind == lookup) && ms.Agg != nlq.Count && !slices.Equal(labels, m.Labels) {
+			ms.By = labels
+		}
+	}
+	if len(ms.By) > 0 && ms.Agg == nlq.Each {
+		ms.Agg = f.natural(m)
+		f.assume(0.05, "the %s of what each %s has", aggName[ms.Agg], strings.Join(append(f.by, f.subject)[:1], ""))
+	}
+	return nil
+}
+
+var aggName = map[nlq.Aggregation]string{nlq.Mean: "average", nlq.Maximum: "highest", nlq.Minimum: "lowest", nlq.Sum: "sum", nlq.Count: "number"}
+
+// labelsOf returns the labels that say a place in results of m; a pod needs its
+// namespace too.
+func (f *frame) labelsOf(m catalog.Metric, place string) []string {
+	l, ok := f.keptLabel(m, f.placeNamed(place))
+	switch {
+	case !ok:
+		return nil
+	case (place == "pod" || place == "container") && m.Has("namespace"):
+		if place == "container" {
+			return []string{"namespace", "pod", l}
+		}
+		return []string{"namespace", l}
+	}
+	return []string{l}
+}
+
+// natural is how series of m are put together where nobody says: what adds up
+// is added up, shares are averaged unless a limit makes one of them matter.
+func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
+	up := len(f.compares) == 0 || strings.HasPrefix(f.compares[0].op, ">")
+	switch d := f.dimension(m.Unit); {
+	case m.Unit == "{bool}":
+		return nlq.Maximum
+	case d == "power" || d == "bytes" || d == "bytes/s" || d == "energy" || strings.HasPrefix(d, "count") || m.Type == catalog.Counter:
+		return nlq.Sum
+	case d == "ratio" && len(f.compares) == 0:
+		return nlq.Mean
+	case up:
+		return nlq.Maximum
+	}
+	return nlq.Minimum
+}
+
+// overTime settles what is done to each series over a window. It returns how
+// far back a lookup shows, where the window says only that.
+func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration) {
+	d, derived := f.catalog.Derived(m.ID)
+	ranges := derived && strings.Contains(d.Expr, "[")
+	switch {
+	case m.Type == catalog.Counter:
+		if ms.Over == nlq.AsIs || ms.Over == nlq.Average {
+			ms.Over = f.ofCounter(m)
+		}
+		ms.Window = f.windowOr(usual)
+	case ranges && ms.Over == nlq.AsIs:
+		ms.Window = f.window
+		if f.window == 0 && f.kind == alert && f.holdSaid && f.hold < usual {
+			ms.Window = max(f.hold, shortest)
+			f.assume(0, "rates are taken over %s, for the condition to be seen in time", nlq.Period(ms.Window))
+		}
+	case ms.Over != nlq.AsIs:
+		ms.Window = f.windowOr(usual)
+	case f.window > 0:
+		ms.Window = f.window
+		over := map[nlq.Aggregation]nlq.OverTime{nlq.Maximum: nlq.Highest, nlq.Minimum: nlq.Lowest, nlq.Mean: nlq.Average}[f.agg]
+		switch {
+		case over != nlq.AsIs && len(f.by) == 0:
+			ms.Over, ms.Agg, ms.By = over, nlq.Each, nil
+		case f.kind == lookup && f.agg == nlq.Each && f.top == 0:
+			ms.Window, since = 0, f.window
+		default:
+			ms.Over = nlq.Average
+			f.assume(0.05, "averaged over %s", nlq.Period(f.window))
+		}
+	}
+	if f.since > 0 {
+		since = f.since
+	}
+	return since
+}
+
+func (f *frame) windowOr(d time.Duration) time.Duration {
+	if f.window > 0 {
+		return f.window
+	}
+	f.assume(0.02, "over %s", nlq.Period(d))
+	return d
+}
+
+// ofCounter says what people mean by a counter: how fast bytes, time and
+// requests go by, how many errors and restarts there were.
+func (f *frame) ofCounter(m catalog.Metric) nlq.OverTime {
+	for _, c := range f.compares {
+		if c.limit.isUnit && c.limit.unit.dimension != f.dimension(m.Unit) {
+			return nlq.Rate
+		}
+	}
+	switch m.Unit {
+	case "By", "s", "{token}", "{request}", "{operation}", "{unit}":
+		return nlq.Rate
+	}
+	return nlq.Increase
+}
+
+// comparison settles operator and limit in the measure's own unit.
+func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, error) {
+	u := ms.Unit(f.catalog)
+	if len(f.compares) > 0 {
+		c := f.compares[0]
+		limit := f.convert(c.limit, u)
+		if err := f.possible(m, *ms, c, limit); err != nil {
+			return nlq.Comparison{}, err
+		}
+		return nlq.Comparison{Op: c.op, Limit: limit}, nil
+	}
+	switch {
+	case f.kind != alert:
+		return nlq.Comparison{}, nil
+	case m.Unit == "{bool}" && m.Bad == "low" && ms.Agg != nlq.Count:
+		return nlq.Comparison{Op: "==", Limit: 0}, nil
+	case m.Unit == "{bool}" && m.Bad == "high", ms.Over == nlq.Increase && f.dimension(m.Unit) == "count":
+		return nlq.Comparison{Op: ">", Limit: 0}, nil
+	}
+	return nlq.Comparison{}, f.ask(fmt.Sprintf("At which value of %s should it alert, in %s?", f.title(m.ID), u))
+}
+
+// possible reports a limit that the measure never reaches.
+func (f *frame) possible(m catalog.Metric, ms nlq.Measure, c compare, limit float64) error {
+	if ms.Agg == nlq.Count || ms.Agg == nlq.Sum || m.Type == catalog.Counter {
+		return nil
+	}
+	lo, loErr := strconv.ParseFloat(m.Min, 64)
+	hi, hiErr := strconv.ParseFloat(m.Max, 64)
+	if (loErr != nil || limit >= lo) && (hiErr != nil || limit <= hi) {
+		return nil
+	}
+	return f.ask(fmt.Sprintf("%s is never %s %s. Which limit do you mean? It goes from %s to %s %s.",
+		f.title(m.ID), c.op, strconv.FormatFloat(limit, 'f', -1, 64), or(m.Min, "-∞"), or(m.Max, "∞"), m.Unit))
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func (f *frame) whenIntent(ms nlq.Measure, m catalog.Metric, c nlq.Comparison) (nlq.Intent, error) {
+	w := nlq.When{Measure: ms, Limit: c.Limit, Rising: strings.HasPrefix(c.Op, ">")}
+	switch {
+	case c.Op == "==":
+		w.Rising = m.Bad != "low"
+	case c.Op == "" && f.lowEnd:
+		w.Limit, _ = strconv.ParseFloat(m.Min, 64)
+	case c.Op == "":
+		return nil, f.ask(fmt.Sprintf("When will %s reach what, in %s?", f.title(m.ID), ms.Unit(f.catalog)))
+	}
+	return w, nil
+}

@@ -1,0 +1,87 @@
+package grammar
+
+import (
+	"strings"
+
+	"vedette.dev/nlq"
+)
+
+// A kind is what sort of answer is wanted.
+type kind string
+
+const (
+	unsaid kind = ""
+	alert  kind = "alert"
+	lookup kind = "lookup"
+	why    kind = "why"
+	when   kind = "when"
+)
+
+// takeKind reads what is wanted from the verbs. A question without one is an
+// alert if it has a condition, which is known only later.
+func (f *frame) takeKind() error {
+	for i := range f.items {
+		if _, no := f.items[i].has("refuse"); no && f.commands(i) {
+			return &nlq.NotUnderstood{Words: []string{f.items[i].raw}, Refused: true, Nearest: f.nearest(),
+				Ask: "Questions are answered and alerts are proposed here; nothing is changed, deleted or silenced for words."}
+		}
+	}
+	for i := range f.items {
+		it := &f.items[i]
+		v, ok := it.has("kind")
+		if !ok {
+			continue
+		}
+		k, implied, _ := strings.Cut(v, " ")
+		if k == "count" {
+			k, f.counting = "lookup", true
+		}
+		switch {
+		case kind(k) == why:
+			f.kind = why
+		case f.kind == unsaid:
+			f.kind = kind(k)
+		}
+		switch {
+		case implied != "" && kind(k) == alert:
+			f.severity = implied
+		case implied != "":
+			f.extra = append(f.extra, implied)
+		}
+		if _, both := it.has("agg"); f.kind == lookup && f.counting && both && kind(k) != lookup {
+			continue
+		}
+		it.used = true
+	}
+	if f.kind == lookup && f.counting && f.firstWord("number of") {
+		f.kind = unsaid // "number of pods above 3" is a condition
+	}
+	return nil
+}
+
+func (f *frame) firstWord(low string) bool { return len(f.items) > 0 && f.items[0].low == low }
+
+// commands reports whether item i stands where an order to do something does.
+func (f *frame) commands(i int) bool {
+	if i == 0 {
+		return true
+	}
+	prev := f.items[i-1]
+	_, and := prev.has("and")
+	return and || prev.low == "please" || prev.low == "then"
+}
+
+// takeSeverity reads how bad it is, where a word says it that means nothing else.
+func (f *frame) takeSeverity() {
+	for i := range f.items {
+		it := &f.items[i]
+		v, ok := it.has("severity")
+		if !ok || it.used {
+			continue
+		}
+		if it.low == "page" && i != len(f.items)-1 {
+			continue // "page faults"; only at the end it is an order
+		}
+		f.severity, it.used = v, true
+	}
+}

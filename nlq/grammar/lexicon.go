@@ -1,0 +1,170 @@
+package grammar
+
+import (
+	"bytes"
+	"embed"
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A role is what a phrase does in a question:
+//
+//	kind       value is the kind of question, and a severity it implies
+//	compare    value is an operator, a measure word it implies, a limit it implies
+//	over       a comparison before a number, a window before a time
+//	hold       before how long a condition must hold
+//	window     before how far back to look
+//	over time  before a window too; value says what is done within it
+//	number     value is the number; period: value is seconds
+//	agg, top   how series are put together or ranked
+//	by, determiner, where, not, called, only, since, once, and, this
+//	severity   value is the severity
+//	state      what may be wrong with something, in a why question
+//	low end    the end at which something has run out
+//	refuse     what is never done for words
+//	plain      nothing, where one of its words would
+//	vague      too high: a limit that must be asked for
+//	of unit    what a limit in a unit of dimension value is a limit of
+//	word       another way to say value, in the words of the catalog
+type role string
+
+// A phrase is one way to say something, in lower-case words.
+type phrase struct {
+	words []string
+	role  role
+	value string
+}
+
+// A unit is a word for a unit.
+type unit struct {
+	dimension              string
+	factor, offset, binary float64 // binary is 0 where there is no such reading
+}
+
+// A lexicon is what the words of one language mean.
+type lexicon struct {
+	phrases  map[string][]phrase // by first word, the longest first
+	units    map[string]unit     // by word, as it is written
+	stop     map[string]bool
+	examples []string
+	ofUnit   map[string]string // by dimension, the measure word that a limit in it implies
+}
+
+//go:embed en
+var files embed.FS
+
+// english returns the English lexicon.
+var english = sync.OnceValue(func() *lexicon {
+	l, err := read("en")
+	if err != nil {
+		panic(err) // embedded data: a test reads it too
+	}
+	return l
+})
+
+func read(language string) (*lexicon, error) {
+	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, stop: map[string]bool{}, ofUnit: map[string]string{}}
+	rows, err := table(language+"/lexicon.csv", "role,value,phrases")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range rows {
+		if f[0] == "of unit" {
+			l.ofUnit[f[1]] = f[2]
+			continue
+		}
+		for text := range strings.SplitSeq(f[2], "|") {
+			w := strings.Fields(strings.ReplaceAll(text, "-", " "))
+			l.phrases[w[0]] = append(l.phrases[w[0]], phrase{words: w, role: role(f[0]), value: f[1]})
+		}
+	}
+	for _, ps := range l.phrases {
+		slices.SortStableFunc(ps, func(a, b phrase) int { return len(b.words) - len(a.words) })
+	}
+	if err := l.readUnits(language + "/units.csv"); err != nil {
+		return nil, err
+	}
+	for line := range lines(language + "/stopwords.txt") {
+		for _, w := range strings.Fields(line) {
+			l.stop[w] = true
+		}
+	}
+	for line := range lines(language + "/examples.txt") {
+		l.examples = append(l.examples, line)
+	}
+	return l, nil
+}
+
+func (l *lexicon) readUnits(file string) error {
+	rows, err := table(file, "words,dimension,factor,offset,binary")
+	if err != nil {
+		return err
+	}
+	for i, f := range rows {
+		u := unit{dimension: f[1]}
+		for k, into := range []*float64{&u.factor, &u.offset, &u.binary} {
+			if f[2+k] == "" {
+				continue
+			}
+			if *into, err = strconv.ParseFloat(f[2+k], 64); err != nil {
+				return fmt.Errorf("%s: row %d: %w", file, i+1, err)
+			}
+		}
+		if u.factor == 0 {
+			return fmt.Errorf("%s: row %d: a factor is required", file, i+1)
+		}
+		for w := range strings.SplitSeq(f[0], "|") {
+			if _, twice := l.units[w]; twice {
+				return fmt.Errorf("%s: row %d: %q is listed twice", file, i+1, w)
+			}
+			l.units[w] = u
+		}
+	}
+	return nil
+}
+
+func table(file, header string) ([][]string, error) {
+	b, err := files.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	cr := csv.NewReader(bytes.NewReader(b))
+	cr.Comment = '#'
+	rows, err := cr.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(rows) == 0 || strings.Join(rows[0], ",") != header {
+		return nil, fmt.Errorf("%s: the first line must be %s", file, header)
+	}
+	return rows[1:], nil
+}
+
+// lines yields the lines of an embedded file that say something.
+func lines(file string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		b, err := files.ReadFile(file)
+		if err != nil {
+			panic(err) // embedded data
+		}
+		for line := range strings.Lines(string(b)) {
+			line = strings.TrimSpace(line)
+			if line != "" && !strings.HasPrefix(line, "#") && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// unit returns the unit that words say, which may be several: "degrees C".
+func (l *lexicon) unit(words string) (unit, bool) {
+	if u, ok := l.units[words]; ok {
+		return u, true
+	}
+	u, ok := l.units[strings.ToLower(words)]
+	return u, ok
+}

@@ -1,0 +1,279 @@
+package grammar
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// measure finds what the words that no phenomenon took are the name of. Words
+// such as "total" are part of the name where there is such a name.
+func (f *frame) measure() (catalog.Metric, error) {
+	if i := slices.IndexFunc(f.items, func(it item) bool { return it.metric && !it.used }); i >= 0 {
+		return f.exactly(i)
+	}
+	if f.aggItem >= 0 {
+		if m, err := f.find(true); err == nil {
+			f.agg, f.items[f.aggItem].used = nlq.Each, true
+			return m, nil
+		}
+		f.items[f.aggItem].used = true
+	}
+	return f.find(false)
+}
+
+// exactly takes the measure that item i names outright; the words around it
+// may repeat what it is called.
+func (f *frame) exactly(i int) (catalog.Metric, error) {
+	m, _ := f.catalog.Measure(catalog.ID(f.items[i].raw))
+	f.items[i].used = true
+	own := map[string]bool{}
+	for _, n := range f.words.names {
+		if n.id == m.ID {
+			for _, w := range n.words {
+				own[w] = true
+			}
+		}
+	}
+	for k := range f.items {
+		it := &f.items[k]
+		if !it.used && len(it.norms) > 0 && !slices.ContainsFunc(it.norms, func(w string) bool { return !own[w] }) {
+			it.used = true
+		}
+	}
+	if f.aggItem >= 0 {
+		f.items[f.aggItem].used = true
+	}
+	if left := f.leftover(); len(left) > 0 {
+		return m, &nlq.NotUnderstood{Words: left, Nearest: f.nearest()}
+	}
+	return m, f.fits(m)
+}
+
+// find looks for the measure whose name holds all strong words. withAgg: the
+// word for the aggregation is one of them.
+func (f *frame) find(withAgg bool) (catalog.Metric, error) {
+	strong, weak := f.said(withAgg)
+	if f.counting && len(strong) == 0 {
+		strong = []string{"count"}
+	}
+	best, hits := -1, map[catalog.ID]named{}
+	for _, n := range f.words.names {
+		if len(strong) == 0 || !subset(strong, n.words) || !subset(n.words, append(slices.Clone(strong), weak...)) {
+			continue
+		}
+		m, _ := f.catalog.Measure(n.id)
+		if f.fits(m) != nil {
+			continue
+		}
+		depth := len(n.words)
+		if depth > best {
+			best, hits = depth, map[catalog.ID]named{}
+		}
+		if old, twice := hits[n.id]; depth == best && (!twice || n.rank < old.rank) {
+			hits[n.id] = n
+		}
+	}
+	if best < 0 {
+		return catalog.Metric{}, f.nothing(strong, weak)
+	}
+	return f.choose(hits)
+}
+
+// said returns the words left over: those the measure's name must have, and
+// those it may.
+func (f *frame) said(withAgg bool) (strong, weak []string) {
+	strong = slices.Clone(f.extra)
+	for i, it := range f.items {
+		switch {
+		case it.weak:
+			weak = append(weak, it.norms...)
+		case withAgg && i == f.aggItem:
+			strong = append(strong, singular(it.low))
+		case !it.used && !f.plain(it) && i != f.aggItem:
+			strong = append(strong, it.norms...)
+		}
+	}
+	if len(strong) == 0 {
+		strong = f.silent()
+	}
+	slices.Sort(strong)
+	return slices.Compact(strong), append(weak, f.implied...)
+}
+
+// silent returns the measure word that goes without saying: of a limit's unit,
+// or of what is named.
+func (f *frame) silent() []string {
+	for _, c := range f.compares {
+		if w, ok := f.lexicon.ofUnit[c.limit.unit.dimension]; ok {
+			return []string{w}
+		}
+	}
+	for _, fl := range f.filters {
+		if fl.place == "xid" {
+			return []string{fl.place}
+		}
+	}
+	return nil
+}
+
+// plain reports whether it adds nothing here.
+func (f *frame) plain(it item) bool {
+	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
+		return true // it is asked for the limit
+	}
+	for _, r := range []role{"window", "hold", "determiner", "where", "over", "plain"} {
+		if _, ok := it.has(r); ok {
+			return true
+		}
+	}
+	one := it.number != nil && it.number.value == 1 && !it.number.isUnit && it.low == "one"
+	return one || f.lexicon.stop[it.low]
+}
+
+// leftover returns the words that nothing took, as they were written.
+func (f *frame) leftover() []string {
+	var out []string
+	for _, it := range f.items {
+		if !it.used && !it.weak && !f.plain(it) {
+			out = append(out, it.raw)
+		}
+	}
+	return out
+}
+
+func subset(a, b []string) bool {
+	for _, w := range a {
+		if !slices.Contains(b, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// fits reports why m cannot be what is meant, by places and units.
+func (f *frame) fits(m catalog.Metric) error {
+	for _, fl := range f.filters {
+		if fl.label != "" {
+			continue
+		}
+		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); !ok {
+			return f.ask(fmt.Sprintf("%s cannot be narrowed to one %s. What should it be narrowed to?", f.title(m.ID), fl.place))
+		}
+	}
+	for _, by := range append(f.weakPlaces(), f.by...) {
+		if label, outright := strings.CutPrefix(by, "label "); outright && m.Has(label) || f.groupable(m, by) {
+			continue
+		}
+		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))
+	}
+	for _, c := range f.compares {
+		if !f.comparable(m, c.limit) {
+			return f.ask(fmt.Sprintf("%s is measured in %s, and the limit is in %s. Which limit do you mean?", f.title(m.ID), m.Unit, c.limit.unitRaw))
+		}
+	}
+	return nil
+}
+
+// weakPlaces returns the places that are looked at and are not what m is about.
+func (f *frame) weakPlaces() []string {
+	var out []string
+	for i := range f.items {
+		if !f.items[i].weak {
+			continue
+		}
+		if p, _, ok := f.place(i); ok {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+func (f *frame) groupable(m catalog.Metric, place string) bool {
+	if m.Entity == place {
+		return true
+	}
+	if m.Unit == "{gpu}" && place == "gpu" {
+		return true // what is counted
+	}
+	_, ok := f.keptLabel(m, f.placeNamed(place))
+	return ok
+}
+
+// keptLabel returns the label by which results of m say p.
+func (f *frame) keptLabel(m catalog.Metric, p nlq.Place) (string, bool) {
+	for _, l := range p.Labels {
+		if m.Has(l) {
+			return l, true
+		}
+	}
+	return "", false
+}
+
+// choose settles between measures that are called the same.
+func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
+	var ids []catalog.ID
+	for id := range hits {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	first, _ := f.catalog.Measure(ids[0])
+	kinds := map[string]bool{}
+	entities := map[string]bool{}
+	for _, id := range ids {
+		m, _ := f.catalog.Measure(id)
+		entities[m.Entity] = true
+		kinds[f.dimension(m.Unit)] = true
+		if hits[id].rank < hits[first.ID].rank || hits[id].rank == hits[first.ID].rank && m.Unit == "%" {
+			first = m
+		}
+	}
+	switch {
+	case len(ids) == 1:
+		return first, nil
+	case len(entities) > 1, len(kinds) < len(ids):
+		var choices []string
+		for _, id := range ids {
+			choices = append(choices, f.title(id))
+		}
+		return first, f.ask("Which do you mean: "+strings.Join(choices, ", or ")+"?", choices...)
+	}
+	f.assume(0.05, "%s is taken in %s", first.Words[0], first.Unit)
+	return first, nil
+}
+
+// nothing says why no measure was found: there is one but it does not fit, or
+// words have no meaning here.
+func (f *frame) nothing(strong, weak []string) error {
+	for _, n := range f.words.names {
+		if len(strong) > 0 && subset(strong, n.words) && subset(n.words, append(slices.Clone(strong), weak...)) {
+			m, _ := f.catalog.Measure(n.id)
+			return f.fits(m)
+		}
+	}
+	var unknown []string
+	for _, it := range f.items {
+		if !it.used && !it.weak && !f.plain(it) && !f.words.all(it.norms) {
+			unknown = append(unknown, it.raw)
+		}
+	}
+	if len(unknown) == 0 {
+		unknown = f.leftover()
+	}
+	e := &nlq.NotUnderstood{Words: unknown, Nearest: f.nearest()}
+	said := map[string]bool{}
+	for _, w := range append(strong, weak...) {
+		said[w] = true
+	}
+	var choices []string
+	for _, id := range f.nearMeasures(said) {
+		choices = append(choices, f.title(id))
+	}
+	if len(choices) > 0 {
+		e.Ask = "What should be measured: " + strings.Join(choices, ", or ") + "?"
+	}
+	return e
+}

@@ -1,0 +1,295 @@
+package grammar
+
+import (
+	"strings"
+
+	"vedette.dev/nlq"
+)
+
+// A filter narrows a measure to a place by name, or by a label said outright.
+type filter struct {
+	place string
+	label string // where no place was said
+	value string
+	not   bool
+}
+
+// takeNames reads which series are meant: "in namespace prod", "the team-a
+// namespace", "on gpu-03", "H100s". Names are never corrected.
+func (f *frame) takeNames() {
+	for i := 0; i < len(f.items); i++ {
+		if f.items[i].used {
+			continue
+		}
+		if f.takeLabel(i) || f.takeNamedPlace(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
+			continue
+		}
+	}
+}
+
+// takeLabel reads: with label LABEL VALUE.
+func (f *frame) takeLabel(i int) bool {
+	if f.items[i].low != "with label" || i+2 >= len(f.items) {
+		return false
+	}
+	f.add(i, filter{label: f.items[i+1].raw, value: f.items[i+2].raw}, i, i+1, i+2)
+	return true
+}
+
+// takeNamedPlace reads: namespace prod, pod named train-0, gpu 3, xid = 79.
+func (f *frame) takeNamedPlace(i int) bool {
+	p, n, ok := f.place(i)
+	if !ok {
+		return false
+	}
+	j := i + n
+	prefix, not := false, false
+	for j < len(f.items) {
+		v, called := f.items[j].has("called")
+		_, except := f.items[j].has("not")
+		if !called && !except && f.items[j].low != "=" && f.items[j].low != "==" {
+			break
+		}
+		not = not || except
+		prefix = prefix || called && v == "" && (f.items[j].low == "starting with" || f.items[j].low == "beginning with")
+		j++
+	}
+	said := j > i+n
+	if j >= len(f.items) || !f.nameFor(j, p, said) {
+		return false
+	}
+	name, to := f.name(j)
+	if prefix {
+		name += "*"
+	}
+	fl := filter{place: p.Name, value: name, not: not}
+	if p.Name == "model" {
+		fl.value = modelName(name)
+	}
+	f.add(i, fl, span(i, to)...)
+	return true
+}
+
+// takePlaceOfName reads: stream-ingest pods, the team-a namespace. The plural
+// stands for every name that starts so.
+func (f *frame) takePlaceOfName(i int) bool {
+	if !f.isName(i) {
+		return false
+	}
+	name, to := f.name(i)
+	p, n, ok := f.place(to)
+	if !ok || p.Shape != nil || f.shapeOf(i).Name != "" {
+		return false
+	}
+	if p.Name == "gpu" { // "gpu-03 GPUs" are on the node
+		p = f.placeNamed("node")
+	}
+	if last := f.items[to+n-1].low; strings.HasSuffix(last, "s") && !strings.Contains(name, "*") && p.Name != "node" {
+		name += "*"
+	}
+	f.add(i, filter{place: p.Name, value: name}, span(i, to+n)...)
+	return true
+}
+
+// takeShape reads names that can only be of one place: H100, /var, eth0.
+func (f *frame) takeShape(i int) bool {
+	p := f.shapeOf(i)
+	if p.Name == "" {
+		return false
+	}
+	name, to := f.name(i)
+	if p.Name == "model" {
+		name = modelName(name)
+		f.implied = append(f.implied, "gpu")
+	}
+	f.add(i, filter{place: p.Name, value: name}, span(i, to)...)
+	return true
+}
+
+// modelName makes the pattern of a model: exporters write "NVIDIA H100 80GB HBM3".
+func modelName(said string) string {
+	if strings.Contains(said, "*") {
+		return said
+	}
+	return "*" + strings.ToUpper(strings.TrimSuffix(said, "s")) + "*"
+}
+
+// prepositions say the place of a bare name.
+var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace"}
+
+func (it item) preposition() (place string, ok bool) {
+	place, ok = prepositions[it.low]
+	return place, ok
+}
+
+// takePreposition reads: on gpu-03, in prod. What it takes the name for is assumed.
+func (f *frame) takePreposition(i int) bool {
+	place, ok := f.items[i].preposition()
+	if !ok || i+1 >= len(f.items) {
+		return false
+	}
+	j := i + 1
+	if f.items[j].low == "the" && j+1 < len(f.items) {
+		j++
+	}
+	if !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" {
+		return false
+	}
+	name, to := f.name(j)
+	if _, _, followed := f.place(to); followed && place != "node" {
+		return false // "in team-a namespace"
+	}
+	known := ""
+	if f.known != nil {
+		known = f.known(name)
+	}
+	switch {
+	case known != "":
+		place = known
+	case place == "pod":
+		f.assume(0.1, "%q is taken for the name of a pod", name)
+	default:
+		f.assume(0.02, "%q is taken for the name of a %s", name, place)
+	}
+	f.add(i, filter{place: place, value: name}, span(i, to)...)
+	return true
+}
+
+// add notes a filter that took items, the first of which is i; a "not" before
+// it, or before the preposition before it, turns it round.
+func (f *frame) add(i int, fl filter, took ...int) {
+	for _, k := range took {
+		f.items[k].used = true
+	}
+	for back := 0; back <= 3 && i-back >= 0; back++ {
+		it := &f.items[i-back]
+		if _, not := it.has("not"); not {
+			fl.not, it.used = true, true
+			break
+		}
+		if back > 0 && !f.lexicon.stop[it.low] {
+			break
+		}
+	}
+	f.filters = append(f.filters, fl)
+}
+
+func span(from, to int) []int {
+	var is []int
+	for i := from; i < to; i++ {
+		is = append(is, i)
+	}
+	return is
+}
+
+// place returns the place that the items from i name, and how many they are.
+func (f *frame) place(i int) (nlq.Place, int, bool) {
+	for n := min(2, len(f.items)-i); n > 0; n-- {
+		var words []string
+		for _, it := range f.items[i : i+n] {
+			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
+				words = nil
+				break
+			}
+			words = append(words, it.norms...)
+		}
+		said := strings.Join(words, " ")
+		for _, p := range f.places {
+			for _, w := range p.Words {
+				if said == w {
+					return p, n, true
+				}
+			}
+		}
+	}
+	return nlq.Place{}, 0, false
+}
+
+func (f *frame) placeNamed(name string) nlq.Place {
+	for _, p := range f.places {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nlq.Place{}
+}
+
+// shapeOf returns the place whose names look like item i, or the zero place.
+func (f *frame) shapeOf(i int) nlq.Place {
+	if f.items[i].used || !f.items[i].name && f.items[i].whole == "" || f.items[i].metric {
+		return nlq.Place{}
+	}
+	name, _ := f.name(i)
+	for _, p := range f.places {
+		if p.Shape != nil && p.Shape.MatchString(name) {
+			return p
+		}
+	}
+	return nlq.Place{}
+}
+
+// nameFor reports whether item i can be the name of a p right behind the word
+// for it; said: a word such as "named" stands between.
+func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
+	if f.items[i].used || f.items[i].sign {
+		return false
+	}
+	switch p.Name {
+	case "gpu", "xid":
+		n := f.items[i].number
+		return n != nil && !n.isUnit || f.items[i].name && (said || p.Name == "gpu" && f.shapeOf(i).Name == "")
+	case "namespace":
+		return f.isName(i) || f.unknown(i) || said
+	}
+	return f.isName(i) || said || f.unknown(i) && !f.lexicon.stop[f.items[i].low]
+}
+
+// isName reports whether item i looks like a name and like nothing else.
+func (f *frame) isName(i int) bool {
+	if i >= len(f.items) {
+		return false
+	}
+	it := f.items[i]
+	if it.used || it.metric || it.number != nil || it.inside {
+		return false
+	}
+	if it.whole != "" {
+		return !f.allKnown(i)
+	}
+	return it.name && !f.words.all(it.norms)
+}
+
+// allKnown reports whether the parts of the hyphenated word at i are all words
+// with a meaning here.
+func (f *frame) allKnown(i int) bool {
+	_, to := f.name(i)
+	for _, it := range f.items[i:to] {
+		if len(it.roles) == 0 && !f.lexicon.stop[it.low] && !f.words.all(it.norms) {
+			return false
+		}
+	}
+	return true
+}
+
+// unknown reports whether item i is a plain word without any meaning here.
+func (f *frame) unknown(i int) bool {
+	it := f.items[i]
+	if it.used || it.sign || it.metric || it.number != nil || it.inside || len(it.roles) > 0 || f.lexicon.stop[it.low] {
+		return false
+	}
+	_, _, isPlace := f.place(i)
+	return !isPlace && !f.words.all(it.norms)
+}
+
+// name returns the whole name that starts at i and the item after it.
+func (f *frame) name(i int) (string, int) {
+	it := f.items[i]
+	if it.whole == "" {
+		return it.raw, i + 1
+	}
+	to := i + 1
+	for to < len(f.items) && f.items[to].inside {
+		to++
+	}
+	return it.whole, to
+}

@@ -1,0 +1,240 @@
+package grammar
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// An item is a token or several with what they mean.
+type item struct {
+	raw    string // as it was written
+	low    string
+	roles  []phrase // what the lexicon says of it; several where it depends on what follows
+	norms  []string // what it is as words of a measure
+	number *number
+	name   bool // in quotation marks, or with a shape no word has
+	metric bool
+	sign   bool
+	whole  string // the hyphenated name this is the first of, and how many items it has
+	span   int
+	inside bool // a later part of a hyphenated name
+	used   bool
+	weak   bool // names a place: the measure may do without it
+}
+
+// A number is an amount with its unit, where it has one.
+type number struct {
+	value   float64
+	unit    unit // zero: none was said
+	isUnit  bool
+	unitRaw string
+}
+
+func (it item) has(r role) (string, bool) {
+	for _, p := range it.roles {
+		if p.role == r {
+			return p.value, true
+		}
+	}
+	return "", false
+}
+
+// tag gives tokens their meanings, the longest phrase first. A hyphenated word
+// whose parts make a phrase is that phrase.
+func tag(ts []token, l *lexicon) []item {
+	var out []item
+	for i := 0; i < len(ts); {
+		t := ts[i]
+		switch {
+		case t.quoted, t.metric:
+			out = append(out, item{raw: t.raw, low: strings.ToLower(t.raw), name: t.quoted, metric: t.metric})
+			i++
+			continue
+		}
+		if it, n := l.quantity(ts[i:]); n > 0 && t.part == 0 {
+			out = append(out, it)
+			i += n
+			continue
+		}
+		it, n := l.phrase(ts[i:])
+		it.inside = t.part > 0
+		if t.parts > 0 && t.part == 0 {
+			it.whole, it.span = t.whole, t.parts
+		}
+		out = append(out, it)
+		i += n
+	}
+	return out
+}
+
+// phrase returns the longest phrase that ts starts with, with every role that
+// phrases of this length have; a word that starts none stands for itself.
+func (l *lexicon) phrase(ts []token) (item, int) {
+	low := strings.ToLower(ts[0].raw)
+	it := item{raw: ts[0].raw, low: low, sign: ts[0].sign}
+	n := 1
+	for _, p := range l.phrases[low] {
+		if len(it.roles) > 0 && len(p.words) < n {
+			break
+		}
+		if !startsWith(ts, p.words) {
+			continue
+		}
+		n = len(p.words)
+		it.roles = append(it.roles, p)
+	}
+	var raws []string
+	for _, t := range ts[:n] {
+		raws = append(raws, t.raw)
+	}
+	it.raw = strings.Join(raws, " ")
+	it.low = strings.ToLower(it.raw)
+	it.norms = l.norms(it)
+	it.name = n == 1 && nameShape.MatchString(ts[0].raw) && len(it.roles) == 0 && ts[0].parts == 0
+	return it, n
+}
+
+// nameShape is what no English word looks like.
+var nameShape = regexp.MustCompile(`[0-9_*/]|^[a-z]+[A-Z]|-$`)
+
+func startsWith(ts []token, words []string) bool {
+	if len(ts) < len(words) {
+		return false
+	}
+	for i, w := range words {
+		if ts[i].quoted || ts[i].metric || strings.ToLower(ts[i].raw) != w {
+			return false
+		}
+	}
+	return true
+}
+
+// norms returns it in the words of the catalog.
+func (l *lexicon) norms(it item) []string {
+	if v, ok := it.has("word"); ok {
+		var out []string
+		for _, w := range strings.Fields(v) {
+			out = append(out, singular(w))
+		}
+		return out
+	}
+	var out []string
+	for _, w := range strings.Fields(it.low) {
+		out = append(out, singular(w))
+	}
+	return out
+}
+
+// singular takes the plural's ending off, and may take it off a word that is
+// none: both sides of a comparison go through it.
+func singular(w string) string {
+	switch {
+	case len(w) > 4 && strings.HasSuffix(w, "ies"):
+		return w[:len(w)-3] + "y"
+	case len(w) > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss"):
+		return w[:len(w)-1]
+	}
+	return w
+}
+
+var numeral = regexp.MustCompile(`^([+-]?(?:[0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(.*)$`)
+
+// multipliers may stand directly behind a number, before a unit or without one.
+var multipliers = map[string]float64{"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+
+// quantity reads a number with its unit, from one token or several. It returns
+// how many tokens that took, 0 where ts does not start with a number.
+func (l *lexicon) quantity(ts []token) (item, int) {
+	var n number
+	used := 1
+	rest := ""
+	if m := numeral.FindStringSubmatch(ts[0].raw); m != nil && !ts[0].sign {
+		v, err := strconv.ParseFloat(strings.ReplaceAll(m[1], "_", ""), 64)
+		if err != nil {
+			return item{}, 0
+		}
+		n.value, rest = v, strings.TrimPrefix(m[2], "-")
+	} else if it, k := l.phrase(ts); k > 0 {
+		v, isNumber := it.has("number")
+		secs, isPeriod := it.has("period")
+		if !isNumber && !isPeriod {
+			return item{}, 0
+		}
+		if n.value, _ = strconv.ParseFloat(v+secs, 64); isPeriod {
+			n.unit, n.isUnit, n.unitRaw = l.units["s"], true, "s"
+			return item{raw: it.raw, low: it.low, number: &n}, k
+		}
+		used = k
+		if n.value < 1 {
+			n.unit, n.isUnit, n.unitRaw = l.units["1"], true, ""
+		}
+	}
+	if !l.suffix(&n, rest) {
+		return item{}, 0
+	}
+	if !n.isUnit || n.value < 1 {
+		used += l.unitAfter(&n, ts[used:])
+	}
+	raw := ts[0].raw
+	for _, t := range ts[1:used] {
+		raw += " " + t.raw
+	}
+	return item{raw: raw, low: strings.ToLower(raw), number: &n}, used
+}
+
+// suffix reads what stands directly behind a number: a unit, a multiplier, or
+// more of a duration such as 1h30m.
+func (l *lexicon) suffix(n *number, s string) bool {
+	if s == "" {
+		return true
+	}
+	if u, ok := l.unit(s); ok {
+		n.unit, n.isUnit, n.unitRaw = u, true, s
+		return true
+	}
+	if f, ok := multipliers[s[:1]]; ok {
+		if s == s[:1] {
+			n.value *= f
+			return true
+		}
+	}
+	if d, ok := compound(strconv.FormatFloat(n.value, 'f', -1, 64) + s); ok {
+		n.value, n.unit, n.isUnit, n.unitRaw = d, l.units["s"], true, "s"
+		return true
+	}
+	return false
+}
+
+var compoundDuration = regexp.MustCompile(`^(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$`)
+
+func compound(s string) (seconds float64, ok bool) {
+	m := compoundDuration.FindStringSubmatch(s)
+	if m == nil {
+		return 0, false
+	}
+	for i, f := range []float64{86400, 3600, 60, 1} {
+		v, _ := strconv.ParseFloat("0"+m[1+i], 64)
+		seconds += v * f
+	}
+	return seconds, true
+}
+
+// unitAfter reads a unit of up to three words after a number.
+func (l *lexicon) unitAfter(n *number, ts []token) int {
+	for k := min(3, len(ts)); k > 0; k-- {
+		var words []string
+		for _, t := range ts[:k] {
+			if !t.quoted && !t.metric {
+				words = append(words, t.raw)
+			}
+		}
+		u, ok := l.unit(strings.Join(words, " "))
+		if !ok || len(words) < k || k == 1 && n.isUnit && u.dimension != "time" {
+			continue
+		}
+		n.unit, n.isUnit, n.unitRaw = u, true, strings.Join(words, " ")
+		return k
+	}
+	return 0
+}

@@ -1,0 +1,80 @@
+package grammar
+
+import (
+	"time"
+
+	"vedette.dev/nlq"
+)
+
+func (n *number) duration() (time.Duration, bool) {
+	if n == nil || n.unit.dimension != "time" || n.value <= 0 {
+		return 0, false
+	}
+	return time.Duration(n.value * n.unit.factor * float64(time.Second)).Round(time.Millisecond), true
+}
+
+// takeTimes reads how long a condition must hold and how far to look back. A
+// time after a comparison is its limit, and stays.
+func (f *frame) takeTimes() {
+	for i := range f.items {
+		if _, now := f.items[i].has("once"); now {
+			f.holdSaid, f.items[i].used = true, true
+		}
+		d, ok := f.items[i].number.duration()
+		if !ok {
+			continue
+		}
+		f.takeTime(i, d)
+	}
+}
+
+func (f *frame) takeTime(i int, d time.Duration) {
+	var prev item
+	if i > 0 {
+		prev = f.items[i-1]
+	}
+	is := func(r role) bool { _, ok := prev.has(r); return ok }
+	switch over, overTime := prev.has("over time"); {
+	case is("compare") || is("over") && !f.hasLimit(i):
+		return
+	case overTime:
+		f.window, f.over = d, nlq.OverTime(over)
+		if over == "asis" {
+			f.over = nlq.AsIs
+		}
+	case is("over"), is("window") && !is("hold"):
+		f.window = d
+	case is("since"):
+		f.since = d
+		f.use(i + 1) // ago
+	case is("hold"):
+		f.hold, f.holdSaid = d, true
+	case f.kind == lookup:
+		f.window = d
+	case f.holdSaid || d < time.Second:
+		return
+	default:
+		f.hold, f.holdSaid = d, true
+		f.items[i].used = true
+		return
+	}
+	f.items[i].used = true
+	f.use(i - 1)
+}
+
+func (f *frame) use(i int) {
+	if i >= 0 && i < len(f.items) {
+		f.items[i].used = true
+	}
+}
+
+// hasLimit reports whether there is a number other than item i that a
+// comparison can be with.
+func (f *frame) hasLimit(i int) bool {
+	for j := range f.items {
+		if _, isTime := f.items[j].number.duration(); j != i && f.items[j].number != nil && !isTime {
+			return true
+		}
+	}
+	return f.kind == lookup
+}

@@ -1,0 +1,110 @@
+package grammar
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+
+	"vedette.dev/rules/catalog"
+)
+
+// A token is a piece of a question as it was written.
+type token struct {
+	raw    string
+	quoted bool // within quotation marks: a name, whatever it looks like
+	metric bool // the exact name of a metric
+	sign   bool // punctuation that has a meaning or must not be there
+	whole  string
+	part   int // of whole, where it was split at hyphens
+	parts  int
+}
+
+// spaces and marks that end a word without a meaning of their own.
+const silent = ",;?()"
+
+// tokens splits a question. Words are split at hyphens only where that is
+// undone easily: each part knows its whole.
+func tokens(text string, c *catalog.Catalog) []token {
+	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ").Replace(text)
+	var out []token
+	for i := 0; i < len(text); {
+		r := rune(text[i])
+		switch {
+		case r < 0x80 && unicode.IsSpace(r), strings.ContainsRune(silent, r):
+			i++
+		case r == '"' || r == '`':
+			t, n := quotedToken(text[i:])
+			out = append(out, t)
+			i += n
+		case strings.ContainsRune("<>=!", r):
+			n := 1
+			if i+1 < len(text) && text[i+1] == '=' {
+				n = 2
+			}
+			out = append(out, token{raw: text[i : i+n], sign: true})
+			i += n
+		case strings.ContainsRune("{}[]|~$\\#", r):
+			out = append(out, token{raw: text[i : i+1], sign: true})
+			i++
+		default:
+			n := runLength(text[i:])
+			out = append(out, split(text[i:i+n], c)...)
+			i += n
+		}
+	}
+	return out
+}
+
+// quotedToken reads a name in quotation marks; without the second mark it is a
+// sign that must not be there.
+func quotedToken(s string) (token, int) {
+	for end := 1; end < len(s); end++ {
+		switch s[end] {
+		case '\\':
+			end++
+		case s[0]:
+			name := strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(s[1:end])
+			return token{raw: name, quoted: true}, end + 1
+		}
+	}
+	return token{raw: s[:1], sign: true}, 1
+}
+
+var thousands = regexp.MustCompile(`^[0-9]{1,3}(?:,[0-9]{3})+`)
+
+func runLength(s string) int {
+	n := len(thousands.FindString(s))
+	for n < len(s) && !strings.ContainsRune(silent+"\"`<>=!{}[]|~$\\#", rune(s[n])) && !(s[n] < 0x80 && unicode.IsSpace(rune(s[n]))) {
+		n++
+	}
+	return max(n, 1)
+}
+
+func split(run string, c *catalog.Catalog) []token {
+	run = strings.TrimRight(run, ".:")
+	switch run = strings.TrimLeft(run, ":'"); {
+	case strings.Trim(run, "-–—") == "":
+		return nil
+	case thousands.MatchString(run):
+		run = strings.ReplaceAll(run, ",", "")
+	}
+	if _, ok := c.Measure(catalog.ID(run)); ok {
+		return []token{{raw: run, metric: true}}
+	}
+	if strings.ContainsAny(run, "/*_") || run[0] == '-' || run[0] >= '0' && run[0] <= '9' {
+		return []token{{raw: strings.TrimSuffix(run, "'s")}}
+	}
+	run = strings.TrimRight(run, "'")
+	if strings.HasSuffix(run, "-") {
+		return []token{{raw: run}}
+	}
+	parts := strings.Split(run, "-")
+	if len(parts) == 1 || strings.Contains(run, "--") {
+		return []token{{raw: run}}
+	}
+	var ts []token
+	for i, p := range parts {
+		ts = append(ts, token{raw: p, whole: run, part: i, parts: len(parts)})
+	}
+	return ts
+}

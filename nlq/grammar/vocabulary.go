@@ -1,0 +1,290 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// A named measure is one phrase by which a measure is known.
+type named struct {
+	id    catalog.ID
+	words []string // as a set, in the words of the catalog
+	rank  int      // of the phrase among the measure's own
+}
+
+// A vocabulary is what a catalog's measures are called.
+type vocabulary struct {
+	names []named
+	known map[string]bool // every word in them
+}
+
+var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
+
+func vocabularyOf(c *catalog.Catalog) *vocabulary {
+	if c == catalog.Builtin() {
+		return builtinVocabulary()
+	}
+	return makeVocabulary(c)
+}
+
+func makeVocabulary(c *catalog.Catalog) *vocabulary {
+	v := &vocabulary{known: map[string]bool{}}
+	add := func(m catalog.Metric) {
+		for rank, words := range m.Words {
+			n := named{id: m.ID, words: catalogWords(words), rank: rank}
+			v.names = append(v.names, n)
+			for _, w := range n.words {
+				v.known[w] = true
+			}
+		}
+	}
+	for _, m := range c.All() {
+		add(m)
+	}
+	for _, d := range c.AllDerived() {
+		add(d.Metric)
+	}
+	return v
+}
+
+// catalogWords brings a catalog's phrase into the same form as a question's words.
+func catalogWords(s string) []string {
+	var ts []token
+	for _, w := range strings.Fields(s) {
+		ts = append(ts, token{raw: w})
+	}
+	var out []string
+	for i := 0; i < len(ts); {
+		n, norms := 1, []string{singular(strings.ToLower(ts[i].raw))}
+		for _, p := range english().phrases[strings.ToLower(ts[i].raw)] {
+			if p.role == "word" && startsWith(ts[i:], p.words) {
+				n = len(p.words)
+				norms = english().norms(item{roles: []phrase{p}})
+				break
+			}
+		}
+		if n > 1 || !english().stop[strings.ToLower(ts[i].raw)] {
+			out = append(out, norms...)
+		}
+		i += n
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (v *vocabulary) all(words []string) bool {
+	for _, w := range words {
+		if !v.known[w] {
+			return false
+		}
+	}
+	return len(words) > 0
+}
+
+// correct mends the spelling of words that are close to one that is known.
+// What may be a name is left as it is.
+func (f *frame) correct(ts []token) []token {
+	for i := range ts {
+		t := &ts[i]
+		low := strings.ToLower(t.raw)
+		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) {
+			continue
+		}
+		if i > 0 && f.namesFollow(ts[i-1]) {
+			continue
+		}
+		in := i > 0 && strings.EqualFold(ts[i-1].raw, "in")
+		best, ok := f.closest(low, in)
+		if !ok {
+			continue
+		}
+		f.assume(0.15, "%q is read as %q", t.raw, best)
+		t.raw = best
+	}
+	return ts
+}
+
+// isWord reports whether a single word has a meaning in some phrase.
+func (f *frame) isWord(low string) bool {
+	if f.lexicon.stop[low] || f.words.known[singular(low)] || f.placeWord(low) {
+		return true
+	}
+	if _, ok := f.lexicon.unit(low); ok {
+		return true
+	}
+	return f.lexicon.hasWord(low)
+}
+
+func (f *frame) placeWord(low string) bool {
+	for _, p := range f.places {
+		if slices.Contains(p.Words, singular(low)) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesFollow reports whether the word after t may be any name at all.
+func (f *frame) namesFollow(t token) bool {
+	low := strings.ToLower(t.raw)
+	return f.placeWord(low) && low != "gpu" && low != "type" || low == "named" || low == "called" || low == "label" || low == "with" || low == "like" || low == "matching"
+}
+
+// closest returns the known word nearest to low: one slip, two in a long word.
+// After "in" only the word for a place will do: what else stands there is a name.
+func (f *frame) closest(low string, afterIn bool) (string, bool) {
+	limit := 1
+	if len(low) >= 8 {
+		limit = 2
+	}
+	best, least := "", limit+1
+	try := func(w string) {
+		if len(low) == 4 && len(w) != 5 || len(w) < 4 {
+			return
+		}
+		if d := distance(low, w); d < least || d == least && w < best {
+			best, least = w, d
+		}
+	}
+	for _, p := range f.places {
+		for _, w := range p.Words {
+			try(w)
+		}
+	}
+	if !afterIn {
+		for w := range f.words.known {
+			try(w)
+		}
+		for _, ps := range f.lexicon.phrases {
+			for _, p := range ps {
+				for _, w := range p.words {
+					try(w)
+				}
+			}
+		}
+	}
+	return best, least <= limit
+}
+
+func (l *lexicon) hasWord(low string) bool {
+	for _, ps := range l.phrases {
+		for _, p := range ps {
+			if slices.Contains(p.words, low) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// distance is the number of letters put in, left out, changed or swapped with
+// their neighbour between a and b.
+func distance(a, b string) int {
+	if d := len(a) - len(b); d > 3 || d < -3 {
+		return 4
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
+
+// nearest returns what is understood and has most in common with the question:
+// three examples, and the measures whose names share words with it.
+func (f *frame) nearest() []string {
+	said := map[string]bool{}
+	for _, it := range f.items {
+		if !f.lexicon.stop[it.low] {
+			for _, w := range it.norms {
+				said[w] = true
+			}
+		}
+	}
+	var out []string
+	for _, id := range f.nearMeasures(said) {
+		out = append(out, f.title(id))
+	}
+	examples := slices.Clone(f.lexicon.examples)
+	score := func(s string) (n int) {
+		for _, w := range catalogWords(s) {
+			if said[w] {
+				n++
+			}
+		}
+		return n
+	}
+	slices.SortStableFunc(examples, func(a, b string) int { return score(b) - score(a) })
+	return append(examples[:min(3, len(examples))], out...)
+}
+
+func (f *frame) nearMeasures(said map[string]bool) []catalog.ID {
+	type hit struct {
+		id    catalog.ID
+		score float64
+	}
+	var hits []hit
+	for _, n := range f.words.names {
+		common := 0
+		for _, w := range n.words {
+			if said[w] {
+				common++
+			}
+		}
+		if s := float64(common) / float64(len(n.words)); common > 0 && s >= 0.5 {
+			hits = append(hits, hit{n.id, s + float64(common)/10})
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		}
+		return strings.Compare(string(a.id), string(b.id))
+	})
+	var ids []catalog.ID
+	for _, h := range hits {
+		if !slices.Contains(ids, h.id) && len(ids) < 3 {
+			ids = append(ids, h.id)
+		}
+	}
+	return ids
+}
+
+// title is a measure's name for people.
+func (f *frame) title(id catalog.ID) string {
+	m, ok := f.catalog.Measure(id)
+	if !ok || len(m.Words) == 0 {
+		return string(id)
+	}
+	return m.Words[0] + " (" + string(id) + ")"
+}
+
+func (f *frame) ask(question string, choices ...string) error {
+	if len(choices) == 0 {
+		choices = f.nearest()
+	}
+	return &nlq.NotUnderstood{Ask: question, Nearest: choices}
+}
