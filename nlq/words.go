@@ -69,7 +69,7 @@ func readWhen(w When, c *catalog.Catalog) string {
 	if w.Rising {
 		verb = "rise to"
 	}
-	limit := amount(w.Limit, w.Measure.Unit(c))
+	limit := Amount(w.Limit, w.Measure.Unit(c))
 	if w.Capacity != "" {
 		limit = named(w.Capacity, c)
 	}
@@ -207,13 +207,17 @@ func entityWord(e string) string {
 // opWords are canonical; the grammar's lexicon has them too.
 var opWords = map[string]string{">": "above", ">=": "at least", "<": "below", "<=": "at most", "==": "exactly", "!=": "other than"}
 
-func (c Comparison) read(u catalog.Unit) string { return opWords[c.Op] + " " + amount(c.Limit, u) }
+func (c Comparison) read(u catalog.Unit) string { return OpWord(c.Op) + " " + Amount(c.Limit, u) }
 
 // unitWords are how the catalog's units are written for people; a unit that is
 // not here is written as it is, and what is counted is not written at all.
 var unitWords = map[catalog.Unit]string{"Cel": "°C", "MiBy": "MiB", "By": "bytes", "By/s": "bytes/s", "1": ""}
 
-func amount(v float64, u catalog.Unit) string {
+// OpWord returns a comparison's operator in words: "above".
+func OpWord(op string) string { return opWords[op] }
+
+// Amount returns v in unit u for people: "85 °C".
+func Amount(v float64, u catalog.Unit) string {
 	n := strconv.FormatFloat(v, 'f', -1, 64)
 	w, ok := unitWords[u]
 	if !ok && !strings.HasPrefix(string(u), "{") {

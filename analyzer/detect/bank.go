@@ -32,6 +32,10 @@ type Bank struct {
 
 var _ analyzer.Watcher = (*Bank)(nil)
 
+// byEffect is how many more chance deviations the bank may look at than it may
+// tell of: most are smaller than the smallest effect of their watch.
+const byEffect = 10
+
 // unwatched is the id of all series that nobody watches.
 const unwatched = math.MaxUint32
 
@@ -217,17 +221,18 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 	s := b.states.At(id)
 	near, long := Level{}.Usual(&s.of.Of)
 	before := s.of.Of.seen
+	var now analyzer.Score
 	if w.Kind == catalog.Counter {
 		r := Rate[LevelState]{Of: Level{}}
-		s.score = r.Observe(&s.of, ms, value)
+		now = r.Observe(&s.of, ms, value)
 		value = r.Last(&s.of)
 	} else {
-		s.score = Level{}.Observe(&s.of.Of, ms, value)
+		now = Level{}.Observe(&s.of.Of, ms, value)
 	}
 	if s.of.Of.seen == before {
 		return // late, repeated, missing, or a counter's first
 	}
-	s.value = value
+	s.value, s.score = value, now
 
 	score, usual := 0.0, near
 	if w.Direction.off(value, near) >= w.MinEffect {
@@ -237,11 +242,13 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 		score, usual = s.score.Regime, long
 	}
 	step := Level{}.Step(&s.of.Of)
-	s.level.observe(ms, score, Threshold(b.rate, step), value, usual, step, w.Direction)
+	s.level.observe(ms, score, b.threshold(step), value, usual, step, w.Direction)
 	if m.group != nil {
 		b.enter(m.group, w, s, ms)
 	}
 }
+
+func (b *Bank) threshold(step float64) float64 { return Threshold(byEffect*b.rate, step) }
 
 // enter puts the newest value of s into its group's row. The row is full, and
 // judged, when a member comes round again: no clock, and no waiting for the silent.
@@ -274,7 +281,7 @@ func (b *Bank) compare(g *group, w *Watch, ms int64) {
 			score = 0
 		}
 		step := Level{}.Step(&s.of.Of)
-		s.apart.observe(s.rowAt, score, Threshold(b.rate, step), s.row, middle, step, w.Direction)
+		s.apart.observe(s.rowAt, score, b.threshold(step), s.row, middle, step, w.Direction)
 	}
 }
 

@@ -176,7 +176,7 @@ func TestBankFinds(t *testing.T) {
 				return
 			}
 			f := fs[0]
-			if d := f.From.Sub(began); d < 0 || d > 30*time.Second {
+			if d := f.From.Sub(began); d < 0 || d > 90*time.Second {
 				t.Errorf("onset is %s after the trouble began", d)
 			}
 			if !strings.Contains(f.Text, tt.text) || tt.query != "" && f.Query != tt.query || len(f.Caveats) == 0 {

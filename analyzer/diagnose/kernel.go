@@ -71,7 +71,7 @@ func (w *world) readXid(node string, l snapshot.Line, episodes map[string]*fact)
 	key := fmt.Sprintf("%s %d", gpu, code)
 	ev := analyzer.Evidence{Source: l.Source, At: l.At, Text: l.Text}
 	if f := episodes[key]; f != nil && l.At.Sub(lastSeen(f)) <= episodeGap {
-		f.also = append(f.also, ev)
+		f.also, f.until = append(f.also, ev), l.At
 		return
 	}
 	f := w.addXid(gpu, code, l.At, l.Source, kernelKind)

@@ -30,7 +30,7 @@ type text struct {
 	Fact    string  `yaml:"fact"`
 	In      string  `yaml:"in"`      // log, kernel, event or status
 	Also    string  `yaml:"also"`    // a second such place
-	Holds   string  `yaml:"holds"`   // a string that every match holds: cheaper to look for
+	Holds   string  `yaml:"holds"`   // a string that every match holds, cheaper to look for; "" where there is none
 	Pattern string  `yaml:"pattern"` // RE2
 	On      string  `yaml:"on"`      // whom the fact is about: "" is where it was seen; node, workload, namespace or cluster
 	Weight  float64 `yaml:"weight"`
@@ -108,8 +108,8 @@ func (t *text) check() (err error) {
 	if !slices.Contains(places, t.In) || t.Also != "" && !slices.Contains(places, t.Also) {
 		return fmt.Errorf("in is %q and also %q, want one of %v", t.In, t.Also, places)
 	}
-	if t.Holds == "" || t.Example == "" || t.Near == "" || t.Source == "" {
-		return errors.New("holds, example, near and source are required")
+	if t.Example == "" || t.Near == "" || t.Source == "" {
+		return errors.New("example, near and source are required")
 	}
 	t.pattern, err = regexp.Compile(t.Pattern)
 	return err

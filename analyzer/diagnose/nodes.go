@@ -70,7 +70,7 @@ func (w *world) readAllocatable(n snapshot.Typed[corev1.Node]) {
 	plugin, broken := w.devicePlugin(n.Object.Name)
 	if broken && has > 0 {
 		w.add(fact{Fact: analyzer.Fact{Subject: self, Name: "device-plugin-not-ready", At: plugin.since(), Standing: true,
-			Text: fmt.Sprintf("the device plug-in's pod %s/%s is not ready", plugin.Namespace, plugin.Name), Source: plugin.source}, kind: objectKind})
+			Text: fmt.Sprintf("the device plug-in's pod %s/%s is not ready", plugin.Namespace, plugin.Name), Source: plugin.source}, kind: objectKind, detail: map[string]string{"pod": plugin.subject.String()}})
 	}
 	if w.migNode(n.Object) || offers >= has {
 		return

@@ -91,9 +91,13 @@ func (w *world) readContainer(p *pod, cs corev1.ContainerStatus) {
 	w.matchTexts(inStatus, wait.Reason+": "+wait.Message, p.subject, f)
 }
 
-// placed returns when the pod was placed on a node: the start of what failed since.
+// placed returns when the pod was placed on a node, or last stopped being
+// ready there: the start of what has failed since.
 func (p *pod) placed() time.Time {
 	if c := p.condition(corev1.PodScheduled); c != nil && c.Status == corev1.ConditionTrue {
+		if at := p.since(); at.After(c.LastTransitionTime.Time) {
+			return at
+		}
 		return c.LastTransitionTime.Time
 	}
 	if p.Status.StartTime != nil {

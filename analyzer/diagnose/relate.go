@@ -28,7 +28,9 @@ var relations = map[string]*relation{
 	"blocked-by": {self, listed("blockedBy")}, // a node and the pods that it alone keeps waiting
 	"waits-for":  {self, listed("waitsFor")},  // a pod and those that wait for what it holds
 	"namespace":  {namespace, namespace},
-	"owned":      {self, owners}, // a controller and what it owns, at any depth
+	"its-pod":    {listed("pod"), self}, // a fact that names a pod, and the pod
+	"mounted-by": {self, mounts},        // a claim and the pods that mount it
+	"anywhere":   {everything, everything},
 }
 
 func self(_ *world, f *fact) []analyzer.Subject { return []analyzer.Subject{f.Subject} }
@@ -53,16 +55,22 @@ func namespace(_ *world, f *fact) []analyzer.Subject {
 	return []analyzer.Subject{{Kind: "namespace", Name: f.Subject.Namespace}}
 }
 
-func owners(w *world, f *fact) []analyzer.Subject {
-	all := []analyzer.Subject{f.Subject}
-	for len(all) < 8 {
-		o, ok := w.g.Owner(all[len(all)-1])
-		if !ok {
-			return all
-		}
-		all = append(all, o)
+func mounts(w *world, f *fact) []analyzer.Subject {
+	p := w.pods[f.Subject]
+	if p == nil {
+		return nil
 	}
-	return all
+	var claims []analyzer.Subject
+	for _, v := range p.Spec.Volumes {
+		if c := v.PersistentVolumeClaim; c != nil {
+			claims = append(claims, analyzer.Subject{Kind: "pvc", Namespace: p.Namespace, Name: c.ClaimName})
+		}
+	}
+	return claims
+}
+
+func everything(w *world, _ *fact) []analyzer.Subject {
+	return []analyzer.Subject{analyzer.Cluster(w.s.Cluster.Name)}
 }
 
 // listed reads subjects that a reader left in a detail, separated by blanks.
@@ -138,6 +146,9 @@ func (w *world) follows(l link, from, to *fact) bool {
 	d := to.At.Sub(from.At)
 	if from.kind != to.kind {
 		skew = max(skew, sampling(from), sampling(to))
+	}
+	if from.until.After(from.At) {
+		return d >= -(skew+l.Before) && (l.Within == 0 || to.At.Sub(from.until) <= l.Within+skew)
 	}
 	return d >= -(skew+l.Before) && (l.Within == 0 || d <= l.Within+skew)
 }

@@ -73,7 +73,10 @@ func (w *world) meant(p *pod, fits []fit) []fit {
 	})
 	for r := range requests(&p.Pod) {
 		if device(r) {
-			others(func(f fit) bool { return f.node.Status.Capacity[r].Sign() == 0 && !(r == gpuResource && len(w.g.GPUs(f.node.Name)) > 0) })
+			others(func(f fit) bool {
+				has := f.node.Status.Capacity[r]
+				return has.IsZero() && !(r == gpuResource && len(w.g.GPUs(f.node.Name)) > 0)
+			})
 		}
 	}
 	return fits

@@ -25,7 +25,7 @@ const (
 func (w *world) readTexts() {
 	for _, e := range w.s.Events {
 		subject := involved(e)
-		f := &fact{Fact: analyzer.Fact{Subject: subject, At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, kind: eventKind}
+		f := &fact{Fact: analyzer.Fact{Subject: subject, At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, kind: eventKind, until: e.Latest()}
 		w.matchTexts(inEvent, e.Reason+": "+e.Message, subject, f)
 	}
 	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
@@ -87,7 +87,7 @@ func (w *world) matchTexts(place, text string, subject analyzer.Subject, model *
 		if m == nil {
 			continue
 		}
-		f := fact{Fact: model.Fact, kind: model.kind, weight: t.Weight, detail: map[string]string{}}
+		f := fact{Fact: model.Fact, kind: model.kind, until: model.until, weight: t.Weight, detail: map[string]string{}}
 		for k, v := range model.detail {
 			f.detail[k] = v
 		}
@@ -117,6 +117,11 @@ func (w *world) addOnce(f fact) {
 	}
 	o.also = append(o.also, analyzer.Evidence{Source: f.Source, At: f.At.UTC(), Text: f.Text})
 	o.Standing = o.Standing || f.Standing
+	for _, at := range []time.Time{f.At, f.until} {
+		if at.After(o.until) {
+			o.until = at
+		}
+	}
 	if !f.At.IsZero() && f.At.Before(o.At) {
 		o.At = f.At.UTC()
 	}

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/topology"
-	"vedette.dev/rules/fault"
 )
 
 // A candidate is a cause that some facts point to, and what it would explain.
@@ -235,7 +233,6 @@ func (w *world) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis, fo
 // not hold, or "" where it does.
 var predicates = map[string]func(*world, *candidate) string{
 	"followsProgram": followsProgram,
-	"alone":          alone,
 }
 
 // followsProgram holds where a fault goes with the program. One GPU that shows
@@ -261,26 +258,4 @@ func followsProgram(w *world, c *candidate) string {
 		}
 	}
 	return ""
-}
-
-// alone holds where no other Xid of the same GPU came before: an Xid that only
-// cleans up after another is not a cause.
-func alone(w *world, c *candidate) string {
-	for _, f := range c.roots {
-		for _, o := range w.facts {
-			x := fault.Xids()[xidOf(o)]
-			if o.Subject == f.Subject && o.Name != f.Name && x.Cause != "" && x.Cause != c.ID && !o.At.After(f.At.Add(skewNear)) && f.At.Sub(o.At) <= episodeGap {
-				return fmt.Sprintf("it came after %s of the same GPU", o.Text)
-			}
-		}
-	}
-	return ""
-}
-
-func xidOf(f *fact) fault.Xid {
-	var n fault.Xid
-	if _, err := fmt.Sscanf(strings.TrimPrefix(f.Name, "xid-"), "%d", &n); err != nil || !strings.HasPrefix(f.Name, "xid-") {
-		return 0
-	}
-	return n
 }

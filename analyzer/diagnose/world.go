@@ -32,6 +32,7 @@ func metricKind(name string) kind { return kind("metric " + name) }
 type fact struct {
 	analyzer.Fact
 	kind   kind
+	until  time.Time         // when it was last seen, where it was seen more than once
 	weight float64           // how much it hurts; 0 is a fact that nobody complains of
 	detail map[string]string // values that later steps and texts use
 	also   []analyzer.Evidence
@@ -50,7 +51,7 @@ type world struct {
 	logged map[analyzer.Subject]bool // pods of which a log was captured
 
 	facts    []*fact
-	once     map[sighting]*fact    // facts from texts
+	once     map[sighting]*fact  // facts from texts
 	rejected []analyzer.Rejected // by the readers: what looks like a cause and is not
 	unseen   []string
 }

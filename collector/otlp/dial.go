@@ -32,7 +32,7 @@ func (s *Sink) dialGRPC(c Config) error {
 		tc = credentials.NewTLS(t)
 	}
 	opts := []grpc.DialOption{grpc.WithTransportCredentials(tc), grpc.WithPerRPCCredentials(bearer{c})}
-	if !c.Plain {
+	if c.Compression != "none" {
 		opts = append(opts, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
 	conn, err := grpc.NewClient(c.Endpoint, opts...)
@@ -75,7 +75,7 @@ func (s *Sink) dialHTTP(c Config) error {
 		}
 		transport.TLSClientConfig = t
 	}
-	if !c.Plain {
+	if c.Compression != "none" {
 		metrics = append(metrics, otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression))
 		logs = append(logs, otlploghttp.WithCompression(otlploghttp.GzipCompression))
 	}

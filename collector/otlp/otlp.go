@@ -43,13 +43,17 @@ type Config struct {
 	Headers   map[string]string // sent with every request
 	Insecure  bool              // no TLS
 	CAFile    string            // PEM certificates to trust instead of the system's
-	Plain     bool              // no gzip
-	Timeout   time.Duration     // of one request; 0 is 10 s
-	Node      string            // the resource's host.name and k8s.node.name
-	Start     time.Time         // since when the counters count; zero is when they are first sent
+
+	// Compression is "gzip", which is the default, or "none", for a gRPC
+	// receiver that has not linked gzip.
+	Compression string
+
+	Timeout time.Duration // of one request; 0 is 10 s
+	Node    string        // the resource's host.name and k8s.node.name
+	Start   time.Time     // since when the counters count; zero is when they are first sent
 }
 
-// A Sink sends batches to one endpoint. Use [Open]. Push must not be called
+// A Sink sends batches to one endpoint. Use [New]. Push must not be called
 // concurrently with itself.
 type Sink struct {
 	endpoint string
@@ -66,10 +70,13 @@ type Sink struct {
 
 var _ collector.Sink = (*Sink)(nil)
 
-// Open returns a sink for c. It does not contact the endpoint.
-func Open(c Config) (*Sink, error) {
+// New returns a sink for c. It does not contact the endpoint.
+func New(c Config) (*Sink, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
+	}
+	if c.Compression != "" && c.Compression != "gzip" && c.Compression != "none" {
+		return nil, fmt.Errorf("send to OTLP endpoint %q: compression %q is neither gzip nor none", c.Endpoint, c.Compression)
 	}
 	s := &Sink{endpoint: c.Endpoint, start: c.Start, accepted: map[string]bool{}, resource: resource.NewSchemaless(
 		attribute.String("service.name", "vedette-agent"),

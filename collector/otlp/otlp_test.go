@@ -206,7 +206,7 @@ func open(t *testing.T, c Config) *Sink {
 	t.Helper()
 	c.Node = "gpu-node-1"
 	c.Start = time.Unix(1000, 0)
-	s, err := Open(c)
+	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +380,7 @@ func TestPartialSuccess(t *testing.T) {
 func TestLargeEvents(t *testing.T) {
 	r := &receiver{}
 	address, _ := r.listen(t, "127.0.0.1:0")
-	s := open(t, Config{Endpoint: address, Insecure: true, Plain: true})
+	s := open(t, Config{Endpoint: address, Insecure: true, Compression: "none"})
 	var big collector.Batch
 	for i := range 7 {
 		big.Events = append(big.Events, collector.Event{Kind: collector.KubeObject, At: time.Unix(int64(i), 0), Text: string(bytes.Repeat([]byte("x"), 1<<20))})
@@ -393,7 +393,7 @@ func TestLargeEvents(t *testing.T) {
 	}
 }
 
-func TestOpenErrors(t *testing.T) {
+func TestNewErrors(t *testing.T) {
 	notPEM := filepath.Join(t.TempDir(), "ca")
 	if err := os.WriteFile(notPEM, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
@@ -404,12 +404,13 @@ func TestOpenErrors(t *testing.T) {
 		want string
 	}{
 		{"protocol", Config{Endpoint: "h:1", Protocol: "udp"}, `send to OTLP endpoint "h:1": protocol "udp" is neither grpc nor http`},
+		{"compression", Config{Endpoint: "h:1", Compression: "zip"}, `compression "zip" is neither gzip nor none`},
 		{"no CA", Config{Endpoint: "h:1", CAFile: "/does/not/exist"}, "read the certificates to trust: "},
 		{"not PEM", Config{Endpoint: "h:1", Protocol: HTTP, CAFile: notPEM}, "holds no PEM certificate"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := Open(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := New(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})

@@ -109,7 +109,7 @@ func (g *gpu) seriesLabels() []collector.Attr {
 	g.labelsFor = g.pod
 	g.labels = []collector.Attr{
 		{Key: "gpu", Value: strconv.Itoa(g.index)}, {Key: "UUID", Value: g.uuid}, {Key: "pci_bus_id", Value: g.pciBusID()},
-		{Key: "device", Value: "nvidia" + strconv.Itoa(g.index)}, {Key: "modelName", Value: g.model.name}, {Key: "Hostname", Value: g.node.name},
+		{Key: "device", Value: "nvidia" + strconv.Itoa(g.index)}, {Key: "modelName", Value: g.model.name}, {Key: "Hostname", Value: g.node.name}, {Key: "DCGM_FI_DRIVER_VERSION", Value: driverVersion},
 	}
 	if p := g.pod; p != nil {
 		g.labels = append(g.labels, collector.Attr{Key: "container", Value: p.workload.container()},

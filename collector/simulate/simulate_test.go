@@ -347,7 +347,7 @@ func TestDemo(t *testing.T) {
 				}
 			}
 		}
-		for what, within := range map[string]time.Duration{"throttling": 70 * time.Second, "gpu lost": time.Minute, "ranks ended": 3 * time.Minute, "no room for a replica": 5 * time.Minute, "queueing": 6 * time.Minute} {
+		for what, within := range map[string]time.Duration{"throttling": time.Minute, "gpu lost": time.Minute, "ranks ended": 3 * time.Minute, "no room for a replica": 5 * time.Minute, "queueing": 6 * time.Minute} {
 			at, ok := first[what]
 			t.Logf("%s: %s at %s", into, what, at)
 			if !ok || at > within {

@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a browser test may take in all: shared machines are slow.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // Browser starts chromium with a fresh profile and an empty tab of 1440 × 900
 // in light colours, and returns the context for [chromedp.Do] and

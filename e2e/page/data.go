@@ -44,7 +44,7 @@ func wander(metric string, n int) []float64 {
 }
 
 func status(nodes int) api.Status {
-	s := api.Status{Version: "0.1.0", Cluster: "demo-eu-1", Now: now, Started: now.Add(-26 * time.Minute), Mode: "approve", Simulated: true, Agents: []api.Agent{}}
+	s := api.Status{Version: "0.1.0", Cluster: "demo-eu-1", Now: now, Started: now.Add(-26 * time.Minute), Mode: "approve", Simulated: true}
 	if nodes == 0 {
 		s.Simulated = false
 		return s
@@ -63,7 +63,7 @@ func status(nodes int) api.Status {
 func nodeName(i int) string { return fmt.Sprintf("gpu-%02d", i+1) }
 
 func fleet(nodes int) api.Fleet {
-	f := api.Fleet{At: now, Nodes: []api.Node{}}
+	f := api.Fleet{At: now}
 	for i := range nodes {
 		n := api.Node{Name: nodeName(i), Type: "p5.48xlarge", Pool: "train", Ready: true, GPUs: []api.GPU{}}
 		if i*4 >= nodes*3 {

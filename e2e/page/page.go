@@ -109,7 +109,7 @@ func (f *Fake) posted(r *http.Request) map[string]any {
 
 func (f *Fake) incidents() []analyzer.Incident {
 	if f.Nodes == 0 {
-		return []analyzer.Incident{}
+		return nil // the page must bear a null for an empty list
 	}
 	return incidents
 }
@@ -127,7 +127,7 @@ func (f *Fake) incident(w http.ResponseWriter, r *http.Request) {
 // entries are the made-up entries, with what the page decided on them.
 func (f *Fake) entries() []action.Entry {
 	if f.Nodes == 0 {
-		return []action.Entry{}
+		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,7 +197,7 @@ func (f *Fake) groups() []group {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.Nodes == 0 {
-		return []group{}
+		return nil
 	}
 	if f.undone {
 		return groups[1:]

@@ -103,7 +103,7 @@ func TestApproveNamesTheTarget(t *testing.T) {
 	if got := f.Posts(); len(got) > 0 {
 		t.Errorf("the first click posts %v already", got)
 	}
-	if got, want := evaluate[string](t, ctx, `document.querySelector('`+entry+` .confirm .primary').innerText`), "Cordon node node/gpu-02"; got != want {
+	if got, want := evaluate[string](t, ctx, `document.querySelector('`+entry+` .confirm .primary').innerText`), "Cordon node gpu-02"; got != want {
 		t.Errorf("the button says %q, want %q", got, want)
 	}
 	do(t, ctx, click(entry+" .confirm .primary"), Wait(`!document.querySelector('`+entry+`')`))

@@ -103,6 +103,9 @@ func (f *frame) isWeak(i int) bool {
 	}
 	for j := i - 1; j >= 0; j-- {
 		it := f.items[j]
+		if it.used && (it.name || it.whole != "" || it.inside) {
+			continue // "on the H200 nodes"
+		}
 		_, determiner := it.has("determiner")
 		_, asks := it.has("kind")
 		_, preposition := prepositions[it.low]

@@ -21,10 +21,14 @@ const shortest = time.Minute
 
 // intent puts the frame together.
 func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
-	state := m.Unit == "{bool}" || m.Type == catalog.Counter && f.dimension(m.Unit) == "count"
+	if f.dimension(m.Unit) == "time" && m.Type == catalog.Gauge && len(f.compares) == 0 && f.hold > 0 && f.kind != lookup {
+		f.compares = []compare{{op: ">", limit: number{value: f.hold.Seconds(), unit: f.lexicon.units["s"], isUnit: true}}}
+		f.hold, f.holdSaid = 0, false // "not scheduled for 26 hours" is what is measured
+	}
+	state := m.Unit == "{bool}" || f.event(m)
 	if f.kind == unsaid {
 		switch {
-		case len(f.compares) > 0 && !f.only, state && m.Bad != "" && !f.counting && f.agg == nlq.Each:
+		case len(f.compares) > 0 && !f.only, state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
 			f.kind = lookup
@@ -112,7 +116,11 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			ms.By = append(ms.By, label)
 			continue
 		}
-		ms.By = append(ms.By, f.labelsOf(m, by)...)
+		for _, l := range f.labelsOf(m, by) {
+			if !slices.Contains(ms.By, l) {
+				ms.By = append(ms.By, l)
+			}
+		}
 	}
 	finer := f.subject != "" && f.subject != m.Entity && !(m.Unit == "{gpu}" && f.subject == "gpu")
 	if finer && len(ms.By) == 0 {
@@ -208,6 +216,18 @@ func (f *frame) windowOr(d time.Duration) time.Duration {
 	return d
 }
 
+// event reports whether m counts events over a window, each of which is bad.
+func (f *frame) event(m catalog.Metric) bool {
+	d, derived := f.catalog.Derived(m.ID)
+	switch {
+	case m.Bad != "high" || f.dimension(m.Unit) != "count":
+		return false
+	case derived:
+		return strings.Contains(d.Expr, "increase(")
+	}
+	return m.Type == catalog.Counter && f.ofCounter(m) == nlq.Increase
+}
+
 // ofCounter says what people mean by a counter: how fast bytes, time and
 // requests go by, how many errors and restarts there were.
 func (f *frame) ofCounter(m catalog.Metric) nlq.OverTime {
@@ -239,7 +259,7 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{}, nil
 	case m.Unit == "{bool}" && m.Bad == "low" && ms.Agg != nlq.Count:
 		return nlq.Comparison{Op: "==", Limit: 0}, nil
-	case m.Unit == "{bool}" && m.Bad == "high", ms.Over == nlq.Increase && f.dimension(m.Unit) == "count":
+	case m.Unit == "{bool}" && m.Bad == "high", f.event(m):
 		return nlq.Comparison{Op: ">", Limit: 0}, nil
 	}
 	return nlq.Comparison{}, f.ask(fmt.Sprintf("At which value of %s should it alert, in %s?", f.title(m.ID), u))

@@ -50,6 +50,7 @@ type lexicon struct {
 	phrases  map[string][]phrase // by first word, the longest first
 	units    map[string]unit     // by word, as it is written
 	stop     map[string]bool
+	words    map[string]bool // every word of a phrase
 	examples []string
 	ofUnit   map[string]string // by dimension, the measure word that a limit in it implies
 }
@@ -67,7 +68,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(language string) (*lexicon, error) {
-	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, stop: map[string]bool{}, ofUnit: map[string]string{}}
+	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, stop: map[string]bool{}, words: map[string]bool{}, ofUnit: map[string]string{}}
 	rows, err := table(language+"/lexicon.csv", "role,value,phrases")
 	if err != nil {
 		return nil, err
@@ -79,6 +80,9 @@ func read(language string) (*lexicon, error) {
 		}
 		for text := range strings.SplitSeq(f[2], "|") {
 			w := strings.Fields(strings.ReplaceAll(text, "-", " "))
+			for _, one := range w {
+				l.words[one] = true
+			}
 			l.phrases[w[0]] = append(l.phrases[w[0]], phrase{words: w, role: role(f[0]), value: f[1]})
 		}
 	}

@@ -56,7 +56,11 @@ func (f *frame) exactly(i int) (catalog.Metric, error) {
 // find looks for the measure whose name holds all strong words. withAgg: the
 // word for the aggregation is one of them.
 func (f *frame) find(withAgg bool) (catalog.Metric, error) {
+	f.takeShare()
 	strong, weak := f.said(withAgg)
+	if left := f.nameless(); len(left) > 0 {
+		return catalog.Metric{}, &nlq.NotUnderstood{Words: left, Nearest: f.nearest()}
+	}
 	if f.counting && len(strong) == 0 {
 		strong = []string{"count"}
 	}
@@ -118,6 +122,35 @@ func (f *frame) silent() []string {
 		}
 	}
 	return nil
+}
+
+// nameless returns what no measure can be called: numbers that nothing took,
+// names of nothing known, marks.
+func (f *frame) nameless() []string {
+	var out []string
+	for _, it := range f.items {
+		if !it.used && !it.weak && !f.plain(it) && (len(it.norms) == 0 || it.sign) {
+			out = append(out, it.raw)
+		}
+	}
+	return out
+}
+
+// takeShare reads a share without an operator: "three quarters full", "memory 90%".
+func (f *frame) takeShare() {
+	if f.kind != unsaid && f.kind != alert || len(f.compares) > 0 {
+		return
+	}
+	for i := range f.items {
+		n := f.items[i].number
+		if n == nil || f.items[i].used || n.unit.dimension != "ratio" {
+			continue
+		}
+		f.items[i].used = true
+		f.compares = []compare{{op: ">=", limit: *n}}
+		f.assume(0.05, "at least %s is meant", f.items[i].raw)
+		return
+	}
 }
 
 // plain reports whether it adds nothing here.

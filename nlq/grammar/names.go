@@ -58,11 +58,16 @@ func (f *frame) takeNamedPlace(i int) bool {
 	if j >= len(f.items) || !f.nameFor(j, p, said) {
 		return false
 	}
+	_, any := at(f.items, i-1).has("determiner")
+	if _, by := at(f.items, i-1).has("by"); (any || by) && !said {
+		return false // "each namespace burns": what follows is no name
+	}
 	name, to := f.name(j)
 	if prefix {
 		name += "*"
 	}
 	fl := filter{place: p.Name, value: name, not: not}
+	f.implied = append(f.implied, p.Name)
 	if p.Name == "model" {
 		fl.value = modelName(name)
 	}

@@ -116,7 +116,7 @@ func (f *frame) isWord(low string) bool {
 	if _, ok := f.lexicon.unit(low); ok {
 		return true
 	}
-	return f.lexicon.hasWord(low)
+	return f.lexicon.words[low]
 }
 
 func (f *frame) placeWord(low string) bool {
@@ -143,7 +143,7 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 	}
 	best, least := "", limit+1
 	try := func(w string) {
-		if len(low) == 4 && len(w) != 5 || len(w) < 4 {
+		if d := len(w) - len(low); len(low) == 4 && d != 1 || len(w) < 4 || d > limit || -d > limit {
 			return
 		}
 		if d := distance(low, w); d < least || d == least && w < best {
@@ -159,26 +159,11 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		for w := range f.words.known {
 			try(w)
 		}
-		for _, ps := range f.lexicon.phrases {
-			for _, p := range ps {
-				for _, w := range p.words {
-					try(w)
-				}
-			}
+		for w := range f.lexicon.words {
+			try(w)
 		}
 	}
 	return best, least <= limit
-}
-
-func (l *lexicon) hasWord(low string) bool {
-	for _, ps := range l.phrases {
-		for _, p := range ps {
-			if slices.Contains(p.words, low) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // distance is the number of letters put in, left out, changed or swapped with
@@ -227,7 +212,7 @@ func (f *frame) nearest() []string {
 	}
 	examples := slices.Clone(f.lexicon.examples)
 	score := func(s string) (n int) {
-		for _, w := range catalogWords(s) {
+		for _, w := range exampleWords()[s] {
 			if said[w] {
 				n++
 			}
@@ -237,6 +222,14 @@ func (f *frame) nearest() []string {
 	slices.SortStableFunc(examples, func(a, b string) int { return score(b) - score(a) })
 	return append(examples[:min(3, len(examples))], out...)
 }
+
+var exampleWords = sync.OnceValue(func() map[string][]string {
+	m := map[string][]string{}
+	for _, e := range english().examples {
+		m[e] = catalogWords(e)
+	}
+	return m
+})
 
 func (f *frame) nearMeasures(said map[string]bool) []catalog.ID {
 	type hit struct {

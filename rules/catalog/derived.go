@@ -13,7 +13,7 @@ import (
 type Derived struct {
 	Metric
 	Filters []string // more labels it can be narrowed by, which the result does not keep
-	Expr    string   // PromQL; every range in it stands for the window asked for
+	Expr    string   // PromQL; every range and offset in it stands for the window asked for
 }
 
 // Takes reports whether d can be narrowed by label.

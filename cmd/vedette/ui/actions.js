@@ -9,11 +9,12 @@ import { change, href, useRoute } from "./route.js";
 const tones = { proposed: "warn", noted: "", approved: "info", running: "info", done: "good", failed: "crit", denied: "", expired: "" };
 const kindText = { "cordon-node": "Cordon node", "publish-rule": "Publish rule", "undo-rule": "Undo rule" };
 const kindName = (k) => kindText[k] || k;
+const targetName = (e) => (e.kind === "cordon-node" ? e.target.replace(/^node\//, "") : e.target);
 
 // EntryLine is an entry in two lines, for other screens.
 export function EntryLine({ of: e }) {
   return html`<p class="entryline"><${Tag} tone=${tones[e.state]}>${e.state}</${Tag}>
-    <a href=${href("actions", "", { state: "all" })}>${kindName(e.kind)} <b>${e.target}</b></a>
+    <a href=${href("actions", "", { state: "all" })}>${kindName(e.kind)} <b>${targetName(e)}</b></a>
     <span class="muted"> #${e.id}, ${stamp(zero(e.finished) ? e.proposed : e.finished)}</span><br />
     <span class=${e.state === "failed" ? "crit-text" : ""}>${e.result || e.reason}</span></p>`;
 }
@@ -39,10 +40,10 @@ function Decide({ entry }) {
     refresh("actions", "status");
   };
   return html`<div class="confirm" role="group" aria-label=${denying ? "Deny" : "Approve"} onKeyDown=${(e) => e.key === "Escape" && set("")}>
-    <p>${denying ? html`Why should <b>${entry.target}</b> be left alone?` : html`This will change <b>${entry.target}</b>: ${entry.effect || "its effect is not known"}.`}</p>
+    <p>${denying ? html`Why should <b>${targetName(entry)}</b> be left alone?` : html`This will change <b>${targetName(entry)}</b>: ${entry.effect || "its effect is not known"}.`}</p>
     <label>${denying ? "Reason" : "Reason (optional)"} <input ref=${why} type="text" maxlength="300" value=${reason} onInput=${(e) => setReason(e.target.value)} /></label>
     <div class="buttons"><${Working} cls=${denying ? "danger" : "primary"} disabled=${denying && !reason.trim()} onDo=${decide}
-      label=${denying ? "Deny" : kindName(entry.kind) + " " + entry.target} busy="Recording…" />
+      label=${denying ? "Deny" : kindName(entry.kind) + " " + targetName(entry)} busy="Recording…" />
       <button type="button" class="quiet" onClick=${() => set("")}>Back</button>
       <span class="small muted">Recorded as ${personName()}</span></div></div>`;
 }
@@ -50,7 +51,7 @@ function Decide({ entry }) {
 function Entry({ of: e, now, mode }) {
   const open = e.state === "proposed";
   return html`<article class=${"panel entry " + e.state} data-id=${e.id}>
-    <header><${Tag} tone=${tones[e.state]}>${e.state}</${Tag}><h2>${kindName(e.kind)} <span class="target">${e.target}</span></h2>
+    <header><${Tag} tone=${tones[e.state]}>${e.state}</${Tag}><h2>${kindName(e.kind)} <span class="target">${targetName(e)}</span></h2>
       <span class="muted when">#${e.id} · <time title=${e.proposed}>${ago(e.proposed, now)}</time>${open && !zero(e.expires) && html` · expires ${ago(e.expires, now)}`}</span></header>
     <p>${e.reason}</p>
     ${e.effect && html`<p><span class="muted">Effect:</span> ${e.effect}</p>`}
@@ -73,7 +74,7 @@ export function ActionsScreen() {
   const { params } = useRoute();
   if (!data) return error ? html`<${Fault} error=${error} doing="Actions" />` : html`<${Loading} what="actions" />`;
   const now = status?.now || new Date().toISOString();
-  const all = [...data.actions].sort((a, b) => b.id - a.id);
+  const all = [...(data.actions || [])].sort((a, b) => b.id - a.id);
   const waiting = all.some((e) => e.state === "proposed");
   const [id, , keep] = filters.find(([f]) => f === params.state) || (waiting ? filters[0] : filters[4]);
   const shown = all.filter(keep);

@@ -80,8 +80,8 @@ const first = ["Hostname", "gpu", "node", "namespace", "pod", "container", "mode
 
 // columnsOf are the labels that tell the rows apart, the usual ones first.
 function columnsOf(rows) {
-  const keys = [...new Set(rows.flatMap((r) => Object.keys(r.labels)))].filter((k) => k !== "__name__");
-  const varying = keys.filter((k) => rows.length === 1 || new Set(rows.map((r) => r.labels[k])).size > 1);
+  const keys = [...new Set(rows.flatMap((r) => Object.keys(r.labels || {})))].filter((k) => k !== "__name__");
+  const varying = keys.filter((k) => rows.length === 1 || new Set(rows.map((r) => r.labels?.[k])).size > 1);
   const rank = (k) => (first.indexOf(k) + first.length + 1) % (first.length + 1);
   return varying.sort((x, y) => rank(x) - rank(y) || x.localeCompare(y)).slice(0, 5);
 }
@@ -101,7 +101,7 @@ function QueryAnswer({ of: a }) {
     ${single && html`<p class="headline">${withUnit(rows[0].value, r.unit)}</p>`}
     ${r.series?.length > 0 && html`<${Chart} label=${a.readback} series=${r.series} unit=${r.unit} />`}
     ${rows.length > 0 && !single && html`<div class="scroll"><table class="rows"><thead><tr>${columns.map((c) => html`<th key=${c}>${c}</th>`)}<th>Value</th></tr></thead>
-      <tbody>${rows.map((x, i) => html`<tr key=${i}>${columns.map((c) => html`<td key=${c}>${x.labels[c]}</td>`)}<td><${Value} v=${x.value} max=${max} unit=${r.unit} /></td></tr>`)}</tbody></table></div>`}
+      <tbody>${rows.map((x, i) => html`<tr key=${i}>${columns.map((c) => html`<td key=${c}>${x.labels?.[c]}</td>`)}<td><${Value} v=${x.value} max=${max} unit=${r.unit} /></td></tr>`)}</tbody></table></div>`}
     <p class="small muted">${r.total > rows.length ? "The highest " + num(rows.length) + " of " + num(r.total) + ", " : ""}at ${stamp(r.at)} UTC</p>
     ${a.expr && html`<section><h3>Query</h3><${Expr} of=${a.expr} /> <${Copy} label="Copy" load=${async () => a.expr} /></section>`}`;
 }

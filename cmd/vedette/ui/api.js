@@ -80,9 +80,12 @@ const polled = new Map();
 
 function entry(path) {
   if (!polled.has(path)) {
-    const e = { data: null, error: null, at: 0, watchers: new Set(), timer: 0, busy: false };
+    const e = { data: null, error: null, at: 0, watchers: new Set(), timer: 0, busy: false, again: false };
     e.refresh = async () => {
-      if (e.busy) return;
+      if (e.busy) {
+        e.again = true; // what is under way may have begun before the change
+        return;
+      }
       e.busy = true;
       clearTimeout(e.timer);
       try {
@@ -93,6 +96,11 @@ function entry(path) {
         e.error = err;
       }
       e.busy = false;
+      if (e.again) {
+        e.again = false;
+        e.refresh();
+        return;
+      }
       if (e.watchers.size && !document.hidden) e.timer = setTimeout(e.refresh, pollEvery);
       for (const tell of e.watchers) tell();
     };

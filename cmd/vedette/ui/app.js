@@ -1,12 +1,13 @@
 // The page: the rail, the banners, the form for a token, and the screen that
 // the address names.
-import { html, render, useEffect, useState } from "./dom.js";
+import { html, render, useEffect, useErrorBoundary, useState } from "./dom.js";
 import { ActionsScreen } from "./actions.js";
 import { personName, setPersonName, setToken, takeToken, usePoll } from "./api.js";
 import { AskScreen } from "./ask.js";
 import { FleetScreen } from "./fleet.js";
 import { clock, percent, plural, span, stamp } from "./format.js";
 import { IncidentsScreen } from "./incidents.js";
+import { Fault, Loading } from "./parts.js";
 import { RulesScreen } from "./rules.js";
 import { go, href, useRoute } from "./route.js";
 import { applyTheme, ThemeButton } from "./theme.js";
@@ -37,7 +38,7 @@ function Name() {
     setPersonName(e.target.value);
     set(personName());
   };
-  return html`<label class="who">Signed as <input type="text" value=${name} maxlength="60" onChange=${keep} title="What you approve, deny and publish is recorded under this name" /></label>`;
+  return html`<label class="who">Signed as <input type="text" value=${name} maxlength="60" onInput=${(e) => set(e.target.value)} onChange=${keep} title="What you approve, deny and publish is recorded under this name" /></label>`;
 }
 
 function Rail({ at, status }) {
@@ -100,6 +101,12 @@ function useKeys() {
   }, []);
 }
 
+// Guard keeps the rail where a screen cannot draw what it was given.
+function Guard({ children }) {
+  const [error] = useErrorBoundary((err) => console.error(err));
+  return error ? html`<${Fault} error=${error} doing="This screen cannot be drawn" />` : children;
+}
+
 function App() {
   const route = useRoute();
   const { data: status, error, at } = usePoll("status");
@@ -109,9 +116,11 @@ function App() {
     document.title = (status?.openIncidents ? "(" + status.openIncidents + ") " : "") + name + " · Vedette";
   }, [name, status?.openIncidents]);
   const locked = error?.status === 401;
+  // Screens reckon in the server's time, so its status comes first.
+  const screen = status || error ? html`<${Guard} key=${id}><${Screen} /></${Guard}>` : html`<${Loading} what="the page" lines=${8} />`;
   return html`<a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>Skip to the content</a>
     <${Rail} at=${id} status=${status} />
-    <main id="main" tabindex="-1" data-screen=${id}>${locked ? html`<${Token} />` : html`<${Banners} status=${status} error=${error} at=${at} /><${Screen} key=${id} />`}</main>`;
+    <main id="main" tabindex="-1" data-screen=${id}>${locked ? html`<${Token} />` : html`<${Banners} status=${status} error=${error} at=${at} />${screen}`}</main>`;
 }
 
 takeToken();

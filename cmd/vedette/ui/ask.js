@@ -52,7 +52,7 @@ function Box({ text, onAsk, busy }) {
     <button class="button primary" disabled=${busy}>${busy ? "Asking…" : "Ask"}</button></form>`;
 }
 
-function useAnswer(q) {
+function useAnswer(q, attempt) {
   const [, redraw] = useState(0);
   const [failed, fail] = useState({});
   useEffect(() => {
@@ -68,7 +68,7 @@ function useAnswer(q) {
       (error) => live && fail({ q, error }),
     );
     return () => { live = false; };
-  }, [q]);
+  }, [q, attempt]);
   const publish = async () => {
     const a = await ask(q, true);
     const before = answers.get(q);
@@ -88,10 +88,12 @@ function History({ now }) {
 export function AskScreen() {
   const { params } = useRoute();
   const q = params.q || "";
-  const { answer, error, publish } = useAnswer(q);
+  const [attempt, again] = useState(0);
+  const { answer, error, publish } = useAnswer(q, attempt);
   const onAsk = (text) => {
-    if (text === q && error) answers.delete(q);
-    go("ask", "", { q: text });
+    if (text !== q) return go("ask", "", { q: text });
+    answers.delete(q);
+    again(attempt + 1);
   };
   return html`<div class="ask"><h1 class="sr">Ask</h1>
     <${Box} text=${q || params.draft || ""} onAsk=${onAsk} busy=${q && !answer && !error} />

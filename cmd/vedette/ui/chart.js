@@ -26,7 +26,7 @@ function colours() {
     return getComputedStyle(probe).color;
   };
   const all = {
-    text: read("--muted"), grid: read("--hair"), limit: read("--crit"), firing: read("--firing"), band: read("--band"),
+    font: getComputedStyle(document.body).fontFamily, text: read("--muted"), grid: read("--hair"), limit: read("--crit"), firing: read("--firing"), band: read("--band"),
     lines: Array.from({ length: palette }, (_, i) => read("--line-" + (i + 1))),
   };
   probe.remove();
@@ -78,11 +78,11 @@ function shade(u, spans, fill) {
   u.ctx.restore();
 }
 
-function line(u, ink, { x, y, label }) {
+function line(u, colour, { x, y, label, font }) {
   const { left, top, width, height } = u.bbox;
   const ctx = u.ctx;
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = ink;
+  ctx.strokeStyle = ctx.fillStyle = colour;
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
   ctx.beginPath();
@@ -90,7 +90,7 @@ function line(u, ink, { x, y, label }) {
     const at = u.valToPos(y, "y", true);
     ctx.moveTo(left, at);
     ctx.lineTo(left + width, at);
-    ctx.font = 11 * devicePixelRatio + "px system-ui, sans-serif";
+    ctx.font = 11 * devicePixelRatio + "px " + font;
     ctx.textAlign = "left";
     ctx.textBaseline = "bottom";
     ctx.fillText(label, left + 4 * devicePixelRatio, at - 3 * devicePixelRatio);
@@ -105,7 +105,7 @@ function line(u, ink, { x, y, label }) {
 
 function options(p, ink, width, onCursor) {
   const forecast = p.forecast; // series are past, median, low, high
-  const axis = { stroke: ink.text, font: "11px system-ui, sans-serif", grid: { stroke: ink.grid, width: 1 }, ticks: { show: false } };
+  const axis = { stroke: ink.text, font: "11px " + ink.font, grid: { stroke: ink.grid, width: 1 }, ticks: { show: false } };
   const draw = (s, i) => {
     if (forecast && i >= 2) return { label: s.name, stroke: ink.lines[0], width: 0, points: { show: false } };
     if (forecast) return { label: s.name, stroke: ink.lines[0], width: 1.75, dash: i === 1 ? dashes[1] : [], points: { show: false } };
@@ -128,7 +128,7 @@ function options(p, ink, width, onCursor) {
       draw: [(u) => {
         if (forecast && p.series[1]) line(u, ink.text, { x: p.series[1].start });
         if (p.threshold !== null && p.threshold !== undefined) {
-          line(u, ink.limit, { y: p.threshold, label: "limit " + short(p.threshold) + " " + p.word });
+          line(u, ink.limit, { y: p.threshold, font: ink.font, label: "limit " + short(p.threshold) + " " + p.word });
         }
       }],
       setCursor: [(u) => onCursor(u)],

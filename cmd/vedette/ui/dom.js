@@ -1,11 +1,11 @@
 // What every module draws with: Preact, its hooks and the html tag, from the
 // vendored files. html escapes every value that is put into it.
-import { Fragment, h, render } from "./vendor/preact.module.js";
+import { h, render } from "./vendor/preact.module.js";
 import htm from "./vendor/htm.module.js";
 
-export { Fragment, h, render };
+export { render };
 export {
-  useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState,
+  useEffect, useErrorBoundary, useLayoutEffect, useRef, useState,
 } from "./vendor/preact-hooks.module.js";
 
 export const html = htm.bind(h);

@@ -2,7 +2,7 @@
 // GPU), the same as a table, and the tooltip. The drawer is in gpu.js.
 import { html, useRef, useState } from "./dom.js";
 import { usePoll } from "./api.js";
-import { gib, num, plural } from "./format.js";
+import { num, plural } from "./format.js";
 import { doing, doingText, Drawer, marks, modes, Readings, shadeOf, States, steps } from "./gpu.js";
 import { Empty, Fault, Loading, Segments } from "./parts.js";
 import { change, href, useRoute } from "./route.js";
@@ -38,10 +38,10 @@ function Figures({ nodes, status, shown }) {
   const bad = c.lost + c.sick;
   const open = status?.openIncidents ?? 0;
   return html`<section class="figures" aria-label="Key figures">
-    <${Figure} name="GPUs" value=${num(c.gpus)} note=${plural(nodes.length, "node") + ", " + num(c.free) + " free"} show="free" shown=${shown} />
+    <${Figure} name="GPUs" value=${num(c.gpus)} note=${plural(nodes.length, "node") + ", " + num(c.free) + " free"} />
     <${Figure} name="Busy" value=${num(c.busy)} note=${c.gpus ? num((100 * c.busy) / c.gpus) + " % of the fleet" : ""} show="busy" shown=${shown} />
     <${Figure} name="Idle, held" value=${num(c.held)} tone=${c.held ? "warn" : ""} show="held" shown=${shown}
-      note=${c.held ? gib(c.heldMiB) + " GiB held, no work" : "no memory held idle"} />
+      note=${c.held ? num(c.heldMiB / 1024) + " GiB held, no work" : "no memory held idle"} />
     <${Figure} name="Lost or unhealthy" value=${num(bad)} tone=${bad ? "crit" : ""} note=${bad ? num(c.lost) + " lost, " + num(c.sick) + " with an Xid" : "all answer"} show="bad" shown=${shown} />
     <${Figure} name="Power" value=${num(c.watts / 1000, 1)} unit="kW" note=${c.metered ? num(c.watts / c.metered) + " W per GPU" : "not read"} />
     <${Figure} name="Open incidents" value=${num(open)} tone=${open ? "crit" : ""} note=${plural(status?.waitingActions ?? 0, "action") + " to decide"} link=${href("incidents")} />
@@ -143,7 +143,7 @@ function Tip({ hint, nodes }) {
   const g = node?.gpus.find((x) => hint.key === node.name + "/" + x.gpu);
   if (!g) return null;
   const right = hint.box.left + 290 > innerWidth;
-  const above = hint.box.bottom + 230 > innerHeight;
+  const above = hint.box.bottom + 270 > innerHeight;
   const style = {
     left: right ? "auto" : hint.box.left + "px", right: right ? innerWidth - hint.box.right + "px" : "auto",
     top: above ? "auto" : hint.box.bottom + 6 + "px", bottom: above ? innerHeight - hint.box.top + 6 + "px" : "auto",
@@ -162,7 +162,7 @@ function Legend({ mode, top }) {
     <span><i class="sample snone" aria-hidden="true"></i>no reading</span><span><i aria-hidden="true">✕</i>lost</span><span><i aria-hidden="true">!</i>Xid within the hour</span>
     <span><i aria-hidden="true">▾</i>throttled</span><span><i class="sample open" aria-hidden="true"></i>open incident</span>
     <span><i aria-hidden="true">⊘</i>cordoned</span><span><i aria-hidden="true">◷</i>stale</span>
-    <span class="keys"><kbd>←↑↓→</kbd> move <kbd>Enter</kbd> open <kbd>Esc</kbd> close</span></div>`;
+    <span class="keys">arrow keys move, Enter opens</span></div>`;
 }
 
 const columns = [
@@ -204,7 +204,7 @@ export function FleetScreen() {
   const status = usePoll("status").data;
   const { params } = useRoute();
   if (!fleet.data) return fleet.error ? html`<${Fault} error=${fleet.error} doing="The fleet" />` : html`<${Loading} what="the fleet" lines=${10} />`;
-  const nodes = fleet.data.nodes;
+  const nodes = (fleet.data.nodes || []).map((n) => ({ ...n, gpus: n.gpus || [] }));
   if (!nodes.length) {
     return html`<h1>Fleet</h1><${Empty} title="No GPU has reported yet">Start <code>vedette-agent</code> on a GPU node and point it at this server. The node appears here with its first readings, within half a minute.</${Empty}>`;
   }

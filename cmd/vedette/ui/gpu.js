@@ -57,10 +57,12 @@ export function marks(g) {
   return all;
 }
 
+const reading = (v, unit) => (v === null ? num(v) : num(v) + " " + unit);
+
 // Readings lists what a GPU reads now.
 export function Readings({ gpu }) {
   const rows = [
-    ["Utilisation", num(gpu.util) + " %"], ["Temperature", num(gpu.temp) + " °C"], ["Power", num(gpu.power) + " W"],
+    ["Utilisation", reading(gpu.util, "%")], ["Temperature", reading(gpu.temp, "°C")], ["Power", reading(gpu.power, "W")],
     ["Memory", gib(gpu.memUsed) + " of " + gib(gpu.memTotal) + " GiB"], ["Anomaly score", num(gpu.score, 2)],
   ];
   return html`<dl class="readings">${rows.map(([k, v]) => html`<div key=${k}><dt>${k}</dt><dd>${v}</dd></div>`)}</dl>`;
@@ -111,13 +113,12 @@ function alertDraft(mode, node, gpu) {
 
 // Drawer shows one GPU beside the map.
 export function Drawer({ node, gpu, mode, now, onClose }) {
-  const box = useRef(null);
   useEffect(() => {
     const esc = (e) => e.key === "Escape" && onClose();
     document.addEventListener("keydown", esc);
     return () => document.removeEventListener("keydown", esc);
   });
-  return html`<aside class="drawer" ref=${box} aria-label=${node.name + " GPU " + gpu.gpu}>
+  return html`<aside class="drawer" aria-label=${node.name + " GPU " + gpu.gpu}>
     <header>
       <h2>${node.name} <span class="muted">GPU</span> ${gpu.gpu}</h2>
       <button type="button" class="quiet close" aria-label="Close" onClick=${onClose}>✕</button>

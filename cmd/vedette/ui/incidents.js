@@ -28,7 +28,7 @@ function Row({ of: x, now }) {
 }
 
 function List({ incidents, now }) {
-  const rows = [...incidents].sort(byUrgency);
+  const rows = [...(incidents || [])].sort(byUrgency);
   const open = rows.filter(isOpen).length;
   return html`<header class="head"><h1>Incidents</h1><p class="muted">${open} open, ${rows.length - open} closed</p></header>
     ${rows.length === 0 ? html`<${Empty} title="Nothing is the matter">No alert, anomaly or error has come up. Incidents open by themselves; you can also <a href=${href("ask", "", { draft: "what is wrong with " })}>ask what is wrong</a> with a node or a job.</${Empty}>`
@@ -77,7 +77,7 @@ function Detail({ id, now, polled }) {
       <${Copy} label="Copy as Markdown" load=${() => getText("incidents/" + encodeURIComponent(id) + "/report.md")} /></header>
     <div class="two"><div class="panel">
       ${d ? html`<${DiagnosisView} of=${d} account=${account.data?.account} />`
-        : html`<p class="summary">No cause explains this well enough yet.</p>${account.data && html`<p class="account">${account.data.account.map((s) => s.text).join(" ")}</p>`}`}
+        : html`<p class="summary">No cause explains this well enough yet.</p>${account.data && html`<p class="account">${(account.data.account || []).map((s) => s.text).join(" ")}</p>`}`}
       ${account.error && html`<${Fault} error=${account.error} doing="The account" />`}
       <${Doubts} rejected=${x.rejected} unseen=${x.unseen} />
     </div><div class="panel side"><${Related} incident=${x} /><${Timeline} moments=${x.timeline || []} /><${Findings} of=${x.findings} /></div></div>`;
@@ -87,7 +87,7 @@ export function IncidentsScreen() {
   const { id } = useRoute();
   const { data, error, at } = usePoll("incidents");
   const now = usePoll("status").data?.now || new Date(at || Date.now()).toISOString();
-  if (id) return html`<${Detail} key=${id} id=${id} now=${now} polled=${data?.incidents.find((x) => x.id === id)} />`;
+  if (id) return html`<${Detail} key=${id} id=${id} now=${now} polled=${data?.incidents?.find((x) => x.id === id)} />`;
   if (data) return html`<${List} incidents=${data.incidents} now=${now} />`;
   return error ? html`<${Fault} error=${error} doing="Incidents" />` : html`<${Loading} what="incidents" />`;
 }

@@ -56,9 +56,9 @@ export function Source({ of }) {
 
 // Cites shows what a sentence rests on: the number of an evidence row where it
 // is one on this page, else the source itself.
-export function Cites({ of, evidence = [] }) {
+export function Cites({ of, evidence }) {
   return of.map((c) => {
-    const i = evidence.findIndex((e) => e.source === c);
+    const i = (evidence || []).findIndex((e) => e.source === c);
     if (i < 0) return html` <${Source} of=${c} />`;
     return html` <button type="button" class="cite" title=${c} aria-label=${"Evidence " + (i + 1)}
       onClick=${(e) => show(e.currentTarget.closest("article"), i)}>${i + 1}</button>`;

@@ -42,10 +42,11 @@ export function RulesScreen() {
   const { data, error } = usePoll("rules");
   const [undone, setUndone] = useState(null);
   if (!data) return error ? html`<${Fault} error=${error} doing="Rules" />` : html`<${Loading} what="rules" />`;
-  const rules = data.groups.flatMap((g) => g.rules || []);
+  const groups = data.groups || [];
+  const rules = groups.flatMap((g) => g.rules || []);
   const firing = rules.filter((r) => r.state === "firing").length;
-  return html`<header class="head"><h1>Rules</h1><p class="muted">${plural(data.groups.length, "group")}, ${plural(rules.length, "rule")}, ${firing} firing</p></header>
+  return html`<header class="head"><h1>Rules</h1><p class="muted">${plural(groups.length, "group")}, ${plural(rules.length, "rule")}, ${firing} firing</p></header>
     ${undone && html`<div class="panel" role="status"><${EntryLine} of=${undone} /></div>`}
-    ${data.groups.map((g) => html`<${Group} key=${g.id} of=${g} onDone=${setUndone} />`)}
-    ${data.groups.length === 0 && html`<${Empty} title="No rule was published yet">Say what to be alerted of in <a href=${href("ask", "", { draft: "alert me when " })}>Ask</a>. You see when it would have fired before you publish it.</${Empty}>`}`;
+    ${groups.map((g) => html`<${Group} key=${g.id} of=${g} onDone=${setUndone} />`)}
+    ${groups.length === 0 && html`<${Empty} title="No rule was published yet">Say what to be alerted of in <a href=${href("ask", "", { draft: "alert me when " })}>Ask</a>. You see when it would have fired before you publish it.</${Empty}>`}`;
 }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"vedette.dev/collector/otlp"
+	"vedette.dev/rules/strictyaml"
+)
+
+// A config is the agent's configuration: the file, and over it the flags.
+// deploy/agent.yaml explains each key.
+type config struct {
+	APIVersion string              `yaml:"apiVersion"`
+	Kind       string              `yaml:"kind"`
+	Node       string              `yaml:"node"`
+	Cluster    string              `yaml:"cluster"`
+	Period     strictyaml.Duration `yaml:"period"`
+
+	Endpoint  string            `yaml:"endpoint"`
+	Protocol  otlp.Protocol     `yaml:"protocol"`
+	TokenFile string            `yaml:"tokenFile"`
+	Headers   map[string]string `yaml:"headers"`
+	Insecure  bool              `yaml:"insecure"`
+	CAFile    string            `yaml:"caFile"`
+
+	Compression string `yaml:"compression"`
+
+	Listen string `yaml:"listen"`
+
+	DCGM string `yaml:"dcgm"`
+	Kmsg string `yaml:"kmsg"`
+	Proc string `yaml:"proc"`
+	Sys  string `yaml:"sys"`
+	Root string `yaml:"root"`
+
+	file    string
+	version bool
+}
+
+// A usageError is a mistake on the command line.
+type usageError struct{ error }
+
+// defaults returns what holds where neither the file nor a flag says otherwise.
+func defaults() *config {
+	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", DCGM: "auto", Kmsg: "/dev/kmsg",
+		Proc: "/proc", Sys: "/sys", Root: "/"}
+}
+
+// configure reads the command line, and the file that it names. Asked for help,
+// it writes that and returns [flag.ErrHelp].
+func configure(args []string, stdout io.Writer) (*config, error) {
+	first := defaults()
+	fs := first.flags()
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintln(stdout, "vedette-agent watches a GPU node and sends what it reads. Its flags are:")
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return nil, err
+	case err != nil:
+		return nil, usageError{err}
+	}
+	if fs.NArg() > 0 {
+		return nil, usageError{fmt.Errorf("what is %q? There are only flags; see --help", fs.Arg(0))}
+	}
+
+	c := defaults()
+	if first.file != "" {
+		if err := strictyaml.DecodeFile(first.file, c); err != nil {
+			return nil, fmt.Errorf("read config: %w", err)
+		}
+		if c.APIVersion != "vedette.dev/v1" || c.Kind != "AgentConfig" {
+			return nil, fmt.Errorf("read config: %s: apiVersion and kind are %q and %q, want vedette.dev/v1 and AgentConfig", first.file, c.APIVersion, c.Kind)
+		}
+	}
+	if err := c.flags().Parse(args); err != nil { // a second time, over the file
+		return nil, usageError{err}
+	}
+	if c.version {
+		return c, nil
+	}
+	return c, c.check()
+}
+
+// flags returns flags that set c; what is not given stays as it is.
+func (c *config) flags() *flag.FlagSet {
+	fs := flag.NewFlagSet("vedette-agent", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	text := func(p *string, name, usage string) { fs.StringVar(p, name, *p, usage) }
+	text(&c.file, "config", "the configuration `file`; flags win over it")
+	text(&c.Node, "node", "this node's `name`, as Kubernetes knows it (default $NODE_NAME, or the host's)")
+	text(&c.Cluster, "cluster", "the cluster's `name`, added to every series")
+	text(&c.Endpoint, "endpoint", "send to this OTLP endpoint: `host:port`, for http a path may follow")
+	text((*string)(&c.Protocol), "protocol", "of the endpoint: `grpc or http`")
+	text(&c.TokenFile, "token-file", "`file` with the bearer token for the endpoint")
+	fs.BoolVar(&c.Insecure, "insecure", c.Insecure, "speak to the endpoint without TLS")
+	text(&c.Listen, "listen", "serve /metrics, /livez and /readyz at `address`; empty is off")
+	text(&c.DCGM, "dcgm", "`auto, off, embedded or host:port` of a host engine")
+	text(&c.Kmsg, "kmsg", "the kernel log's `path`; empty is off")
+	text(&c.Proc, "proc-root", "`where` the node's /proc is")
+	text(&c.Sys, "sys-root", "`where` the node's /sys is")
+	text(&c.Root, "root", "`where` the node's / is, to see how full its file systems are")
+	fs.BoolVar(&c.version, "version", false, "print the version and end")
+	fs.Func("period", "`duration` between two looks, at least 1s (default 15s)", func(s string) error {
+		d, err := model.ParseDuration(s)
+		c.Period = strictyaml.Duration(d)
+		return err
+	})
+	return fs
+}
+
+// check fills in the node's name and reports what cannot be.
+func (c *config) check() error {
+	if c.Node == "" {
+		c.Node = os.Getenv("NODE_NAME")
+	}
+	if c.Node == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("no node name is given, and the host's cannot be read: %w", err)
+		}
+		c.Node = name
+	}
+	switch {
+	case c.Endpoint == "" && c.Listen == "":
+		return usageError{errors.New("the readings have nowhere to go: give an endpoint, or an address to listen at")}
+	case time.Duration(c.Period) < time.Second:
+		return usageError{fmt.Errorf("period is %v, want at least 1s", time.Duration(c.Period))}
+	case c.DCGM != "auto" && c.DCGM != "off" && c.DCGM != "embedded" && !strings.ContainsAny(c.DCGM, ":/"):
+		return usageError{fmt.Errorf("dcgm is %q, want auto, off, embedded or host:port", c.DCGM)}
+	case c.Protocol != otlp.GRPC && c.Protocol != otlp.HTTP:
+		return usageError{fmt.Errorf("protocol is %q, want grpc or http", c.Protocol)}
+	}
+	return nil
+}

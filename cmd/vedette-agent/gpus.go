@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"vedette.dev/collector"
+	"vedette.dev/collector/dcgm"
+)
+
+// hostEngine is where DCGM's own daemon listens, if it runs: two engines on a
+// node would fight over the profiling counters.
+const hostEngine = "127.0.0.1:5555"
+
+// lookAgain is after how long the agent looks again for a DCGM library that was
+// not there: a driver may be installed under it.
+const lookAgain = 3 * time.Minute
+
+// gpus is the DCGM source of a node that may have no GPU, or no library yet.
+type gpus struct {
+	conf *config
+	xids bool
+	log  *slog.Logger
+	now  func() time.Time
+
+	source  *dcgm.Source
+	missing error // why there is no source
+	next    time.Time
+}
+
+// Collect implements [collector.Source]. A node with no NVIDIA device has
+// nothing to read, which is no error; one that has the device and no library is.
+func (g *gpus) Collect(ctx context.Context) (collector.Batch, error) {
+	if g.source == nil && !g.now().Before(g.next) {
+		g.open()
+	}
+	if g.source != nil {
+		return g.source.Collect(ctx)
+	}
+	if g.conf.DCGM == "auto" && !hasNVIDIA(g.conf.Sys) {
+		return collector.Batch{}, nil
+	}
+	return collector.Batch{}, g.missing
+}
+
+func (g *gpus) open() {
+	address := g.conf.DCGM
+	switch address {
+	case "auto":
+		address = ""
+		if answers(hostEngine) {
+			address = hostEngine
+		}
+	case "embedded":
+		address = ""
+	}
+	s, err := dcgm.Open(dcgm.Config{Address: address, Node: g.conf.Node, Every: min(time.Duration(g.conf.Period), 10*time.Second), Xids: g.xids,
+		Patience: min(time.Duration(g.conf.Period)/2, 5*time.Second),
+		Warn:     func(err error) { g.log.Warn(err.Error()) }})
+	if err != nil {
+		if g.missing == nil {
+			g.log.Warn("GPUs are not read", "err", err, "again in", lookAgain)
+		}
+		g.missing, g.next = err, g.now().Add(lookAgain)
+		return
+	}
+	if g.missing != nil {
+		g.log.Info("the DCGM library is there now")
+	}
+	g.source, g.missing = s, nil
+}
+
+func (g *gpus) close() {
+	if g.source == nil {
+		return
+	}
+	if err := g.source.Close(); err != nil {
+		g.log.Warn("DCGM was not left in order", "err", err)
+	}
+}
+
+// answers reports whether someone listens at address.
+func answers(address string) bool {
+	c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+// nvidiaVendor is NVIDIA's number in the PCI register.
+const nvidiaVendor = "0x10de"
+
+// hasNVIDIA reports whether the node has a PCI device of NVIDIA.
+func hasNVIDIA(sys string) bool {
+	files, _ := filepath.Glob(filepath.Join(sys, "bus/pci/devices/*/vendor")) // the pattern is good
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err == nil && strings.TrimSpace(string(text)) == nvidiaVendor {
+			return true
+		}
+	}
+	return false
+}
+
+// expected reports whether err says only that the library is not there, which
+// has been told already.
+func expected(err error) bool { return errors.Is(err, dcgm.ErrNoLibrary) }

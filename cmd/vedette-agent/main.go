@@ -1,0 +1,162 @@
+// Command vedette-agent is the node agent: it reads the GPUs, the node and its
+// kernel log, and sends what it read to an OTLP endpoint, such as vedette's, or
+// shows it to whoever scrapes it.
+//
+// It links go-dcgm, which binds the DCGM library's functions when they are
+// first called. Where a toolchain hardens by default, build it with
+// -ldflags '-extldflags=-Wl,-z,lazy', or it will not start.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"vedette.dev/collector"
+	"vedette.dev/collector/host"
+	"vedette.dev/collector/kmsg"
+	"vedette.dev/collector/otlp"
+)
+
+// Exit statuses.
+const (
+	exitDone  = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program. It returns when ctx ends, or at once where it cannot start.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c, err := configure(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case errors.As(err, new(usageError)):
+		fmt.Fprintln(stderr, "vedette-agent:", err)
+		return exitUsage
+	case err != nil:
+		fmt.Fprintln(stderr, "vedette-agent:", err)
+		return exitError
+	case c.version:
+		fmt.Fprintln(stdout, "vedette-agent", version())
+		return exitDone
+	}
+	if err := watch(ctx, c, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+		fmt.Fprintln(stderr, "vedette-agent:", err)
+		return exitError
+	}
+	return exitDone
+}
+
+// lastPush is how long the agent may take to send what it has when it is told to end.
+const lastPush = 5 * time.Second
+
+// watch makes the sources and the sinks and carries readings from the one to
+// the other until ctx ends.
+func watch(ctx context.Context, c *config, log *slog.Logger) error {
+	start := time.Now()
+	troubles := &troubles{log: log, now: time.Now}
+	sources := map[string]collector.Source{
+		"host": &host.Source{Node: c.Node, Proc: c.Proc, Sys: c.Sys, Root: c.Root},
+	}
+	logReadable := false
+	if c.Kmsg != "" {
+		boot, err := bootTime(c.Proc, start)
+		if err != nil {
+			return err
+		}
+		device := &kmsg.Device{Path: c.Kmsg}
+		defer device.Close()
+		_, err = device.Records(ctx) // finds its end: what is from before is not news
+		logReadable = err == nil
+		sources["kmsg"] = &kmsg.Source{Node: c.Node, Records: device.Records, Boot: boot}
+	}
+	if c.DCGM != "off" {
+		gpus := &gpus{conf: c, xids: !logReadable, log: log, now: time.Now}
+		defer gpus.close()
+		sources["dcgm"] = gpus
+	}
+
+	page := &otlp.Page{}
+	health := &health{period: time.Duration(c.Period), now: time.Now, started: start}
+	sinks := sinks{page, health}
+	if c.Endpoint != "" {
+		sink, err := otlp.New(otlp.Config{Endpoint: c.Endpoint, Protocol: c.Protocol, TokenFile: c.TokenFile, Headers: c.Headers,
+			Insecure: c.Insecure, CAFile: c.CAFile, Compression: c.Compression, Node: c.Node, Start: start})
+		if err != nil {
+			return err
+		}
+		defer sink.Close()
+		sinks = append(sinks, sink)
+	}
+	if c.Insecure && c.TokenFile != "" {
+		log.Warn("the token is sent in the clear: insecure is set", "endpoint", c.Endpoint)
+	}
+	if c.Listen != "" {
+		stop, err := serve(c.Listen, page, health)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+
+	for name, s := range sources {
+		sources[name] = troubles.source(name, s)
+	}
+	agent := &collector.Agent{Node: c.Node, Cluster: c.Cluster, Sources: sources, Sink: troubles.sink(sinks), Period: time.Duration(c.Period)}
+	log.Info("watching", "node", c.Node, "cluster", c.Cluster, "endpoint", c.Endpoint, "listen", c.Listen, "period", c.Period, "version", version())
+	agent.Run(ctx)
+
+	last, cancel := context.WithTimeout(context.Background(), lastPush)
+	defer cancel()
+	agent.Look(last, time.Now())
+	log.Info("ended")
+	return nil
+}
+
+// serve answers at address until stop is called.
+func serve(address string, page http.Handler, h *health) (stop func() error, err error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", page)
+	mux.HandleFunc("GET /livez", h.live)
+	mux.HandleFunc("GET /readyz", h.ready)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go srv.Serve(l) // ends with stop
+	return srv.Close, nil
+}
+
+// version is what the build says of itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value
+		}
+	}
+	return v
+}
