@@ -1,5 +1,7 @@
 package answer
 
+// This file is the answer as it goes over the wire, to the page and the command line.
+
 import (
 	"time"
 
@@ -67,7 +69,16 @@ type Backtest struct {
 	FiringFor float64       `json:"firingFor"` // seconds, all label sets added up
 	Series    []ChartSeries `json:"series"`    // what the rule watches, at most 12 series
 	Threshold *float64      `json:"threshold,omitempty"`
+	Limits    []Limit       `json:"limits,omitempty"` // other limits worth a thought, by value
 	Caveats   []string      `json:"caveats,omitempty"`
+}
+
+// A Limit is how often the rule would have fired with another limit.
+type Limit struct {
+	Value     float64 `json:"value"`
+	Expr      string  `json:"expr"` // the rule's expression with it
+	Episodes  int     `json:"episodes"`
+	FiringFor float64 `json:"firingFor"` // seconds, all label sets added up
 }
 
 // An Episode is one stretch of firing of one label set.

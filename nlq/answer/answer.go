@@ -1,0 +1,110 @@
+// Package answer carries out what was asked. A [Desk] has an engine find the
+// intent of a question and then does, without further guessing, what that kind
+// of intent asks for: it runs a query; it drafts a rule, checks it and
+// back-tests it; it diagnoses; it forecasts.
+//
+// What a reader would get wrong: words alone change nothing. Only
+// [Desk.Publish], which a person calls by name, makes a rule take effect, and
+// it too goes through the ledger.
+package answer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/series"
+	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// past is how far back a rule is tried and a forecast learns: a week holds
+// every day of it once.
+const past = 7 * 24 * time.Hour
+
+// A Camera takes a snapshot of the running system.
+type Camera interface {
+	Take(ctx context.Context, now time.Time) (*snapshot.Snapshot, error)
+}
+
+// A Book lists incidents, the open ones first.
+type Book interface {
+	List(ctx context.Context, n int) ([]analyzer.Incident, error)
+}
+
+// A Desk answers questions. All fields are required.
+type Desk struct {
+	Engine  nlq.Engine
+	Catalog *catalog.Catalog
+	Querier series.Querier
+	Camera  Camera
+	Book    Book
+	Ledger  *action.Ledger
+}
+
+// Ask answers a question and changes nothing. A question that is not
+// understood has an answer too, of the kind [KindUnclear]; an error is for what
+// kept an understood one from being answered.
+func (d *Desk) Ask(ctx context.Context, text string, now time.Time) (Answer, error) {
+	return d.answer(ctx, text, now, nil)
+}
+
+// Publish answers as [Desk.Ask] does and, where the question asks for an alert
+// whose check finds no error, publishes the rule in the name of by.
+func (d *Desk) Publish(ctx context.Context, text, by string, now time.Time) (Answer, error) {
+	return d.answer(ctx, text, now, &publication{by: by, asked: text})
+}
+
+// A publication is the explicit word of an asker.
+type publication struct{ by, asked string }
+
+func (d *Desk) answer(ctx context.Context, text string, now time.Time, p *publication) (Answer, error) {
+	a := Answer{Asked: text}
+	parse, err := d.Engine.Parse(ctx, nlq.Question{Text: text, Now: now})
+	var not *nlq.NotUnderstood
+	if errors.As(err, &not) {
+		a.Kind, a.Unclear = KindUnclear, &Unclear{Words: orEmpty(not.Words), Nearest: orEmpty(not.Nearest), Ask: not.Ask}
+		return a, nil
+	}
+	if err != nil {
+		return a, fmt.Errorf("understand %q: %w", text, err)
+	}
+	a.Readback, a.Assumed, a.Confidence = nlq.Read(parse.Intent, d.Catalog), parse.Assumed, parse.Confidence
+	if _, alert := parse.Intent.(nlq.Alert); p != nil && !alert {
+		a.Caveats = append(a.Caveats, "nothing is published: this does not ask for an alert")
+	}
+
+	switch i := parse.Intent.(type) {
+	case nlq.Alert:
+		err = d.alert(ctx, &a, i, now, p)
+	case nlq.Lookup:
+		err = d.query(ctx, &a, i, now)
+	case nlq.Why:
+		err = d.why(ctx, &a, i, now)
+	case nlq.When:
+		err = d.when(ctx, &a, i, now)
+	default:
+		panic("unreachable: intents are sealed")
+	}
+	if err != nil {
+		return a, fmt.Errorf("answer %q: %w", text, err)
+	}
+	return a, nil
+}
+
+// unclear turns a into the question put back to the asker.
+func (a *Answer) unclear(ask string, nearest []string) {
+	*a = Answer{Asked: a.Asked, Kind: KindUnclear, Unclear: &Unclear{Words: []string{}, Nearest: orEmpty(nearest), Ask: ask}}
+}
+
+// orEmpty makes an empty list [] and not null on the wire.
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
