@@ -40,6 +40,18 @@ const (
 	missedScrapes            = 3
 )
 
+// Metrics returns the names of the metrics that a diagnosis reads: what a
+// snapshot needs to hold of a store that has many more.
+func Metrics() []string {
+	ids := []catalog.ID{gpuTemp, smClock, gpuUtil, grActive, clockReasons, oldReasons, thermalTime, powerTime,
+		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = string(id)
+	}
+	return names
+}
+
 // readGPUs reads what the series of every GPU show.
 func (w *world) readGPUs() {
 	for _, m := range w.s.Metrics {

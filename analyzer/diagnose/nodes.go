@@ -9,6 +9,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/rules/catalog"
 )
 
 // gpuResource is what pods request a whole GPU by.
@@ -109,9 +110,12 @@ func (w *world) devicePlugin(node string) (*pod, bool) {
 	return nil, false
 }
 
+// unitState is node_exporter's metric of systemd's units.
+const unitState catalog.ID = "node_systemd_unit_state"
+
 // readUnits reads node_exporter's view of systemd at the end of the snapshot.
 func (w *world) readUnits() {
-	for _, m := range w.s.Series("node_systemd_unit_state") {
+	for _, m := range w.s.Series(string(unitState)) {
 		name := units[m.Labels["name"]]
 		if name == "" || m.Labels["state"] != "active" || m.Last().Value != 0 {
 			continue

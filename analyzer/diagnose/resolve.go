@@ -64,6 +64,14 @@ func Resolve(s *snapshot.Snapshot, kind, name string) (analyzer.Subject, error) 
 	return analyzer.Subject{}, fmt.Errorf("resolve %q: %w", name, ErrUnknownFocus)
 }
 
+// Holds reports whether x is in s: as an object, in a metric, an event or a revision.
+func Holds(s *snapshot.Snapshot, x analyzer.Subject) bool {
+	if x.Kind == "cluster" {
+		return x.Name == s.Cluster.Name
+	}
+	return knows(s, topology.New(s), x)
+}
+
 // knows reports whether x is in the snapshot, were it only in an event or a revision.
 func knows(s *snapshot.Snapshot, g *topology.Graph, x analyzer.Subject) bool {
 	return g.Knows(x) || slices.Contains(known(s, g), x)

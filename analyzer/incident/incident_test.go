@@ -12,12 +12,12 @@ import (
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 var (
-	gpu   = analyzer.GPU("gpu-03", "GPU-5")
-	lost  = analyzer.Finding{Kind: analyzer.Alert, Subject: gpu, Signal: "GPULost", From: noon, Severity: "critical", Text: "GPU 5 is gone"}
-	xid   = analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Node("gpu-03"), Signal: "GPUXid", From: noon, Severity: "warning", Text: "Xid 79"}
-	odd   = analyzer.Finding{Kind: analyzer.Anomaly, Subject: gpu, Signal: "DCGM_FI_DEV_POWER_USAGE", From: noon, Text: "power fell"}
-	far   = analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Node("gpu-09"), Signal: "DiskFull", From: noon, Text: "disk"}
-	fell  = analyzer.Report{Diagnoses: []analyzer.Diagnosis{{Cause: "gpu-fell-off-bus", Subject: gpu, Confidence: 0.97, Summary: "GPU 5 fell off the bus",
+	gpu  = analyzer.GPU("gpu-03", "GPU-5")
+	lost = analyzer.Finding{Kind: analyzer.Alert, Subject: gpu, Signal: "GPULost", From: noon, Severity: "critical", Text: "GPU 5 is gone"}
+	xid  = analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Node("gpu-03"), Signal: "GPUXid", From: noon, Severity: "warning", Text: "Xid 79"}
+	odd  = analyzer.Finding{Kind: analyzer.Anomaly, Subject: gpu, Signal: "DCGM_FI_DEV_POWER_USAGE", From: noon, Text: "power fell"}
+	far  = analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Node("gpu-09"), Signal: "DiskFull", From: noon, Text: "disk"}
+	fell = analyzer.Report{Diagnoses: []analyzer.Diagnosis{{Cause: "gpu-fell-off-bus", Subject: gpu, Confidence: 0.97, Summary: "GPU 5 fell off the bus",
 		Evidence: []analyzer.Evidence{{Source: "history#7", At: noon.Add(-time.Minute), Text: "Xid 79"}},
 		Affected: []analyzer.Subject{{Kind: "job", Namespace: "ml", Name: "train"}}}}}
 	blank analyzer.Report

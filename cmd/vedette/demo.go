@@ -97,7 +97,7 @@ func demo(ctx context.Context, o demoOptions, out io.Writer, log *slog.Logger) (
 	if err != nil {
 		return err
 	}
-	live(world, started.Add(-o.history), started)
+	relive(world, started.Add(-o.history), started)
 	past := &backfill{sc: sc, from: started.Add(-o.history), to: started}
 
 	cfg := &Config{APIVersion: "vedette.dev/v1", Kind: "ServerConfig", Data: dir, Mode: action.Approve, Evaluate: strictyaml.Duration(demoEvaluate)}
@@ -149,8 +149,8 @@ func scenario(o demoOptions) (*simulate.Scenario, error) {
 	return sc, err
 }
 
-// live lets the world live from from until to in the steps of its past.
-func live(w *simulate.World, from, to time.Time) {
+// relive lets the world live from from until to in the steps of its past.
+func relive(w *simulate.World, from, to time.Time) {
 	for t := from; t.Before(to); t = t.Add(pastStep) {
 		w.Advance(t)
 	}

@@ -91,7 +91,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 
 	// What is kept: series, what happened, what is unusual.
-	s.bank = detect.NewBank(detect.Watches(), detect.DefaultRate)
+	s.bank = detect.NewBank(detect.Builtin(), detect.DefaultRate)
 	s.db, err = store.Open(filepath.Join(cfg.Data, "series"), store.Options{
 		Retention: time.Duration(cfg.Retention), Logger: quieter(log), Registerer: s.registry, Tap: tap(s.bank)})
 	if err != nil {

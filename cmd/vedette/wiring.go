@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"io"
 	"syscall"
 	"time"
 
@@ -188,8 +188,8 @@ func tap(b *detect.Bank) store.Tap {
 // writeScores keeps what the detectors think as ordinary series.
 func writeScores(ctx context.Context, db *store.Local, b *detect.Bank, now time.Time) error {
 	app := db.DB().Appender(ctx)
-	for _, s := range b.Scores() {
-		if _, err := app.Append(0, labels.FromMap(s.Labels), now.UnixMilli(), s.Value); err != nil {
+	for _, s := range b.Scores(now) {
+		if _, err := app.Append(0, scoreLabels(s), now.UnixMilli(), s.Score); err != nil {
 			return errors.Join(fmt.Errorf("write anomaly scores: %w", err), app.Rollback())
 		}
 	}
@@ -197,6 +197,13 @@ func writeScores(ctx context.Context, db *store.Local, b *detect.Bank, now time.
 		return fmt.Errorf("write anomaly scores: %w", err)
 	}
 	return nil
+}
+
+// scoreLabels are the labels of the scored series, its name among them, and the channel.
+func scoreLabels(s detect.SeriesScore) labels.Labels {
+	b := labels.NewBuilder(labels.FromMap(s.Labels))
+	b.Set("metric", s.Labels[labels.MetricName]).Set("channel", s.Channel)
+	return b.Set(labels.MetricName, "vedette_anomaly_score").Labels()
 }
 
 // status is what the page shows of the service itself.

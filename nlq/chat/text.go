@@ -1,0 +1,154 @@
+package chat
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/nlq"
+	"vedette.dev/nlq/answer"
+	"vedette.dev/rules/catalog"
+)
+
+// shown is how many rows and episodes a terminal shows.
+const shown = 20
+
+// Text writes an answer for a terminal.
+func Text(w io.Writer, a answer.Answer) {
+	if a.Readback != "" {
+		fmt.Fprintf(w, "I understand: %s\n", a.Readback)
+	}
+	bullets(w, "assumed: ", a.Assumed)
+	switch a.Kind {
+	case answer.KindAlert:
+		alertText(w, a)
+	case answer.KindQuery:
+		queryText(w, a)
+	case answer.KindWhy:
+		whyText(w, a.Why)
+	case answer.KindWhen:
+		fmt.Fprintf(w, "\n%s\n", a.When.Text)
+		if a.When.Held != "" {
+			fmt.Fprintf(w, "%s\n", a.When.Held)
+		}
+		fmt.Fprintf(w, "query: %s\n", a.Expr)
+	case answer.KindUnclear:
+		unclearText(w, a.Unclear)
+	}
+	bullets(w, "note: ", a.Caveats)
+}
+
+func bullets(w io.Writer, before string, texts []string) {
+	for _, t := range texts {
+		fmt.Fprintf(w, "  %s%s\n", before, t)
+	}
+}
+
+func alertText(w io.Writer, a answer.Answer) {
+	d := a.Alert
+	fmt.Fprintf(w, "\n%s\n", d.YAML)
+	for _, p := range d.Problems {
+		fmt.Fprintf(w, "  %s: %s (%s)\n", p.Severity, p.Text, p.Check)
+	}
+	if b := d.Backtest; b != nil {
+		fmt.Fprintf(w, "Back-test: it %s.\n", b.Summary)
+		episodes(w, b)
+		for _, l := range b.Limits {
+			fmt.Fprintf(w, "  with a limit of %v: %d times, %s in all\n", l.Value, l.Episodes, seconds(l.FiringFor))
+		}
+		bullets(w, "note: ", b.Caveats)
+	}
+	switch {
+	case d.Published != nil:
+		fmt.Fprintf(w, "Action %d: %s. %s\n", d.Published.ID, d.Published.State, d.Published.Result)
+	case !slices.ContainsFunc(d.Problems, func(p answer.Problem) bool { return p.Severity == "error" }):
+		fmt.Fprintln(w, "Not published. To publish it, ask again with --publish.")
+	}
+}
+
+func episodes(w io.Writer, b *answer.Backtest) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, e := range b.Episodes[:min(len(b.Episodes), shown)] {
+		fmt.Fprintf(tw, "  %s\tfor %s\tpeak %.4g\t%s\n", e.From.Format("2006-01-02 15:04Z"), seconds(e.To.Sub(e.From).Seconds()), e.Peak, labels(e.Labels, "alertname"))
+	}
+	tw.Flush()
+	if more := b.Total - shown; more > 0 {
+		fmt.Fprintf(w, "  and %d more\n", more)
+	}
+}
+
+func queryText(w io.Writer, a answer.Answer) {
+	q := a.Query
+	fmt.Fprintln(w)
+	if q.Total == 0 {
+		fmt.Fprintln(w, "None.")
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range q.Rows[:min(len(q.Rows), shown)] {
+		value := "no value"
+		if r.Value != nil {
+			value = fmt.Sprintf("%.4g", *r.Value)
+			if whole := nlq.Amount(0, catalog.Unit(q.Unit)); strings.HasPrefix(whole, "0 ") {
+				value += whole[1:]
+			}
+		}
+		fmt.Fprintf(tw, "  %s\t%s\n", value, labels(r.Labels, "__name__"))
+	}
+	tw.Flush()
+	if more := q.Total - shown; more > 0 {
+		fmt.Fprintf(w, "  and %d more\n", more)
+	}
+	fmt.Fprintf(w, "query: %s\n", a.Expr)
+}
+
+func whyText(w io.Writer, y *answer.WhyResult) {
+	fmt.Fprintln(w)
+	diagnose.WriteText(w, y.Report)
+	if len(y.Incidents) > 0 {
+		fmt.Fprintf(w, "\nSee: vedette incidents show %s\n", strings.Join(y.Incidents, ", "))
+	}
+}
+
+func unclearText(w io.Writer, u *answer.Unclear) {
+	if u.Ask != "" {
+		fmt.Fprintln(w, u.Ask)
+	} else {
+		fmt.Fprintln(w, "That was not understood.")
+	}
+	if len(u.Words) > 0 {
+		fmt.Fprintf(w, "No meaning here: %s\n", strings.Join(u.Words, ", "))
+	}
+	if len(u.Nearest) > 0 {
+		fmt.Fprintln(w, "Understood would be:")
+		bullets(w, "", u.Nearest)
+	}
+}
+
+// noise are labels that say nothing to a person at a terminal.
+var noise = []string{"pci_bus_id", "DCGM_FI_DRIVER_VERSION", "device", "UUID"}
+
+// labels writes a label set, the noise and what is left out not among it.
+func labels(l map[string]string, out string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(l)) {
+		if k == out || slices.Contains(noise, k) && l["gpu"] != "" || l[k] == "" {
+			continue
+		}
+		parts = append(parts, k+"="+l[k])
+	}
+	return strings.Join(parts, " ")
+}
+
+func seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second)).Round(time.Second)
+	if d >= time.Minute {
+		d = d.Round(time.Minute)
+		return nlq.Period(d)
+	}
+	return nlq.Period(d)
+}
