@@ -113,12 +113,12 @@ const maxHeldEvents = 4096
 // and pushed again, the oldest given up first; points are not, since the next
 // look gives newer ones.
 type Agent struct {
-	Node    string            // the value of the label instance on the agent's own readings
-	Cluster string            // added to every point as the label cluster, unless empty
-	Sources map[string]Source // by name
-	Sink    Sink
-	Period  time.Duration
-	Failed  func(what string, err error) // told of each failure; may be nil
+	Node     string            // the value of the label instance on the agent's own readings
+	Cluster  string            // added to every point as the label cluster, unless empty
+	Sources  map[string]Source // by name
+	Sink     Sink
+	Period   time.Duration
+	Troubles *Troubles // follows what fails: "source dcgm", "sink"; may be nil
 
 	held    []Event
 	dropped float64
@@ -149,8 +149,8 @@ func (a *Agent) Look(ctx context.Context, now time.Time) {
 		up := 1.0
 		if err != nil {
 			up = 0
-			a.failed(name, err)
 		}
+		a.note(ctx, "source "+name, err)
 		all.Events = append(all.Events, b.Events...)
 		all.Points = append(all.Points, b.Points...)
 		all.Points = append(all.Points, Point{Metric: Up, Value: up, At: now,
@@ -167,27 +167,29 @@ func (a *Agent) Look(ctx context.Context, now time.Time) {
 
 	all.Events = append(a.held, all.Events...)
 	a.held = nil
-	if err := a.Sink.Push(ctx, all); err != nil {
-		a.hold(all.Events)
-		a.failed("sink", err)
+	err := a.Sink.Push(ctx, all)
+	if err != nil {
+		err = errors.Join(err, a.hold(all.Events))
 	}
+	a.note(ctx, "sink", err)
 }
 
-// hold keeps the newest of es for the next push.
-func (a *Agent) hold(es []Event) {
+// hold keeps the newest of es for the next push, and says what it gave up.
+func (a *Agent) hold(es []Event) (err error) {
 	if over := len(es) - maxHeldEvents; over > 0 {
 		a.dropped += float64(over)
-		a.failed("sink", fmt.Errorf("gave up %d events: %w", over, errHeldTooMany))
+		err = fmt.Errorf("gave up %d events: %w", over, errHeldTooMany)
 		es = es[over:]
 	}
 	a.held = slices.Clone(es)
+	return err
 }
 
 var errHeldTooMany = errors.New("the sink was away too long")
 
-func (a *Agent) failed(what string, err error) {
-	if a.Failed != nil {
-		a.Failed(what, err)
+func (a *Agent) note(ctx context.Context, what string, err error) {
+	if a.Troubles != nil {
+		a.Troubles.Note(ctx, what, err)
 	}
 }
 

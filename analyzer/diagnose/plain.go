@@ -86,7 +86,7 @@ func because(d *analyzer.Diagnosis) string {
 	if len(d.Caveats) == 0 {
 		return ""
 	}
-	return ", because " + strings.Join(d.Caveats, "; ")
+	return "; " + strings.Join(d.Caveats, "; ")
 }
 
 // heads returns the first sources: those of the roots.

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,32 +29,43 @@ func (w *world) readScheduling() {
 	if !w.s.Captured("nodes") || len(w.nodes) == 0 {
 		return
 	}
-	used := w.used()
-	said := map[string]bool{}
+	q := &queue{used: w.used(), said: map[string]bool{}, granted: map[string]int64{}}
 	for _, f := range slices.Clone(w.facts) {
 		if f.Name == "pod-unscheduled" && f.Standing {
-			w.place(w.pods[f.Subject], f, used, said)
+			w.place(w.pods[f.Subject], f, q)
 		}
 	}
 }
 
+// A queue is what is remembered from one pending pod to the next.
+type queue struct {
+	used    map[string]corev1.ResourceList // by node
+	said    map[string]bool                // facts about a workload, told once
+	granted map[string]int64               // GPUs of a node that earlier pods would have got were its lost ones back
+}
+
 // place finds what keeps p pending and adds it as a fact about its workload.
-func (w *world) place(p *pod, f *fact, used map[string]corev1.ResourceList, said map[string]bool) {
-	fits := w.meant(p, w.fits(p, used))
+func (w *world) place(p *pod, f *fact, q *queue) {
+	fits := w.meant(p, w.fits(p, q.used))
 	var waits []string
 	for _, x := range fits {
-		if x.only(notReady) || x.only(gpuResource) && w.wouldFit(p, x) {
-			waits = append(waits, analyzer.Node(x.node.Name).String())
+		switch {
+		case x.only(notReady):
+		case x.only(gpuResource) && w.wouldFit(p, x, q.granted[x.node.Name]):
+			q.granted[x.node.Name] += gpuRequest(p)
+		default:
+			continue
 		}
+		waits = append(waits, analyzer.Node(x.node.Name).String())
 	}
 	f.detail["blockedBy"] = strings.Join(waits, " ")
 
 	name, text, seen := w.why(p, fits, f)
 	top := w.workload(p.subject)
-	if name == "" || said[name+" "+top.String()] {
+	if name == "" || q.said[name+" "+top.String()] {
 		return
 	}
-	said[name+" "+top.String()] = true
+	q.said[name+" "+top.String()] = true
 	c := w.add(fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text, Source: p.source}, kind: "arithmetic over nodes"})
 	for _, x := range seen[:min(len(seen), 5)] {
 		c.also = append(c.also, analyzer.Evidence{Source: x.source, Text: "node " + x.node.Name + ": " + x.say(p)})
@@ -87,12 +99,13 @@ func device(r corev1.ResourceName) bool {
 	return strings.Contains(string(r), "/") && !strings.HasPrefix(string(r), "kubernetes.io/")
 }
 
-// wouldFit reports whether p would fit on the node if it offered all its GPUs.
-func (w *world) wouldFit(p *pod, x fit) bool {
+// wouldFit reports whether p would fit on the node if it offered all its GPUs
+// and the pods before p had taken theirs.
+func (w *world) wouldFit(p *pod, x fit, taken int64) bool {
 	has := max(gpus(x.node.Status.Capacity), int64(len(w.g.GPUs(x.node.Name))))
 	missing := has - gpus(x.node.Status.Allocatable)
 	free := x.free[gpuResource]
-	return missing > 0 && free.Value()+missing >= gpuRequest(p)
+	return missing > 0 && free.Value()+missing-taken >= gpuRequest(p)
 }
 
 // why names the fact that keeps p off the nodes, says it in words, and returns
@@ -137,18 +150,21 @@ func (w *world) why(p *pod, fits []fit, f *fact) (string, string, []fit) {
 	case antiAffine:
 		return "sched-anti-affinity", fmt.Sprintf("on each of %d nodes with room a pod already runs that its anti-affinity excludes", len(seen)), seen
 	case gpuResource:
-		return w.whyGPU(p, fits, f)
+		return w.whyGPU(p, seen, f)
 	}
 	return w.sayShort(p, worst, seen)
 }
 
+// sortedBlockers puts devices first: they are what a GPU node is bought for, and
+// where they are short with CPU and memory the pods that hold them hold those too.
 func sortedBlockers(m map[blocker][]fit) []blocker {
-	var bs []blocker
-	for b := range m {
-		bs = append(bs, b)
+	rank := func(b blocker) int {
+		if device(corev1.ResourceName(b)) {
+			return 0
+		}
+		return 1
 	}
-	slices.Sort(bs)
-	return bs
+	return slices.SortedFunc(maps.Keys(m), func(a, b blocker) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
 }
 
 func (w *world) sayPlacement(p *pod, b blocker) string {
@@ -188,7 +204,11 @@ func (w *world) sayShort(p *pod, b blocker, seen []fit) (string, string, []fit) 
 			best = q
 		}
 	}
-	text := fmt.Sprintf("it requests %s of %s; of %d nodes that lack nothing else the best has %s free", want.String(), r, len(seen), best.String())
+	lacking := "that lack nothing else"
+	if !seen[0].only(b) {
+		lacking = "that come nearest"
+	}
+	text := fmt.Sprintf("it requests %s of %s; of %d nodes %s the best has %s free", want.String(), r, len(seen), lacking, best.String())
 	switch {
 	case r == corev1.ResourceCPU, r == corev1.ResourceMemory, r == corev1.ResourceEphemeralStorage:
 		return "sched-" + string(r), text, seen
@@ -204,7 +224,6 @@ func (w *world) sayShort(p *pod, b blocker, seen []fit) (string, string, []fit) 
 // node, or held by a pod that does not use them.
 func (w *world) whyGPU(p *pod, fits []fit, f *fact) (string, string, []fit) {
 	want := gpuRequest(p)
-	fits = slices.DeleteFunc(slices.Clone(fits), func(x fit) bool { return !x.only(gpuResource) })
 	var free, most int64
 	for _, x := range fits {
 		q := x.free[gpuResource]

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -120,38 +119,6 @@ func TestGPUsWithoutLibrary(t *testing.T) {
 	}
 	if _, err := g.Collect(t.Context()); !errors.Is(err, dcgm.ErrNoLibrary) {
 		t.Errorf("with a device: error %v, want %v", err, dcgm.ErrNoLibrary)
-	}
-}
-
-func TestTroubles(t *testing.T) {
-	var logged bytes.Buffer
-	now := time.Unix(0, 0)
-	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
-	tr := &troubles{log: log, now: func() time.Time { return now }}
-	for _, text := range []string{"", "no answer after 3.1s", "no answer after 18.2s", "GPU 3 is gone", "GPU 3 is gone", "", "", "no answer after 3s"} {
-		var err error
-		if text != "" {
-			err = errors.New(text)
-		}
-		tr.note(t.Context(), "source dcgm", err)
-		tr.note(t.Context(), "sink", nil)
-		now = now.Add(15 * time.Second)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	tr.note(ended, "sink", context.Canceled)
-	const want = `level=WARN msg="source dcgm fails" err="no answer after 3.1s"
-level=WARN msg="source dcgm fails" err="GPU 3 is gone"
-level=INFO msg="source dcgm is well again" after=1m0s
-level=WARN msg="source dcgm fails" err="no answer after 3s"
-`
-	if diff := cmp.Diff(want, logged.String()); diff != "" {
-		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -55,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "vedette-agent:", err)
 		return exitError
 	case c.version:
-		fmt.Fprintln(stdout, "vedette-agent", version())
+		fmt.Fprintln(stdout, "vedette-agent", version)
 		return exitDone
 	}
 	if err := watch(ctx, c, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
@@ -72,7 +71,6 @@ const lastPush = 5 * time.Second
 // the other until ctx ends.
 func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	start := time.Now()
-	troubles := &troubles{log: log, now: time.Now}
 	sources := map[string]collector.Source{
 		"host": &host.Source{Node: c.Node, Proc: c.Proc, Sys: c.Sys, Root: c.Root},
 	}
@@ -117,11 +115,18 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		defer stop()
 	}
 
-	for name, s := range sources {
-		sources[name] = troubles.source(name, s)
+	troubles := &collector.Troubles{Now: time.Now,
+		Fails: func(what string, err error) {
+			if !expected(err) {
+				log.Warn(what+" fails", "err", err)
+			}
+		},
+		Well: func(what string, after time.Duration) {
+			log.Info(what+" is well again", "after", after.Round(time.Second))
+		},
 	}
-	agent := &collector.Agent{Node: c.Node, Cluster: c.Cluster, Sources: sources, Sink: troubles.sink(sinks), Period: time.Duration(c.Period)}
-	log.Info("watching", "node", c.Node, "cluster", c.Cluster, "endpoint", c.Endpoint, "listen", c.Listen, "period", c.Period, "version", version())
+	agent := &collector.Agent{Node: c.Node, Cluster: c.Cluster, Sources: sources, Sink: sinks, Period: time.Duration(c.Period), Troubles: troubles}
+	log.Info("watching", "node", c.Node, "cluster", c.Cluster, "endpoint", c.Endpoint, "listen", c.Listen, "period", c.Period, "version", version)
 	agent.Run(ctx)
 
 	last, cancel := context.WithTimeout(context.Background(), lastPush)
@@ -146,17 +151,5 @@ func serve(address string, page http.Handler, h *health) (stop func() error, err
 	return srv.Close, nil
 }
 
-// version is what the build says of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v += " " + s.Value
-		}
-	}
-	return v
-}
+// version is set by the linker: -X main.version=v1.2.3.
+var version = "dev"

@@ -165,8 +165,11 @@ func simulatedAgents(w *simulate.World, endpoint, token string, log *slog.Logger
 		if err != nil {
 			return fmt.Errorf("agent of %s: %w", node, err)
 		}
-		agents = append(agents, &collector.Agent{Node: node, Sources: sources, Sink: sink, Period: demoPeriod,
-			Failed: func(what string, err error) { log.Warn("agent", "node", node, "what", what, "err", err) }})
+		agents = append(agents, &collector.Agent{Node: node, Sources: sources, Sink: sink, Period: demoPeriod, Troubles: &collector.Troubles{Now: time.Now,
+			Fails: func(what string, err error) { log.Warn(what+" fails", "node", node, "err", err) },
+			Well: func(what string, after time.Duration) {
+				log.Info(what+" is well again", "node", node, "after", after.Round(time.Second))
+			}}})
 		return nil
 	}
 	for _, node := range w.Nodes() {

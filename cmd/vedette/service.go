@@ -202,7 +202,7 @@ func (s *service) listen() error {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /", secured(http.FileServerFS(files)))
+	mux.Handle("/", secured(http.FileServerFS(files))) // without a method: "GET /" and "/api/v1/" would contradict each other
 	s.http = &http.Server{
 		Handler:           http.NewCrossOriginProtection().Handler(known(s.cfg.Listen.HTTP, mux)),
 		ReadHeaderTimeout: 10 * time.Second, // a client that never ends its headers holds no connection

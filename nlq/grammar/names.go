@@ -59,8 +59,8 @@ func (f *frame) takeNamedPlace(i int) bool {
 		return false
 	}
 	_, any := at(f.items, i-1).has("determiner")
-	if _, by := at(f.items, i-1).has("by"); (any || by) && !said {
-		return false // "each namespace burns": what follows is no name
+	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil {
+		return false // "each namespace burns" names none, "any xid 79" does
 	}
 	name, to := f.name(j)
 	if prefix {

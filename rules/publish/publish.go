@@ -51,6 +51,7 @@ func (d *Dir) Publish(ctx context.Context, g rules.Group) error {
 	if err != nil {
 		return err
 	}
+	g.Revision = 0
 	if last != nil {
 		g.Revision = last.Revision
 		if reflect.DeepEqual(*last, g) {
