@@ -118,6 +118,10 @@ func TestABadReloadKeepsTheRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); m.Run(ctx) }()
+	defer func() { stop(); <-done }()
 	files, _ := m.o.Files()
 	if err := os.WriteFile(files[0], []byte("groups: 7"), 0o600); err != nil {
 		t.Fatal(err)
@@ -128,5 +132,4 @@ func TestABadReloadKeepsTheRules(t *testing.T) {
 	if n := len(m.Rules.AlertingRules()); n != 1 {
 		t.Errorf("%d rules stand, want the one from before", n)
 	}
-	m.Rules.Stop()
 }

@@ -37,6 +37,9 @@ const (
 	maxSamples = 50_000_000
 	// queryTimeout is Prometheus' default.
 	queryTimeout = 2 * time.Minute
+	// recent is how far back a label value counts as one that there is now: past
+	// a restart of what sends it.
+	recent = time.Hour
 	// reloadEvery is how soon a block written beside the database is seen.
 	reloadEvery = 10 * time.Second
 )
@@ -232,4 +235,17 @@ func (f *Filler) Close(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("write block: %w", err), f.w.Close())
 	}
 	return f.w.Close()
+}
+
+// LabelValues returns the values that label has now, in order.
+func (l *Local) LabelValues(ctx context.Context, label string, now time.Time) ([]string, error) {
+	q, err := l.db.Querier(now.Add(-recent).UnixMilli(), now.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("values of label %s: %w", label, err)
+	}
+	vs, _, err := q.LabelValues(ctx, label, nil)
+	if err != nil {
+		err = fmt.Errorf("values of label %s: %w", label, err)
+	}
+	return vs, errors.Join(err, q.Close())
 }

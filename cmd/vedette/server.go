@@ -25,7 +25,7 @@ func serverCommand(s *screen) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log.Info("serving", "page", cfg.ExternalURL, "otlp", svc.otlp.Addr().String(), "data", cfg.Data, "mode", cfg.Mode, "version", version)
+			log.Info("serving", "page", "http://"+svc.page.Addr().String(), "otlp", svc.otlp.Addr().String(), "data", cfg.Data, "mode", cfg.Mode, "version", version)
 			return errors.Join(svc.run(c.Context()), svc.close())
 		},
 	}

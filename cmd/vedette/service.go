@@ -155,7 +155,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	}
 
 	// What is asked.
-	engine := nlq.First(&grammar.Engine{Catalog: words})
+	engine := nlq.First(&grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known})
 	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: camera, Book: s.book, Ledger: s.ledger}
 
 	// What comes in and goes out.

@@ -65,6 +65,7 @@ func hotAlert() answer.Answer {
 			},
 			Backtest: &answer.Backtest{From: from, To: now, Step: 30, Summary: "Would have fired 3 times in 7 days, 8 h 31 min in all", Total: 3, FiringFor: 30660, Threshold: ptr(85), Series: all,
 				Episodes: []answer.Episode{episode(40, 172, "gpu-13", "1", 88.9), episode(112, 112, "gpu-13", "1", 88.7), episode(137, 227, "gpu-15", "6", 89)},
+				Limits:   []answer.Limit{{Value: 88, Expr: `DCGM_FI_DEV_GPU_TEMP{namespace="prod"} > 88`, Episodes: 1, FiringFor: 240}, {Value: 90, Expr: `DCGM_FI_DEV_GPU_TEMP{namespace="prod"} > 90`}},
 				Caveats:  []string{"gpu-14 has a gap of 10 hours."}},
 		},
 	}

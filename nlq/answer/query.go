@@ -45,15 +45,16 @@ func (d *Desk) query(ctx context.Context, a *Answer, l nlq.Lookup, now time.Time
 	if l.Since > 0 {
 		q.Series = chart(ss[:min(len(ss), maxLines)])
 	}
-	if q.Total > 0 || l.Compare.Op != "" {
+	if q.Total > 0 {
 		return nil
 	}
-	return d.explainNothing(ctx, a, l.Measure, now)
+	return d.explainNothing(ctx, a, l, now)
 }
 
 // explainNothing tells a metric that nobody sends from one of which nothing
 // matches: both have no series, and only one is good news.
-func (d *Desk) explainNothing(ctx context.Context, a *Answer, m nlq.Measure, now time.Time) error {
+func (d *Desk) explainNothing(ctx context.Context, a *Answer, l nlq.Lookup, now time.Time) error {
+	m := l.Measure
 	all, err := compile.Lookup(nlq.Lookup{Measure: nlq.Measure{Metric: m.Metric, Window: m.Window}}, d.Catalog)
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func (d *Desk) explainNothing(ctx context.Context, a *Answer, m nlq.Measure, now
 		return fmt.Errorf("query %q: %w", all, err)
 	case len(ss) == 0:
 		a.Caveats = append(a.Caveats, fmt.Sprintf("nothing sends %s now", m.Metric))
-	default:
+	case l.Compare.Op == "":
 		a.Caveats = append(a.Caveats, fmt.Sprintf("%s is there for %d other series, and none is as asked", m.Metric, len(ss)))
 	}
 	return nil

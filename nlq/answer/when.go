@@ -17,19 +17,25 @@ import (
 )
 
 // A scale is how far a forecast looks back and ahead. A disk fills over days, a
-// queue in an hour: no single spacing of samples shows both.
+// queue in minutes: no single spacing of samples shows both.
 type scale struct {
 	past    time.Duration
 	step    time.Duration
 	horizon int // steps
 }
 
-// scales, the longest first. Each learns from some two to three times as many
-// samples as it looks ahead, so that its record on the past means something.
+// tried is how many steps ahead the record on the past looks: far enough to
+// mean something, and often enough to be counted.
+func (s scale) tried() int { return s.horizon / 3 }
+
+// ahead returns how far n steps reach.
+func (s scale) ahead(n int) time.Duration { return time.Duration(n) * s.step }
+
+// scales, the longest first.
 var scales = []scale{
 	{past, 15 * time.Minute, 288},            // a week, for three days
 	{6 * time.Hour, 2 * time.Minute, 60},     // six hours, for two
-	{40 * time.Minute, 20 * time.Second, 60}, // forty minutes, for twenty
+	{30 * time.Minute, 15 * time.Second, 60}, // half an hour, for a quarter
 }
 
 // maxForecasts bounds how many series are forecast: those nearest to the limit.
@@ -42,7 +48,7 @@ func (d *Desk) when(ctx context.Context, a *Answer, w nlq.When, now time.Time) e
 	}
 	a.Kind, a.Expr = KindWhen, f.Expr
 	unit := w.Measure.Unit(d.Catalog)
-	a.When = &WhenResult{Unit: string(unit), Limit: f.Limit, Horizon: now.Add(time.Duration(scales[0].horizon) * scales[0].step).UTC(), Series: []ChartSeries{}}
+	a.When = &WhenResult{Unit: string(unit), Limit: f.Limit, Horizon: now.Add(scales[0].ahead(scales[0].horizon)).UTC(), Series: []ChartSeries{}}
 	ends, err := d.limits(ctx, f, now)
 	if err != nil {
 		return err
@@ -201,9 +207,9 @@ func (w *WhenResult) tell(c crossing, unit catalog.Unit, now time.Time) {
 	}
 	w.Horizon = c.forecast.At(len(c.forecast.Mean) - 1).UTC()
 	w.Series = []ChartSeries{line("past", c.history.Start, c.history.Step, c.history.Values)}
-	record := forecast.Held(c.history, c.scale.horizon, forecast.Options{})
-	if record.Of > 0 {
-		w.Held = fmt.Sprintf("%s such forecasts on its past held: the value %s later lay within the 90 %% band.", record, nlq.Period(time.Duration(c.scale.horizon)*c.scale.step))
+	tried := c.scale.tried()
+	if record := forecast.Held(c.history, tried, forecast.Options{}); record.Of > 0 {
+		w.Held = fmt.Sprintf("%s such forecasts of its past held: the value %s later lay within the 90 %% band.", record, nlq.Period(c.scale.ahead(tried)))
 	} else {
 		w.Held = "Such a forecast was never tried on its past: there is too little."
 	}
@@ -225,7 +231,7 @@ func (w *WhenResult) tell(c crossing, unit catalog.Unit, now time.Time) {
 		}
 	}
 	if !c.reached {
-		w.Text = fmt.Sprintf("Not within %s, by the median of the forecast%s.", nlq.Period(time.Duration(c.scale.horizon)*c.scale.step), of(c.labels))
+		w.Text = fmt.Sprintf("Not within %s, by the median of the forecast%s.", nlq.Period(c.scale.ahead(c.scale.horizon)), of(c.labels))
 		if !c.earliest.IsZero() {
 			w.Text += fmt.Sprintf(" One time in ten it is there by %s.", clock(c.earliest, now))
 		}

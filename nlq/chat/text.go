@@ -144,11 +144,14 @@ func labels(l map[string]string, out string) string {
 	return strings.Join(parts, " ")
 }
 
+// seconds writes a duration to a minute, or to a second where it is short.
 func seconds(s float64) string {
 	d := time.Duration(s * float64(time.Second)).Round(time.Second)
-	if d >= time.Minute {
-		d = d.Round(time.Minute)
-		return nlq.Period(d)
+	switch {
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%.1f hours", d.Hours())
+	case d >= time.Minute:
+		return nlq.Period(d.Round(time.Minute))
 	}
 	return nlq.Period(d)
 }

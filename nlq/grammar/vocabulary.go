@@ -94,7 +94,7 @@ func (f *frame) correct(ts []token) []token {
 		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) {
 			continue
 		}
-		if i > 0 && f.namesFollow(ts[i-1]) {
+		if i > 0 && f.namesFollow(ts[i-1]) || i > 1 && asksWhy(ts[i-2], ts[i-1]) || f.known != nil && f.known(t.raw) != "" {
 			continue
 		}
 		in := i > 0 && strings.EqualFold(ts[i-1].raw, "in")
@@ -126,6 +126,12 @@ func (f *frame) placeWord(low string) bool {
 		}
 	}
 	return false
+}
+
+// asksWhy reports whether a and b are "why is": the word after them is what is
+// asked about, however much it looks like a word misspelt.
+func asksWhy(a, b token) bool {
+	return strings.EqualFold(a.raw, "why") && (strings.EqualFold(b.raw, "is") || strings.EqualFold(b.raw, "are") || strings.EqualFold(b.raw, "did"))
 }
 
 // namesFollow reports whether the word after t may be any name at all.

@@ -33,12 +33,19 @@ function Episodes({ of: b }) {
       <td class="n">${span((Date.parse(e.to) - Date.parse(e.from)) / 1000)}</td><td class="n">${short(e.peak)}</td><td><code>${labels(e.labels)}</code></td></tr>`)}</tbody></table></div></details>`;
 }
 
+// Limits says how often other limits would have fired.
+function Limits({ of: all, unit }) {
+  if (!all?.length) return null;
+  return html`<p class="limits small">With another limit: ${all.map((l, i) => html`${i > 0 && "; "}<span key=${l.value} title=${l.expr}>${withUnit(l.value, unit)}, ${l.episodes ? plural(l.episodes, "time") + ", " + span(l.firingFor) + " in all" : "never"}</span>`)}.</p>`;
+}
+
 function Backtest({ of: b, unit }) {
   const spans = (b.episodes || []).map((e) => [Date.parse(e.from) / 1000, Date.parse(e.to) / 1000]);
   return html`<section class="backtest"><h3>Back-test</h3>
     <p class="headline">${b.summary}</p>
     ${b.series?.length > 0 && html`<${Chart} label=${"Back-test: " + b.summary} series=${b.series} threshold=${b.threshold} episodes=${spans} unit=${unit} height=${240} />`}
     <p class="small muted">${stamp(b.from)} to ${stamp(b.to)} UTC, evaluated every ${span(b.step)}. Shaded: firing.</p>
+    <${Limits} of=${b.limits} unit=${unit} />
     <${Episodes} of=${b} />
     ${b.caveats?.length > 0 && html`<ul class="caveats">${b.caveats.map((c) => html`<li key=${c}>${c}</li>`)}</ul>`}</section>`;
 }
