@@ -42,7 +42,7 @@ e2e: build ## the binaries against a real Alertmanager, promtool and Chromium
 .PHONY: screenshots
 screenshots: build ## the pictures of the README, from a running demo
 	e2e/install
-	$(GO) test -tags e2e -timeout 20m -count 1 -run TestScreenshots ./e2e/page -screenshots $(CURDIR)/docs
+	$(GO) test -tags e2e -timeout 20m -count 1 -run TestDemo ./e2e -screenshots $(CURDIR)/docs
 
 .PHONY: bench
 bench: ## what the hot paths cost, as ratios within one run

@@ -71,7 +71,7 @@ func (n *madeUpNode) pass(t *testing.T, d time.Duration) {
 	n.idle += (1 - n.load) * d.Seconds()
 	const hertz = 100 // of the counters in /proc/stat
 	cpu := fmt.Sprintf("%.0f 0 0 %.0f 0 0 0 0 0 0", n.busy*hertz, n.idle*hertz)
-	write(t, filepath.Join(n.proc, "stat"), "cpu  "+cpu+"\ncpu0 "+cpu+"\nintr 1\nctxt 1\nbtime 1764000000\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n")
+	write(t, filepath.Join(n.proc, "stat"), "cpu  "+cpu+"\ncpu0 "+cpu+"\nintr 1\nctxt 1\nbtime 1764000000\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n")
 }
 
 func (n *madeUpNode) work(share float64) {
@@ -107,8 +107,9 @@ func TestSayItAndBeWoken(t *testing.T) {
 	c := startServer(t, t.TempDir(), am)
 	n := newNode(t)
 	n.work(0.1)
-	a := startAgent(t, c, "--node", "node-a", "--proc", n.proc, "--sys", n.sys, "--kmsg", "")
-	c.within(t, "CPU time of node-a", patience, func() bool { return len(c.query(`node_cpu_seconds_total{instance="node-a"}`)) > 0 })
+	config := write(t, filepath.Join(t.TempDir(), "agent.yaml"), fmt.Sprintf("apiVersion: vedette.dev/v1\nkind: AgentConfig\nnode: node-a\nproc: %s\nsys: %s\nkmsg: \"\"\n", n.proc, n.sys))
+	a := startAgent(t, c, "--config", config)
+	a.within(t, "CPU time of node-a", patience, func() bool { return len(c.query(`node_cpu_seconds_total{instance="node-a"}`)) > 0 })
 
 	said := c.vedette(t, "ask", question)
 	if !strings.Contains(said, "Not published") || !strings.Contains(said, "> 50") {
@@ -143,7 +144,7 @@ func TestRealLoad(t *testing.T) {
 	am := startAlertmanager(t)
 	c := startServer(t, t.TempDir(), am)
 	a := startAgent(t, c, "--node", "this-machine")
-	c.within(t, "CPU time of this machine", patience, func() bool { return len(c.query(`node_cpu_seconds_total{instance="this-machine"}`)) > 0 })
+	a.within(t, "CPU time of this machine", patience, func() bool { return len(c.query(`node_cpu_seconds_total{instance="this-machine"}`)) > 0 })
 	for _, name := range []string{"node_memory_MemAvailable_bytes", "node_load1", "node_filesystem_avail_bytes", "node_network_receive_bytes_total"} {
 		c.within(t, name, patience, func() bool { return len(c.query(name+`{instance="this-machine"}`)) > 0 })
 	}

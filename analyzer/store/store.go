@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -92,6 +93,9 @@ func Open(dir string, o Options) (*Local, error) {
 	opts.OutOfOrderTimeWindow = lateness.Milliseconds()
 	opts.BlockReloadInterval = reloadEvery
 	db, err := tsdb.Open(dir, o.Logger, o.Registerer, opts, nil)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("open store %s: another process has it open", dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}

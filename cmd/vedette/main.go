@@ -125,7 +125,6 @@ func command() *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.SetVersionTemplate("vedette {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
@@ -139,13 +138,12 @@ func command() *cobra.Command {
 		askCommand(s), incidentsCommand(s), actionsCommand(s), rulesCommand(s),
 		diagnoseCommand(s), detectCommand(), forecastCommand(),
 	)
-	for _, c := range root.Commands() {
-		strict(c)
-	}
+	strict(root)
 	return root
 }
 
-// strict makes a wrong number of words a usage error, for c and what is below it.
+// strict makes a wrong number of words, and a verb that there is not, a usage
+// error, for c and what is below it.
 func strict(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
@@ -153,6 +151,15 @@ func strict(c *cobra.Command) {
 				return usage(err)
 			}
 			return nil
+		}
+	}
+	if c.HasSubCommands() { // cobra would print the help and call that a success
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("unknown command %q: %s --help lists them", args[0], c.CommandPath()))
+			}
+			return c.Help()
 		}
 	}
 	for _, sub := range c.Commands() {

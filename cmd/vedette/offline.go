@@ -50,14 +50,18 @@ func diagnoseCommand(s *screen) *cobra.Command {
 
 func detectCommand() *cobra.Command {
 	var rate float64
+	var format string
 	c := &cobra.Command{
 		Use: "detect FILE.csv", Short: "Score a series for anomalies, row by row (- is stdin; .gz is read)", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if format != "csv" {
+				return usage(fmt.Errorf("-o %q is not csv", format))
+			}
 			return withInput(c, args[0], func(r io.Reader) error { return detect.CSV(r, c.OutOrStdout(), rate) })
 		},
 	}
 	c.Flags().Float64Var(&rate, "rate", detect.DefaultRate, "alerts per series and day that are tolerable")
-	c.Flags().StringP("output", "o", "csv", "format: csv")
+	c.Flags().StringVarP(&format, "output", "o", "csv", "format: csv")
 	return c
 }
 

@@ -269,7 +269,14 @@ func buildInfo() prometheus.Collector {
 		ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
 }
 
-// logger logs to stderr at the level of VEDETTE_LOG (debug, info, warn, error).
+// logger logs to stderr from level up, in UTC.
 func logger(stderr io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: inUTC}))
+}
+
+func inUTC(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
+		a.Value = slog.TimeValue(a.Value.Time().UTC())
+	}
+	return a
 }

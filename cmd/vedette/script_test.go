@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"vedette": main})
+}
+
+// TestScripts runs the scripts of testdata/script, each a session at a
+// terminal. Beside testscript's own commands there are:
+//
+//	status N PROGRAM ARG...  runs the program, which must end with N
+//	free NAME                sets $NAME to a free address of loopback
+//	occupy NAME              sets $NAME to an address that somebody listens on
+//	env-config FILE          puts the environment's variables into the file
+//	unpack ARCHIVE DIR       unpacks a txtar archive
+//	await URL [TEXT]         waits until URL answers with 200, and with TEXT in it
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			root, err := os.Getwd()
+			env.Setenv("ROOT", root+"/../..")
+			env.Setenv("VEDETTE_TOKEN", "")
+			env.Setenv("TZ", "Pacific/Auckland") // nothing may depend on it
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"status": status, "free": free, "occupy": occupy, "await": await, "env-config": envConfig, "unpack": unpack,
+		},
+	})
+}
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := err.(*exec.ExitError); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status is %d, want %d", got, want)
+	}
+}
+
+func free(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Check(l.Close())
+}
+
+func occupy(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Defer(func() { l.Close() })
+}
+
+func envConfig(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	ts.Check(os.WriteFile(path, []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o644))
+}
+
+func unpack(ts *testscript.TestScript, _ bool, args []string) {
+	ar, err := txtar.ParseFile(args[0])
+	ts.Check(err)
+	dir := ts.MkAbs(args[1])
+	ts.Check(os.Mkdir(dir, 0o755))
+	ts.Check(txtar.Write(ar, dir))
+}
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for last := ""; ; {
+		if said, err := fetch(ctx, args[0]); err != nil {
+			last = err.Error()
+		} else if len(args) < 2 || strings.Contains(said, args[1]) {
+			return
+		} else {
+			last = said
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("%s: %.500s", args[0], last)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func fetch(ctx context.Context, url string) (string, error) {
+	var said string
+	c := &client{server: url}
+	err := c.call(ctx, http.MethodGet, "", nil, &said)
+	if err != nil {
+		return "", fmt.Errorf("fetch: %w", err)
+	}
+	return said, nil
+}
