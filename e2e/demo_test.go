@@ -87,6 +87,9 @@ func TestDemo(t *testing.T) {
 	if got := c.query(`count_over_time(vedette_backfilled[7d])`); len(got) != 1 {
 		t.Errorf("made-up history is not marked: %v", got)
 	}
+	c.within(t, "lost GPU in the fleet", patience, func() bool { return len(c.query(`vedette_gpu_lost == 1`)) == 1 })
+	c.within(t, "alert GPULost", patience, func() bool { return len(c.query(`ALERTS{alertname="GPULost",alertstate="firing"}`)) == 1 })
+	c.within(t, "alert GPUXid", patience, func() bool { return len(c.query(`ALERTS{alertname="GPUXid",alertstate="firing"}`)) > 0 })
 	walkThePage(t, c)
 
 	if code := c.stop(t); code != 0 {
@@ -129,7 +132,7 @@ func walkThePage(t *testing.T, c *central) {
 	}
 	cells := `document.querySelectorAll(".cell").length === 128`
 
-	do("fleet", chromedp.Navigate(c.url+"/#/fleet"), page.Wait(cells))
+	do("fleet", chromedp.Navigate(c.url+"/#/fleet"), page.Wait(cells), shown("1 lost"))
 	shot("fleet")
 	do("incidents", chromedp.Navigate(c.url+"/#/incidents"), shown("fell off the PCIe bus"))
 	do("one incident", chromedp.Click(chromedp.CSS("table.incidents a"), chromedp.NodeVisible), page.Wait(`document.querySelector(".timeline")`))

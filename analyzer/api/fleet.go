@@ -44,7 +44,7 @@ func (a *Routes) Fleet(ctx context.Context, now time.Time) (Fleet, error) {
 		{fmt.Sprintf(`last_over_time(DCGM_FI_DEV_GPU_TEMP[%ds])`, int(remembered.Seconds())), b.known},
 		{fmt.Sprintf(`last_over_time({__name__=~%q}[%ds])`, names, int(fresh.Seconds())), b.reading},
 		{`vedette_gpu_lost > 0`, b.lost},
-		{`increase(vedette_xid_errors_total[1h]) > 0`, b.xid},
+		{`((vedette_xid_errors_total unless vedette_xid_errors_total offset 1h) or increase(vedette_xid_errors_total[1h])) > 0`, b.xid},
 		{`max by (Hostname, UUID) (vedette_anomaly_score)`, b.score},
 		{`kube_node_info`, b.node},
 		{`kube_node_labels`, b.node},

@@ -155,8 +155,16 @@ func (w *world) readGrowth(gpu analyzer.Subject, m snapshot.Series, name, text s
 		}
 	}
 	if grown > 0 {
-		w.measured(gpu, m, name, since, weight, fmt.Sprintf("%s: by %s since then", text, number(grown)))
+		w.measured(gpu, m, name, since, weight, fmt.Sprintf("%s: by %s since then", text, grownText(m, grown)))
 	}
+}
+
+// grownText writes by how much a counter grew; violations are nanoseconds.
+func grownText(m snapshot.Series, by float64) string {
+	if id := catalog.ID(m.Name()); id == thermalTime || id == powerTime {
+		return time.Duration(by).Round(time.Second / 10).String()
+	}
+	return number(by)
 }
 
 func (w *world) readFlag(gpu analyzer.Subject, m snapshot.Series, name, text string, weight float64) {

@@ -106,7 +106,7 @@ func extend(in *analyzer.Incident, c claim, r analyzer.Report, now time.Time) bo
 	news := in.Cause != d.Cause
 	in.Subject = d.Subject
 	in.Cause, in.Confidence, in.Title, in.Diagnosis = d.Cause, d.Confidence, d.Summary, &d
-	in.Rejected, in.Unseen = r.Rejected, r.Unseen
+	in.Rejected, in.Unseen = about(d, r.Rejected), r.Unseen
 	for _, e := range d.Evidence {
 		if e.At.IsZero() {
 			continue // an object's state has no moment
@@ -114,6 +114,12 @@ func extend(in *analyzer.Incident, c claim, r analyzer.Report, now time.Time) bo
 		note(in, analyzer.Moment{At: e.At, Subject: d.Subject, Kind: "evidence", Text: e.Text, Source: e.Source})
 	}
 	return news
+}
+
+// about returns what was rejected of the things that d speaks of: the report is
+// of the whole cluster, the incident is not.
+func about(d analyzer.Diagnosis, all []analyzer.Rejected) []analyzer.Rejected {
+	return slices.DeleteFunc(slices.Clone(all), func(r analyzer.Rejected) bool { return !explains(d, r.Subject) })
 }
 
 // merge adds what is found now to what was, and ends what is not found any more.
@@ -177,7 +183,7 @@ func end(in *analyzer.Incident, now time.Time) {
 func note(in *analyzer.Incident, m analyzer.Moment) {
 	m.At = m.At.UTC()
 	same := func(o analyzer.Moment) bool {
-		return o.Kind == m.Kind && o.Source == m.Source && o.Text == m.Text && o.At.Equal(m.At)
+		return o.Kind == m.Kind && o.Source == m.Source && o.Text == m.Text && (o.At.Equal(m.At) || m.Kind == "evidence")
 	}
 	if slices.ContainsFunc(in.Timeline, same) || (len(in.Timeline) >= maxTimeline && m.Kind == "evidence") {
 		return

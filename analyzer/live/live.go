@@ -52,7 +52,7 @@ func (c *Camera) Take(ctx context.Context, now time.Time) (*snapshot.Snapshot, e
 		Cluster: c.Cluster, Origin: "vedette", Objects: map[string][]snapshot.Object{}, Kernel: map[string][]snapshot.Line{}}
 	var errs []error
 	for what, take := range map[string]func(context.Context, *snapshot.Snapshot) error{
-		"objects": c.objects, "events": c.events, "metrics": c.metrics,
+		"objects": c.objects, "events": c.events, "metrics": c.metrics, "kernel logs": c.quiet,
 	} {
 		if err := take(ctx, s); err != nil {
 			errs = append(errs, err)
@@ -84,6 +84,21 @@ func (c *Camera) objects(ctx context.Context, s *snapshot.Snapshot) error {
 	}
 	for _, r := range was {
 		s.History = append(s.History, snapshot.Revision{At: r.At, Type: r.Attrs[history.AttrVerb], Raw: json.RawMessage(r.Text), Source: r.Source()})
+	}
+	return nil
+}
+
+// quiet gives every node whose kernel log is read and had nothing to say an
+// empty one: it was captured.
+func (c *Camera) quiet(ctx context.Context, s *snapshot.Snapshot) error {
+	ss, err := c.Querier.Query(ctx, fmt.Sprintf(`last_over_time(vedette_source_up{source="kmsg"}[%ds]) == 1`, int(fresh.Seconds())), series.Instant(s.CapturedAt))
+	if err != nil {
+		return err
+	}
+	for _, x := range ss {
+		if node := x.Labels["instance"]; s.Kernel[node] == nil {
+			s.Kernel[node] = []snapshot.Line{}
+		}
 	}
 	return nil
 }
@@ -135,10 +150,20 @@ func (c *Camera) metrics(ctx context.Context, s *snapshot.Snapshot) error {
 		names[i] = strings.ReplaceAll(n, "*", ".*")
 	}
 	expr := fmt.Sprintf(`last_over_time({__name__=~%q}[%ds])`, strings.Join(names, "|"), int(fresh.Seconds()))
-	to := s.CapturedAt.Truncate(time.Second)
-	ss, err := c.Querier.Query(ctx, expr, series.Range{From: to.Add(-window), To: to, Step: step})
+	// On a grid that does not move with the clock, so that an onset seen twice
+	// is the same; the reading of now comes after it.
+	end := s.CapturedAt.Truncate(step)
+	ss, err := c.Querier.Query(ctx, expr, series.Range{From: end.Add(-window), To: end, Step: step})
 	if err != nil {
 		return err
+	}
+	last, err := c.Querier.Query(ctx, expr, series.Instant(s.CapturedAt))
+	if err != nil {
+		return err
+	}
+	now := map[string]float64{}
+	for _, x := range last {
+		now[x.String()] = x.Values[0]
 	}
 	for _, x := range ss {
 		m := snapshot.Series{Labels: x.Labels, Source: "query#" + x.String()}
@@ -146,6 +171,9 @@ func (c *Camera) metrics(ctx context.Context, s *snapshot.Snapshot) error {
 			if !math.IsNaN(v) {
 				m.Samples = append(m.Samples, snapshot.Sample{At: x.At(i).UTC(), Value: v})
 			}
+		}
+		if v, ok := now[x.String()]; ok && s.CapturedAt.After(end) && !math.IsNaN(v) {
+			m.Samples = append(m.Samples, snapshot.Sample{At: s.CapturedAt, Value: v})
 		}
 		if len(m.Samples) > 0 {
 			s.Metrics = append(s.Metrics, m)

@@ -216,18 +216,18 @@ func greet(ctx context.Context, svc *service, sc *simulate.Scenario, out io.Writ
 		}
 	}
 	fmt.Fprintf(out, `
-  Vedette is watching a simulated cluster of %d GPUs (%.0f s after the start).
+  Vedette is watching a simulated cluster of %[1]d GPUs (%[2].0f s after the start).
 
-    page      http://%s
+    page      http://%[3]s
     look at   the fleet: within some minutes a GPU slows down from heat, one falls off
               the bus under a training job, and demand outgrows the GPUs. Then: incidents.
-    type      vedette ask "which GPUs are hotter than 80 degrees"
-              vedette ask "alert when GPU temperature is above 85 for 5 minutes" --publish
-              vedette ask "why is llama-pretrain failing"
-              vedette ask "when will GPUs run out"
+    type      %[4]s ask "which GPUs are hotter than 80 degrees"
+              %[4]s ask "alert when GPU temperature is above 85 for 5 minutes" --publish
+              %[4]s ask "why is llama-pretrain failing"
+              %[4]s ask "when will GPUs run out"
     stop      Ctrl-C
 
-`, want, time.Since(started).Seconds(), svc.page.Addr())
+`, want, time.Since(started).Seconds(), svc.page.Addr(), os.Args[0])
 	return nil
 }
 

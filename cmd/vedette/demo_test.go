@@ -110,7 +110,10 @@ func TestPastLooksLikePresent(t *testing.T) {
 	})
 	now := time.Now()
 	var past, present map[string][]string
-	eventually(t, "past", func() bool { past = labelNames(t, base, now.Add(-50*time.Minute), now.Add(-40*time.Minute)); return len(past) > 0 })
+	eventually(t, "past", func() bool {
+		past = labelNames(t, base, now.Add(-50*time.Minute), now.Add(-40*time.Minute))
+		return len(past) > 0
+	})
 	eventually(t, "present", func() bool {
 		present = labelNames(t, base, now.Add(-10*time.Second), time.Now())
 		return len(present) >= len(past)

@@ -63,6 +63,14 @@ func number(b bool) float64 {
 func ratio(v float64) float64 { return math.Round(v*1e6) / 1e6 }
 
 // errLost is NVML's word for a GPU that is off the bus.
+// lost says of every GPU whether it no longer answers, as collector/dcgm does.
+const lost catalog.ID = "vedette_gpu_lost"
+
+// identity returns the labels that are a GPU's own, whatever runs on it.
+func (g *gpu) identity() []collector.Attr {
+	return []collector.Attr{{Key: "Hostname", Value: g.node.name}, {Key: "gpu", Value: strconv.Itoa(g.index)}, {Key: "UUID", Value: g.uuid}}
+}
+
 var errLost = errors.New("GPU is lost")
 
 // GPUs returns the GPUs of node as dcgm-exporter would show them. Of a GPU
@@ -82,6 +90,7 @@ func (w *World) GPUs(node string) collector.Source {
 		points := make([]collector.Point, 0, len(readings)*len(n.gpus))
 		for _, g := range n.gpus {
 			labels := g.seriesLabels()
+			points = append(points, collector.Point{Metric: lost, Value: number(g.lost), At: w.now, Attrs: g.identity()})
 			if g.lost {
 				errs = append(errs, fmt.Errorf("read GPU %d (%s) of %s: %w", g.index, g.pciBusID(), node, errLost))
 			}

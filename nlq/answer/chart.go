@@ -75,6 +75,9 @@ func varyingLabels(ss []series.Series) []string {
 			out = append(out, k)
 		}
 	}
+	if slices.Contains(out, "gpu") { // of a GPU, device says the same
+		out = slices.DeleteFunc(out, func(l string) bool { return l == "device" })
+	}
 	distinct := map[string]bool{}
 	for _, s := range ss {
 		distinct[nameOf(s, out)] = true
