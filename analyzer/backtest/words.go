@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Summary says the result in one sentence, without a full stop.
+// Summary says the result in a sentence that follows "it", without a full stop.
 func (res Result) Summary() string {
 	span := res.Range.To.Sub(res.Range.From)
 	last := "in the last " + words(span)
 	n := len(res.Episodes)
 	switch {
 	case n == 0 && res.Gaps >= span:
-		return "there is no data " + last + ": whether it would have fired is not known"
+		return "cannot be tried: there is no data " + last
 	case n == 0:
 		return "would not have fired " + last
 	case n == 1:

@@ -1,0 +1,107 @@
+package live_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/analyzer/history"
+	"vedette.dev/analyzer/live"
+	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/analyzer/store"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 7, 0, time.UTC)
+
+const xid79 = "NVRM: Xid (PCI:0000:4e:00): 79, pid=4711, name=python, GPU has fallen off the bus."
+
+// A running system whose kernel log and metrics say that a GPU fell off the
+// bus is diagnosed as a captured one would be, and the same a moment later.
+func TestDiagnoseTheRunningSystem(t *testing.T) {
+	db, err := store.Open(t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	past, err := history.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { past.Close() })
+
+	lost := noon.Add(-5 * time.Minute)
+	app := db.DB().Appender(t.Context())
+	for at := noon.Add(-20 * time.Minute); !at.After(noon.Add(time.Minute)); at = at.Add(15 * time.Second) {
+		for gpu, bus := range map[int]string{0: "00000000:4E:00.0", 1: "00000000:4F:00.0"} {
+			if gpu == 0 && at.After(lost) {
+				continue
+			}
+			ls := labels.FromStrings("__name__", "DCGM_FI_DEV_GPU_TEMP", "Hostname", "gpu-01", "gpu", fmt.Sprint(gpu), "UUID", fmt.Sprint("GPU-", gpu), "pci_bus_id", bus, "modelName", "H100")
+			if _, err := app.Append(0, ls, at.UnixMilli(), 60); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, node := range []string{"gpu-01", "gpu-02"} {
+			if _, err := app.Append(0, labels.FromStrings("__name__", "vedette_source_up", "source", "kmsg", "instance", node), at.UnixMilli(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := app.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := past.Append(t.Context(), []history.Record{{Kind: history.KernelLine, At: lost, Subject: analyzer.Node("gpu-01"), Text: xid79}}); err != nil {
+		t.Fatal(err)
+	}
+
+	camera := &live.Camera{Querier: db, History: past, Metrics: diagnose.Metrics(), Cluster: snapshot.Cluster{Name: "prod"}}
+	var onsets []time.Time
+	for _, now := range []time.Time{noon, noon.Add(23 * time.Second)} {
+		s, err := camera.Take(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := s.Kernel["gpu-02"]; !ok {
+			t.Error("a quiet kernel log counts as not captured")
+		}
+		r, err := live.Diagnoser{Camera: camera}.Diagnose(t.Context(), nil, now)
+		if err != nil || len(r.Diagnoses) != 1 || r.Diagnoses[0].Cause != "gpu-fell-off-bus" || r.Diagnoses[0].Subject != analyzer.GPU("gpu-01", "GPU-0") {
+			t.Fatalf("report %+v, %v; want that GPU-0 fell off the bus", r, err)
+		}
+		for _, e := range r.Diagnoses[0].Evidence {
+			if strings.HasPrefix(e.Source, "query#DCGM_FI_DEV_GPU_TEMP") {
+				onsets = append(onsets, e.At)
+			}
+		}
+		if !strings.Contains(strings.Join(r.Unseen, "\n"), "Kubernetes objects") {
+			t.Errorf("it does not say that no API server is watched: %q", r.Unseen)
+		}
+	}
+	if len(onsets) != 2 || !onsets[0].Equal(onsets[1]) {
+		t.Errorf("the end of the metrics is at %v: it moves with the clock", onsets)
+	}
+}
+
+// What cannot be read is an error and is said in the snapshot; the rest is there.
+func TestAClosedHistoryCostsOnlyItself(t *testing.T) {
+	db, err := store.Open(t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	past, err := history.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	past.Close()
+	camera := &live.Camera{Querier: db, History: past, Metrics: diagnose.Metrics()}
+	s, err := camera.Take(t.Context(), noon)
+	if err == nil || s == nil || !strings.Contains(strings.Join(s.Unseen, "\n"), "events: ") {
+		t.Errorf("snapshot %+v, error %v; want both, and the events among the unseen", s, err)
+	}
+}
