@@ -115,10 +115,7 @@ func (b *fleetBuilder) reading(s series.Series, v float64) {
 	case "DCGM_FI_DEV_FB_TOTAL":
 		g.MemTotal = &v
 	case "DCGM_FI_DEV_FB_FREE":
-		if g.MemTotal == nil && g.MemUsed != nil {
-			total := v + *g.MemUsed
-			g.MemTotal = &total
-		}
+		g.memFree = &v
 	case "DCGM_FI_DEV_CLOCKS_EVENT_REASONS":
 		g.Throttled = uint64(v)&thermal != 0
 	}
@@ -181,8 +178,14 @@ func (b *fleetBuilder) incidents(ins []analyzer.Incident) {
 		if !in.Open() {
 			continue
 		}
-		if g := b.gpus[in.Subject.Name]; in.Subject.Kind == "gpu" && g != nil {
-			g.Incident = in.ID
+		about := []analyzer.Subject{in.Subject}
+		for _, f := range in.Findings {
+			about = append(about, f.Subject)
+		}
+		for _, s := range about {
+			if g := b.gpus[s.Name]; s.Kind == "gpu" && g != nil {
+				g.Incident = in.ID
+			}
 		}
 	}
 }
@@ -190,6 +193,10 @@ func (b *fleetBuilder) incidents(ins []analyzer.Incident) {
 func (b *fleetBuilder) fleet(now time.Time) Fleet {
 	for _, key := range slices.Sorted(maps.Keys(b.gpus)) {
 		node, _, _ := strings.Cut(key, "/")
+		if g := b.gpus[key]; g.MemTotal == nil && g.MemUsed != nil && g.memFree != nil {
+			total := *g.MemUsed + *g.memFree // dcgm-exporter's default counters have no total
+			g.MemTotal = &total
+		}
 		b.nodes[node].GPUs = append(b.nodes[node].GPUs, *b.gpus[key])
 	}
 	f := Fleet{At: now.UTC(), Nodes: []Node{}}

@@ -72,4 +72,6 @@ type GPU struct {
 	Pod       string           `json:"pod"`
 	Incident  string           `json:"incident"` // ID of an open incident about it
 	Subject   analyzer.Subject `json:"subject"`
+
+	memFree *float64 // MiB; what the total is made of where none is sent
 }
