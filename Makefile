@@ -45,8 +45,8 @@ screenshots: build ## the pictures of the README, from a running demo
 	$(GO) test -tags e2e -timeout 20m -count 1 -run TestDemo ./e2e -screenshots $(CURDIR)/docs
 
 .PHONY: bench
-bench: ## what the hot paths cost, as ratios within one run
-	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/ingest ./analyzer/backtest
+bench: ## what the hot paths cost
+	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm
 
 .PHONY: clean
 clean:

@@ -124,7 +124,7 @@ func about(d analyzer.Diagnosis, all []analyzer.Rejected) []analyzer.Rejected {
 
 // merge adds what is found now to what was, and ends what is not found any more.
 func merge(in *analyzer.Incident, found []analyzer.Finding, now time.Time) []analyzer.Finding {
-	var out []analyzer.Finding
+	out := []analyzer.Finding{} // never null on the wire
 	for _, was := range in.Findings {
 		i := slices.IndexFunc(found, func(f analyzer.Finding) bool { return f.Key() == was.Key() })
 		if i < 0 {

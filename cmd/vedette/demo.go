@@ -216,7 +216,7 @@ func greet(ctx context.Context, svc *service, sc *simulate.Scenario, out io.Writ
 		}
 	}
 	fmt.Fprintf(out, `
-  Vedette is watching a simulated cluster of %[1]d GPUs (%[2].0f s after the start).
+  Vedette is watching a simulated cluster of %[1]d GPUs (%.1[2]f s after the start).
 
     page      http://%[3]s
     look at   the fleet: within some minutes a GPU slows down from heat, one falls off

@@ -68,6 +68,9 @@ func inProcess(t *testing.T, o demoOptions) (url string) {
 	})
 	page := regexp.MustCompile(`page +(http://\S+)`)
 	eventually(t, "page", func() bool { return page.MatchString(out.String()) })
+	if strings.Contains(out.String(), "%!") {
+		t.Errorf("the demo greets with %s", out.String())
+	}
 	return page.FindStringSubmatch(out.String())[1]
 }
 
