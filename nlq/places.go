@@ -3,15 +3,13 @@ package nlq
 import (
 	"bytes"
 	_ "embed"
-	"encoding/csv"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/strictcsv"
 )
 
 // A Place is a kind of thing that series are about and can be narrowed to:
@@ -47,27 +45,16 @@ var Places = sync.OnceValue(func() []Place {
 })
 
 func parsePlaces(file string, r io.Reader) ([]Place, error) {
-	cr := csv.NewReader(r)
-	cr.Comment = '#'
-	cr.FieldsPerRecord = 5
-	rows, err := cr.ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if want := "place,words,labels,shape,within"; len(rows) == 0 || strings.Join(rows[0], ",") != want {
-		return nil, fmt.Errorf("%s: the first line must be %s", file, want)
-	}
 	var ps []Place
-	for _, f := range rows[1:] {
-		p := Place{Name: f[0], Words: strings.Split(f[1], "|"), Labels: strings.Split(f[2], "|"), Within: f[4]}
+	err := strictcsv.Each(file, r, "place,words,labels,shape,within", func(f []string) (err error) {
+		p := Place{Name: f[0], Words: strictcsv.List(f[1]), Labels: strictcsv.List(f[2]), Within: f[4]}
 		if f[3] != "" {
-			if p.Shape, err = regexp.Compile(f[3]); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", file, p.Name, err)
-			}
+			p.Shape, err = regexp.Compile(f[3])
 		}
 		ps = append(ps, p)
-	}
-	return ps, nil
+		return err
+	})
+	return ps, err
 }
 
 // placeOf returns the place that label says for the measure id.

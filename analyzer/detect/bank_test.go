@@ -39,7 +39,7 @@ func TestWatchesAgreeWithTheCatalog(t *testing.T) {
 }
 
 func TestWatchesAreCheckedByLine(t *testing.T) {
-	head := strings.Join(header, ",") + "\n"
+	head := header + "\n"
 	for _, tt := range []struct{ row, want string }{
 		{"m,summary,high,node,instance,,,no,1,why", `w.csv:2: m: kind "summary"`},
 		{"m,gauge,up,node,instance,,,no,1,why", `direction "up"`},

@@ -3,16 +3,14 @@ package detect
 import (
 	"bytes"
 	_ "embed"
-	"encoding/csv"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"vedette.dev/analyzer"
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/strictcsv"
 )
 
 // A Watch says how the series of one metric are watched. It is a row of watches.csv.
@@ -82,47 +80,28 @@ var Builtin = sync.OnceValue(func() []Watch {
 	return ws
 })
 
-var header = []string{"metric", "kind", "direction", "subject", "labels", "ignore", "group", "absence", "min_effect", "reason"}
+const header = "metric,kind,direction,subject,labels,ignore,group,absence,min_effect,reason"
 
 // ParseWatches reads watches in the form of watches.csv: a header line, lists
 // separated by "|", lines starting with # ignored. An error names file and line.
 func ParseWatches(file string, r io.Reader) ([]Watch, error) {
-	cr := csv.NewReader(r)
-	cr.Comment = '#'
-	cr.FieldsPerRecord = len(header)
-	got, err := cr.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if !slices.Equal(got, header) {
-		return nil, fmt.Errorf("%s: columns are %v, want %v", file, got, header)
-	}
 	var ws []Watch
 	seen := map[catalog.ID]bool{}
-	for {
-		rec, err := cr.Read()
-		if err == io.EOF {
-			return ws, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+	err := strictcsv.Each(file, r, header, func(rec []string) error {
 		w, err := parseWatch(rec)
 		if err == nil && seen[w.Metric] {
 			err = fmt.Errorf("%s: listed twice", w.Metric)
 		}
-		if err != nil {
-			line, _ := cr.FieldPos(0)
-			return nil, fmt.Errorf("%s:%d: %w", file, line, err)
-		}
 		seen[w.Metric] = true
 		ws = append(ws, w)
-	}
+		return err
+	})
+	return ws, err
 }
 
 func parseWatch(rec []string) (Watch, error) {
 	w := Watch{Metric: catalog.ID(rec[0]), Kind: catalog.Type(rec[1]), Direction: Direction(rec[2]), Subject: rec[3],
-		Labels: list(rec[4]), Ignore: list(rec[5]), Group: list(rec[6]), Absence: rec[7] == "yes", Reason: rec[9]}
+		Labels: strictcsv.List(rec[4]), Ignore: strictcsv.List(rec[5]), Group: strictcsv.List(rec[6]), Absence: rec[7] == "yes", Reason: rec[9]}
 	effect, err := strconv.ParseFloat(rec[8], 64)
 	w.MinEffect = effect
 	want := map[string]int{"gpu": 2, "node": 1, "pod": 2}[w.Subject]
@@ -143,11 +122,4 @@ func parseWatch(rec []string) (Watch, error) {
 		return w, fmt.Errorf("%s: min_effect %q is not a number of 0 or more", w.Metric, rec[8])
 	}
 	return w, nil
-}
-
-func list(field string) []string {
-	if field == "" {
-		return nil
-	}
-	return strings.Split(field, "|")
 }

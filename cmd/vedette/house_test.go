@@ -25,18 +25,19 @@ const module = "vedette.dev/"
 // A package that is not in the plan may not exist. Tests may import more.
 var mayImport = map[string]string{
 	"rules":            "",
-	"rules/catalog":    "",
+	"rules/catalog":    "rules/strictcsv",
+	"rules/strictcsv":  "",
 	"rules/strictyaml": "",
-	"rules/fault":      "rules/catalog",
+	"rules/fault":      "rules/catalog rules/strictcsv",
 	"rules/check":      "rules rules/catalog",
 	"rules/publish":    "rules",
 
 	"collector":          "rules/catalog",
-	"collector/dcgm":     "collector rules/catalog",
+	"collector/dcgm":     "collector rules/catalog rules/strictcsv",
 	"collector/host":     "collector rules/catalog",
-	"collector/kmsg":     "collector rules/catalog rules/fault",
+	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
 	"collector/otlp":     "collector rules/catalog",
-	"collector/simulate": "collector rules/catalog rules/strictyaml",
+	"collector/simulate": "collector rules/catalog rules/strictcsv rules/strictyaml",
 
 	"analyzer/action":   "analyzer/sqlite",
 	"analyzer/series":   "",
@@ -46,7 +47,7 @@ var mayImport = map[string]string{
 	"analyzer/access":   "analyzer/problem",
 	"analyzer/alerting": "analyzer",
 	"analyzer/backtest": "analyzer/series rules",
-	"analyzer/detect":   "analyzer analyzer/series rules/catalog",
+	"analyzer/detect":   "analyzer analyzer/series rules/catalog rules/strictcsv",
 	"analyzer/forecast": "analyzer/series",
 	"analyzer/history":  "analyzer analyzer/sqlite",
 	"analyzer/incident": "analyzer analyzer/sqlite",
@@ -59,8 +60,8 @@ var mayImport = map[string]string{
 	"analyzer/remedy":   "analyzer analyzer/action rules/fault",
 	"analyzer/api":      "analyzer analyzer/action analyzer/alerting analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/publish",
 
-	"nlq":         "rules/catalog",
-	"nlq/grammar": "nlq rules/catalog",
+	"nlq":         "rules/catalog rules/strictcsv",
+	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
 	"nlq/compile": "nlq rules rules/catalog",
 	"nlq/answer": "nlq nlq/compile analyzer analyzer/action analyzer/backtest analyzer/diagnose analyzer/forecast analyzer/incident analyzer/series analyzer/snapshot " +
 		"rules rules/catalog rules/check rules/publish",

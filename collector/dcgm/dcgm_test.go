@@ -367,7 +367,7 @@ func TestFields(t *testing.T) {
 func TestParseFieldsErrors(t *testing.T) {
 	const head = "field,dcgm,metric,type,source\n"
 	tests := []struct{ name, in, want string }{
-		{"columns", "id,name\n", "f.csv: "},
+		{"columns", "id,name\n", "f.csv:1: "},
 		{"id", head + "x,A,B,gauge,s\n", `f.csv:2: field "x" is not an id`},
 		{"type", head + "# why\n1,A,B,sum,s\n", `f.csv:3: A: type "sum"`},
 		{"source", head + "1,A,B,gauge,\n", "f.csv:2: A: metric and source are required"},

@@ -3,16 +3,15 @@ package dcgm
 import (
 	"bytes"
 	_ "embed"
-	"encoding/csv"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	godcgm "github.com/NVIDIA/go-dcgm/pkg/dcgm"
 
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/strictcsv"
 )
 
 // A kind says what a field's value becomes.
@@ -52,36 +51,17 @@ func builtinFields() []field {
 	return fs
 }
 
-var header = []string{"field", "dcgm", "metric", "type", "source"}
+const header = "field,dcgm,metric,type,source"
 
 // parseFields reads a table in the form of fields.csv. An error names file and line.
 func parseFields(file string, r io.Reader) ([]field, error) {
-	cr := csv.NewReader(r)
-	cr.Comment = '#'
-	cr.FieldsPerRecord = len(header)
-	got, err := cr.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if !slices.Equal(got, header) {
-		return nil, fmt.Errorf("%s: columns are %v, want %v", file, got, header)
-	}
 	var fs []field
-	for {
-		rec, err := cr.Read()
-		if err == io.EOF {
-			return fs, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		f, err := parseField(rec)
-		if err != nil {
-			line, _ := cr.FieldPos(0)
-			return nil, fmt.Errorf("%s:%d: %w", file, line, err)
-		}
-		fs = append(fs, f)
-	}
+	err := strictcsv.Each(file, r, header, func(rec []string) error {
+		x, err := parseField(rec)
+		fs = append(fs, x)
+		return err
+	})
+	return fs, err
 }
 
 func parseField(rec []string) (field, error) {

@@ -3,13 +3,14 @@ package kmsg
 import (
 	"bytes"
 	_ "embed"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"vedette.dev/rules/strictcsv"
 )
 
 // A pattern is one row of patterns.csv.
@@ -73,36 +74,17 @@ func busID(s string) string {
 	return strings.Repeat("0", 8-len(parts[0])) + parts[0] + ":" + parts[1] + ":" + parts[2] + "." + function
 }
 
-var header = []string{"class", "xid", "pattern", "source"}
+const header = "class,xid,pattern,source"
 
 // parsePatterns reads a table in the form of patterns.csv. An error names file and line.
 func parsePatterns(file string, r io.Reader) ([]pattern, error) {
-	cr := csv.NewReader(r)
-	cr.Comment = '#'
-	cr.FieldsPerRecord = len(header)
-	got, err := cr.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if !slices.Equal(got, header) {
-		return nil, fmt.Errorf("%s: columns are %v, want %v", file, got, header)
-	}
 	var ps []pattern
-	for {
-		rec, err := cr.Read()
-		if err == io.EOF {
-			return ps, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		p, err := parsePattern(rec)
-		if err != nil {
-			line, _ := cr.FieldPos(0)
-			return nil, fmt.Errorf("%s:%d: %w", file, line, err)
-		}
-		ps = append(ps, p)
-	}
+	err := strictcsv.Each(file, r, header, func(rec []string) error {
+		x, err := parsePattern(rec)
+		ps = append(ps, x)
+		return err
+	})
+	return ps, err
 }
 
 func parsePattern(rec []string) (pattern, error) {

@@ -190,7 +190,7 @@ func TestUnescape(t *testing.T) {
 func TestParsePatternsErrors(t *testing.T) {
 	const head = "class,xid,pattern,source\n"
 	tests := []struct{ name, in, want string }{
-		{"columns", "class,re\n", "p.csv: "},
+		{"columns", "class,re\n", "p.csv:1: "},
 		{"class", head + "disk,,x,s\n", `p.csv:2: class "disk"`},
 		{"regexp", head + "oom,,(,s\n", "p.csv:2: error parsing regexp"},
 		{"group", head + "oom,,(?P<pid>x),s\n", `p.csv:2: group "pid"`},

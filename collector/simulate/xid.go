@@ -3,11 +3,13 @@ package simulate
 import (
 	"bytes"
 	_ "embed"
-	"encoding/csv"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"sync"
+
+	"vedette.dev/rules/strictcsv"
 )
 
 // An xidNote is one row of xids.csv.
@@ -27,16 +29,10 @@ var xidTable []byte
 
 // xidNotes returns the table, by code.
 var xidNotes = sync.OnceValue(func() map[int]xidNote {
-	cr := csv.NewReader(bytes.NewReader(xidTable))
-	cr.Comment = '#'
-	rows, err := cr.ReadAll()
-	if err != nil {
-		panic(err) // embedded data
-	}
 	t := map[int]xidNote{}
-	for _, r := range rows[1:] {
+	err := strictcsv.Each("xids.csv", bytes.NewReader(xidTable), "code,who,text,kills,lost,unhealthy,dbe,remapped,log,source", func(r []string) error {
 		n := xidNote{text: r[2], log: r[8]}
-		var errs [8]error
+		var errs [7]error
 		n.code, errs[0] = strconv.Atoi(r[0])
 		n.namesProcess, errs[1] = strconv.ParseBool(r[1])
 		n.kills, errs[2] = strconv.ParseBool(r[3])
@@ -44,12 +40,11 @@ var xidNotes = sync.OnceValue(func() map[int]xidNote {
 		n.unhealthy, errs[4] = strconv.ParseBool(r[5])
 		n.dbe, errs[5] = strconv.ParseFloat(r[6], 64)
 		n.remapped, errs[6] = strconv.ParseFloat(r[7], 64)
-		for _, err := range errs {
-			if err != nil {
-				panic(fmt.Errorf("xids.csv: %s: %w", r[0], err)) // embedded data
-			}
-		}
 		t[n.code] = n
+		return errors.Join(errs[:]...)
+	})
+	if err != nil {
+		panic(err) // embedded data
 	}
 	return t
 })

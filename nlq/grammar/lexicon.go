@@ -3,12 +3,13 @@ package grammar
 import (
 	"bytes"
 	"embed"
-	"encoding/csv"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"vedette.dev/rules/strictcsv"
 )
 
 // A role is what a phrase does in a question:
@@ -136,16 +137,12 @@ func table(file, header string) ([][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	cr := csv.NewReader(bytes.NewReader(b))
-	cr.Comment = '#'
-	rows, err := cr.ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if len(rows) == 0 || strings.Join(rows[0], ",") != header {
-		return nil, fmt.Errorf("%s: the first line must be %s", file, header)
-	}
-	return rows[1:], nil
+	var rows [][]string
+	err = strictcsv.Each(file, bytes.NewReader(b), header, func(f []string) error {
+		rows = append(rows, f)
+		return nil
+	})
+	return rows, err
 }
 
 // lines yields the lines of an embedded file that say something.

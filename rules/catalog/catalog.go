@@ -11,13 +11,14 @@ package catalog
 import (
 	"bytes"
 	_ "embed"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"vedette.dev/rules/strictcsv"
 )
 
 // An ID is the name of a metric as it is stored, such as DCGM_FI_DEV_GPU_TEMP.
@@ -76,16 +77,16 @@ var Builtin = sync.OnceValue(func() *Catalog {
 	return c
 })
 
-var header = []string{"metric", "type", "unit", "entity", "labels", "min", "max", "bad", "words", "help", "source"}
+const header = "metric,type,unit,entity,labels,min,max,bad,words,help,source"
 
 // Parse reads a catalog in the form of metrics.csv: a header line, lists
 // separated by "|" within a field, lines starting with # ignored. An error
 // names the file and the line.
 func Parse(file string, r io.Reader) (*Catalog, error) {
 	c := &Catalog{byID: map[ID]int{}}
-	err := eachRow(file, r, header, func(f []string) error {
-		return c.add(Metric{ID: ID(f[0]), Type: Type(f[1]), Unit: Unit(f[2]), Entity: f[3], Labels: list(f[4]),
-			Min: f[5], Max: f[6], Bad: f[7], Words: list(f[8]), Help: f[9], Source: f[10]})
+	err := strictcsv.Each(file, r, header, func(f []string) error {
+		return c.add(Metric{ID: ID(f[0]), Type: Type(f[1]), Unit: Unit(f[2]), Entity: f[3], Labels: strictcsv.List(f[4]),
+			Min: f[5], Max: f[6], Bad: f[7], Words: strictcsv.List(f[8]), Help: f[9], Source: f[10]})
 	})
 	if err != nil {
 		return nil, err
@@ -126,41 +127,6 @@ func (m Metric) check() error {
 		}
 	}
 	return nil
-}
-
-// eachRow calls do with the fields of every row of a table whose columns are
-// want. An error names file and line.
-func eachRow(file string, r io.Reader, want []string, do func([]string) error) error {
-	cr := csv.NewReader(r)
-	cr.Comment = '#'
-	cr.FieldsPerRecord = len(want)
-	got, err := cr.Read()
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	if !slices.Equal(got, want) {
-		return fmt.Errorf("%s:1: columns are %v, want %v", file, got, want)
-	}
-	for {
-		rec, err := cr.Read()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		if err := do(rec); err != nil {
-			line, _ := cr.FieldPos(0)
-			return fmt.Errorf("%s:%d: %w", file, line, err)
-		}
-	}
-}
-
-func list(field string) []string {
-	if field == "" {
-		return nil
-	}
-	return strings.Split(field, "|")
 }
 
 // Metric returns the metric named id. It reports false where there is none.

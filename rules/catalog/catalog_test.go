@@ -19,9 +19,9 @@ func TestBuiltin(t *testing.T) {
 }
 
 func TestParseErrors(t *testing.T) {
-	h, dh := strings.Join(header, ",")+"\n", strings.Join(derivedHeader, ",")+"\n"
+	h, dh := header+"\n", derivedHeader+"\n"
 	tests := []struct{ name, in, want string }{
-		{"columns", "a,b\n", "wrong number of fields"},
+		{"columns", "a,b\n", "f:1: columns are"},
 		{"type", h + "m,sum,1,gpu,,,,,w,help,src\n", "f:2: m: type"},
 		{"bound", h + "m,gauge,1,gpu,,low,,,w,help,src\n", "f:2: m: bound"},
 		{"source", h + "m,gauge,1,gpu,,,,,w,help,\n", "f:2: m: help and source"},

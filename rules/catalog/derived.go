@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"vedette.dev/rules/strictcsv"
 )
 
 // A Derived measure is computed from metrics. Its Metric is what a result is,
@@ -22,17 +24,17 @@ func (d Derived) Takes(label string) bool { return d.Has(label) || slices.Contai
 //go:embed derived.csv
 var builtinDerived []byte
 
-var derivedHeader = []string{"id", "unit", "entity", "labels", "filters", "min", "max", "bad", "words", "help", "expr", "source"}
+const derivedHeader = "id,unit,entity,labels,filters,min,max,bad,words,help,expr,source"
 
 // readDerived returns c with the derived measures of a file in the form of
 // derived.csv. That their expressions parse and name metrics of c is tested
 // where there is a parser: package check.
 func (c *Catalog) readDerived(file string, r io.Reader) (*Catalog, error) {
 	full := &Catalog{metrics: c.metrics, byID: c.byID, derived: slices.Clone(c.derived)}
-	err := eachRow(file, r, derivedHeader, func(f []string) error {
-		d := Derived{Filters: list(f[4]), Expr: f[10]}
-		d.Metric = Metric{ID: ID(f[0]), Type: Gauge, Unit: Unit(f[1]), Entity: f[2], Labels: list(f[3]),
-			Min: f[5], Max: f[6], Bad: f[7], Words: list(f[8]), Help: f[9], Source: f[11]}
+	err := strictcsv.Each(file, r, derivedHeader, func(f []string) error {
+		d := Derived{Filters: strictcsv.List(f[4]), Expr: f[10]}
+		d.Metric = Metric{ID: ID(f[0]), Type: Gauge, Unit: Unit(f[1]), Entity: f[2], Labels: strictcsv.List(f[3]),
+			Min: f[5], Max: f[6], Bad: f[7], Words: strictcsv.List(f[8]), Help: f[9], Source: f[11]}
 		if err := d.check(); err != nil {
 			return err
 		}

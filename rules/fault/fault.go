@@ -10,6 +10,8 @@ import (
 	"io"
 	"strconv"
 	"sync"
+
+	"vedette.dev/rules/strictcsv"
 )
 
 // An Xid is NVIDIA's number for an error that its driver reports.
@@ -66,7 +68,7 @@ var Causes = sync.OnceValue(func() map[CauseID]Cause {
 // ParseXids reads a table in the form of xids.csv. An error names file and line.
 func ParseXids(file string, r io.Reader) (map[Xid]XidFact, error) {
 	t := map[Xid]XidFact{}
-	err := eachRow(file, r, []string{"code", "name", "meaning", "remedy", "fatal", "cause", "source"}, func(f []string) error {
+	err := strictcsv.Each(file, r, "code,name,meaning,remedy,fatal,cause,source", func(f []string) error {
 		code, err := strconv.Atoi(f[0])
 		if err != nil || code <= 0 {
 			return fmt.Errorf("code %q is not a positive number", f[0])
@@ -90,7 +92,7 @@ func ParseXids(file string, r io.Reader) (map[Xid]XidFact, error) {
 // ParseCauses reads a table in the form of causes.csv. An error names file and line.
 func ParseCauses(file string, r io.Reader) (map[CauseID]Cause, error) {
 	t := map[CauseID]Cause{}
-	err := eachRow(file, r, []string{"id", "scope", "meaning", "remedy", "action", "source"}, func(f []string) error {
+	err := strictcsv.Each(file, r, "id,scope,meaning,remedy,action,source", func(f []string) error {
 		id := CauseID(f[0])
 		if _, twice := t[id]; twice || id == "" {
 			return fmt.Errorf("cause %q is listed twice or has no id", f[0])
@@ -98,7 +100,7 @@ func ParseCauses(file string, r io.Reader) (map[CauseID]Cause, error) {
 		if f[2] == "" || f[3] == "" || f[5] == "" {
 			return fmt.Errorf("cause %s: meaning, remedy and source are required", id)
 		}
-		t[id] = Cause{ID: id, Scope: f[1], Meaning: f[2], Remedy: sentences(f[3]), Action: f[4], Source: f[5]}
+		t[id] = Cause{ID: id, Scope: f[1], Meaning: f[2], Remedy: strictcsv.List(f[3]), Action: f[4], Source: f[5]}
 		return nil
 	})
 	return t, err
