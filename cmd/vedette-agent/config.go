@@ -35,11 +35,12 @@ type config struct {
 
 	Listen string `yaml:"listen"`
 
-	DCGM string `yaml:"dcgm"`
-	Kmsg string `yaml:"kmsg"`
-	Proc string `yaml:"proc"`
-	Sys  string `yaml:"sys"`
-	Root string `yaml:"root"`
+	DCGM    string `yaml:"dcgm"`
+	Kubelet string `yaml:"kubelet"`
+	Kmsg    string `yaml:"kmsg"`
+	Proc    string `yaml:"proc"`
+	Sys     string `yaml:"sys"`
+	Root    string `yaml:"root"`
 
 	file    string
 	version bool
@@ -50,7 +51,7 @@ type usageError struct{ error }
 
 // defaults returns what holds where neither the file nor a flag says otherwise.
 func defaults() *config {
-	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", DCGM: "auto", Kmsg: "/dev/kmsg",
+	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", DCGM: "auto", Kubelet: "auto", Kmsg: "/dev/kmsg",
 		Proc: "/proc", Sys: "/sys", Root: "/"}
 }
 
@@ -105,6 +106,7 @@ func (c *config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.Insecure, "insecure", c.Insecure, "speak to the endpoint without TLS")
 	text(&c.Listen, "listen", "serve /metrics, /livez and /readyz at `address`; empty is off")
 	text(&c.DCGM, "dcgm", "`auto, off, embedded or host:port` of a host engine")
+	text(&c.Kubelet, "kubelet", "`auto, off or path` of the kubelet's PodResources socket")
 	text(&c.Kmsg, "kmsg", "the kernel log's `path`; empty is off")
 	text(&c.Proc, "proc-root", "`where` the node's /proc is")
 	text(&c.Sys, "sys-root", "`where` the node's /sys is")
@@ -137,6 +139,8 @@ func (c *config) check() error {
 		return usageError{fmt.Errorf("period is %v, want at least 1s", time.Duration(c.Period))}
 	case c.DCGM != "auto" && c.DCGM != "off" && c.DCGM != "embedded" && !strings.ContainsAny(c.DCGM, ":/"):
 		return usageError{fmt.Errorf("dcgm is %q, want auto, off, embedded or host:port", c.DCGM)}
+	case c.Kubelet != "auto" && c.Kubelet != "off" && !strings.HasPrefix(c.Kubelet, "/"):
+		return usageError{fmt.Errorf("kubelet is %q, want auto, off or the path of its socket", c.Kubelet)}
 	case c.Protocol != otlp.GRPC && c.Protocol != otlp.HTTP:
 		return usageError{fmt.Errorf("protocol is %q, want grpc or http", c.Protocol)}
 	}

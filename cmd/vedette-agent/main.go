@@ -18,12 +18,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"vedette.dev/collector"
 	"vedette.dev/collector/host"
 	"vedette.dev/collector/kmsg"
+	"vedette.dev/collector/kubelet"
 	"vedette.dev/collector/otlp"
 )
 
@@ -92,6 +94,18 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		sources["dcgm"] = gpus
 	}
 
+	if socket, wanted := kubeletSocket(c.Kubelet); wanted {
+		pods, err := kubelet.New(socket, c.Node, time.Now)
+		if err != nil {
+			return err
+		}
+		defer pods.Close()
+		sources["kubelet"] = pods
+		if gpus, ok := sources["dcgm"]; ok {
+			sources["dcgm"] = pods.Label(gpus)
+		}
+	}
+
 	page := &otlp.Page{}
 	health := &health{period: time.Duration(c.Period), now: time.Now, started: start}
 	sinks := sinks{page, health}
@@ -134,6 +148,19 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	agent.Look(last, time.Now())
 	log.Info("ended")
 	return nil
+}
+
+// kubeletSocket returns where the kubelet is asked, and whether it is: auto is
+// where one has been. A machine outside a cluster has none, which is no trouble.
+func kubeletSocket(conf string) (socket string, wanted bool) {
+	switch conf {
+	case "off":
+		return "", false
+	case "auto":
+		_, err := os.Stat(filepath.Dir(kubelet.DefaultSocket))
+		return kubelet.DefaultSocket, err == nil
+	}
+	return conf, true
 }
 
 // serve answers at address until stop is called.

@@ -36,6 +36,7 @@ var mayImport = map[string]string{
 	"collector/dcgm":     "collector rules/catalog rules/strictcsv",
 	"collector/host":     "collector rules/catalog",
 	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
+	"collector/kubelet":  "collector rules/catalog",
 	"collector/otlp":     "collector rules/catalog",
 	"collector/simulate": "collector rules/catalog rules/strictcsv rules/strictyaml",
 
@@ -70,7 +71,7 @@ var mayImport = map[string]string{
 	"fixtures":          "",
 	"fixtures/dcgmstub": "",
 	"cmd/vedette":       "*",
-	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/otlp rules/catalog rules/strictyaml",
+	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp rules/catalog rules/strictyaml",
 }
 
 // doors lists the packages that may import each heavy dependency. The longest
@@ -89,6 +90,7 @@ var doors = map[string]string{
 	"gonum.org/v1/gonum":                             "analyzer/detect analyzer/forecast analyzer/series",
 	"k8s.io/api":                                     "analyzer/snapshot analyzer/topology analyzer/diagnose analyzer/live collector/simulate",
 	"k8s.io/client-go":                               "",
+	"k8s.io/kubelet":                                 "collector/kubelet",
 	"modernc.org/sqlite":                             "analyzer/sqlite",
 }
 
@@ -178,7 +180,7 @@ func TestDoorOf(t *testing.T) {
 // What a program links is everyone's memory and attack surface.
 func TestLinks(t *testing.T) {
 	for program, heavy := range map[string][]string{
-		"cmd/vedette-agent": {"github.com/prometheus/prometheus", "k8s.io", "modernc.org/sqlite", module + "analyzer", module + "nlq", module + "fixtures"},
+		"cmd/vedette-agent": {"github.com/prometheus/prometheus", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/client-go", "modernc.org/sqlite", module + "analyzer", module + "nlq", module + "fixtures"},
 		"cmd/vedette":       {"github.com/NVIDIA/go-dcgm"}, // no cgo
 	} {
 		for dep := range strings.FieldsSeq(string(goList(t, "-deps", module+program))) {

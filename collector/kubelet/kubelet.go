@@ -1,0 +1,277 @@
+// Package kubelet knows which pod holds which GPU. It asks the kubelet's
+// PodResources API (v1) over its socket, and gives the readings of a GPU the
+// pod that they belong to.
+//
+// What a reader would get wrong: a GPU that several pods share (time-slicing,
+// MPS, DRA) has no one pod. Its readings stay without one, since they are of
+// all of them together; who shares it is told by [Holds], a series for each
+// pod, and no pod is lost. And whatever the kubelet does, no reading is:
+// without it they only lack the pod.
+package kubelet
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	podresources "k8s.io/kubelet/pkg/apis/podresources/v1"
+
+	"vedette.dev/collector"
+	"vedette.dev/rules/catalog"
+)
+
+// Holds is 1 for every container that holds a GPU or a part of one, with the
+// labels Hostname, namespace, pod, container, resource, device (as the
+// kubelet calls it, without the number of a share), and gpu and UUID where the
+// device is one that was read.
+const Holds catalog.ID = "vedette_gpu_pod"
+
+// DefaultSocket is where the kubelet listens.
+const DefaultSocket = "/var/lib/kubelet/pod-resources/kubelet.sock"
+
+const (
+	// maxMessage bounds the kubelet's answer: at the usual 4 MiB a node with
+	// many containers has none (dcgm-exporter issues 408, 509).
+	maxMessage = 64 << 20
+	// patience is how long an answer is waited for; the readings wait with it.
+	patience = time.Second
+	// stale is how old an answer may be that is used while no newer one comes:
+	// past it, the GPU may be another pod's.
+	stale = 2 * time.Minute
+)
+
+// readings is how the names of a GPU's readings begin. What else is said of a
+// GPU, that it is lost say, is true whoever holds it.
+const readings = "DCGM_FI_"
+
+// vendors are the resource names and drivers of GPUs: what others hand out
+// through the same API is not ours to tell.
+var vendors = []string{"nvidia.com/", "gpu.nvidia.com"}
+
+// A Holder is a container that holds a device.
+type Holder struct{ Namespace, Pod, Container string }
+
+// Pods asks one kubelet. It is safe for one look at a time; use [New].
+type Pods struct {
+	node string
+	now  func() time.Time
+	conn *grpc.ClientConn
+	api  podresources.PodResourcesListerClient
+
+	mu       sync.Mutex
+	holdings []holding // of the newest answer
+	at       time.Time // of it
+	err      error     // why the last try gave none
+	asked    bool      // since the last Collect
+	devices  map[string]device
+}
+
+// A holding is a container and a device that it holds.
+type holding struct {
+	Holder
+	resource, device string
+}
+
+// A device is a GPU as the readings name it.
+type device struct{ gpu, uuid string }
+
+// New returns the pods of the kubelet that listens at a socket. Nobody needs
+// to listen yet: the connection is made when it is first used, and again when
+// the kubelet was restarted.
+func New(socket, node string, now func() time.Time) (*Pods, error) {
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+	if err != nil {
+		return nil, fmt.Errorf("kubelet %s: %w", socket, err)
+	}
+	return &Pods{node: node, now: now, conn: conn, api: podresources.NewPodResourcesListerClient(conn), devices: map[string]device{}}, nil
+}
+
+// Close closes the connection.
+func (p *Pods) Close() error { return p.conn.Close() }
+
+var _ collector.Source = (*Pods)(nil)
+
+// Collect returns a point of [Holds] for every container that holds a GPU, and
+// the error that the kubelet gave where it gave no answer. It asks only where
+// [Pods.Label] has not just asked.
+func (p *Pods) Collect(ctx context.Context) (collector.Batch, error) {
+	p.mu.Lock()
+	asked := p.asked
+	p.asked = false
+	p.mu.Unlock()
+	if !asked {
+		p.ask(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var b collector.Batch
+	if p.fresh() {
+		for _, h := range p.holdings {
+			b.Points = append(b.Points, p.point(h))
+		}
+	}
+	return b, p.err
+}
+
+func (p *Pods) point(h holding) collector.Point {
+	attrs := []collector.Attr{{Key: "Hostname", Value: p.node}, {Key: "namespace", Value: h.Namespace}, {Key: "pod", Value: h.Pod},
+		{Key: "container", Value: h.Container}, {Key: "resource", Value: h.resource}, {Key: "device", Value: h.device}}
+	if d, ok := p.devices[h.device]; ok {
+		attrs = append(attrs, collector.Attr{Key: "gpu", Value: d.gpu}, collector.Attr{Key: "UUID", Value: d.uuid})
+	}
+	return collector.Point{Metric: Holds, Value: 1, At: p.now(), Attrs: attrs}
+}
+
+// Label returns a source that reads s and gives each reading of a GPU the
+// labels namespace, pod and container of the one container that holds the
+// GPU. The kubelet is asked while s is read. Its errors are Collect's to tell.
+func (p *Pods) Label(s collector.Source) collector.Source {
+	return collector.SourceFunc(func(ctx context.Context) (collector.Batch, error) {
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			p.ask(ctx)
+		}()
+		b, err := s.Collect(ctx)
+		<-answered // within patience
+		p.label(b.Points)
+		return b, err
+	})
+}
+
+// ask lists what every container holds.
+func (p *Pods) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	resp, err := p.api.List(ctx, &podresources.ListPodResourcesRequest{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = true
+	if err != nil {
+		p.err = fmt.Errorf("list pod resources: %w", err)
+		return
+	}
+	p.err, p.at, p.holdings = nil, p.now(), holdingsOf(resp)
+}
+
+func (p *Pods) fresh() bool { return !p.at.IsZero() && p.now().Sub(p.at) <= stale }
+
+// label gives points their pods.
+func (p *Pods) label(points []collector.Point) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	holders := map[string][]Holder{}
+	if p.fresh() {
+		for _, h := range p.holdings {
+			if !slices.Contains(holders[h.device], h.Holder) {
+				holders[h.device] = append(holders[h.device], h.Holder)
+			}
+		}
+	}
+	labelled := map[*collector.Attr][]collector.Attr{} // the points of a GPU share their labels
+	for i := range points {
+		if !strings.HasPrefix(string(points[i].Metric), readings) || len(points[i].Attrs) == 0 {
+			continue
+		}
+		names := namesOf(points[i].Attrs)
+		uuid := names["UUID"]
+		if uuid == "" {
+			continue
+		}
+		// A kubelet names a GPU by its UUID; GKE's plugin and DRA by its number.
+		aliases := []string{uuid, names["device"], "gpu-" + names["gpu"]}
+		for _, a := range aliases {
+			p.devices[a] = device{names["gpu"], uuid}
+		}
+		key := &points[i].Attrs[0]
+		if _, done := labelled[key]; !done {
+			labelled[key] = with(points[i].Attrs, only(holders, aliases))
+		}
+		points[i].Attrs = labelled[key]
+	}
+}
+
+// only returns the one holder of what is called by the aliases, nil where
+// there is none or more than one.
+func only(holders map[string][]Holder, aliases []string) *Holder {
+	all := map[Holder]bool{}
+	for _, a := range aliases {
+		for _, h := range holders[a] {
+			all[h] = true
+		}
+	}
+	if len(all) != 1 {
+		return nil
+	}
+	for h := range maps.Keys(all) {
+		return &h
+	}
+	return nil
+}
+
+func with(attrs []collector.Attr, h *Holder) []collector.Attr {
+	if h == nil {
+		return attrs
+	}
+	return append(slices.Clip(attrs), collector.Attr{Key: "namespace", Value: h.Namespace},
+		collector.Attr{Key: "pod", Value: h.Pod}, collector.Attr{Key: "container", Value: h.Container})
+}
+
+func namesOf(attrs []collector.Attr) map[string]string {
+	m := map[string]string{}
+	for _, a := range attrs {
+		switch a.Key {
+		case "UUID", "gpu", "device":
+			m[a.Key] = a.Value
+		}
+	}
+	return m
+}
+
+// holdingsOf reads the kubelet's answer: what the device plugin handed out, and
+// what was claimed through DRA.
+func holdingsOf(resp *podresources.ListPodResourcesResponse) []holding {
+	var all []holding
+	for _, pod := range resp.GetPodResources() {
+		for _, c := range pod.GetContainers() {
+			h := Holder{pod.GetNamespace(), pod.GetName(), c.GetName()}
+			for _, d := range c.GetDevices() {
+				for _, id := range d.GetDeviceIds() {
+					if ours(d.GetResourceName()) {
+						all = append(all, holding{h, d.GetResourceName(), deviceOf(id)})
+					}
+				}
+			}
+			for _, r := range c.GetDynamicResources() {
+				for _, claimed := range r.GetClaimResources() {
+					if ours(claimed.GetDriverName()) {
+						all = append(all, holding{h, claimed.GetDriverName(), claimed.GetDeviceName()})
+					}
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b holding) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return slices.Compact(all)
+}
+
+func ours(name string) bool {
+	return slices.ContainsFunc(vendors, func(v string) bool { return strings.HasPrefix(name, v) })
+}
+
+// deviceOf returns the device that an ID of a device plugin is a share of:
+// GPU-1::3 of NVIDIA's plugin, nvidia0/vgpu3 of GKE's.
+func deviceOf(id string) string {
+	id, _, _ = strings.Cut(id, "::")
+	if i := strings.Index(id, "/vgpu"); i >= 0 {
+		id = id[:i]
+	}
+	return id
+}
