@@ -44,7 +44,7 @@ const (
 // snapshot needs to hold of a store that has many more.
 func Metrics() []string {
 	ids := []catalog.ID{gpuTemp, smClock, gpuUtil, grActive, clockReasons, oldReasons, thermalTime, powerTime,
-		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState}
+		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState, topology.Holds}
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = string(id)

@@ -139,12 +139,16 @@ func (g *Graph) addPods(s *snapshot.Snapshot) {
 	}
 }
 
-// addGPUs reads the labels of dcgm-exporter's series: where each GPU is and
-// which pod held it while its samples named one.
+// Holds is the agent's metric of which container holds which GPU: of a GPU that
+// several share, dcgm-exporter's series name none.
+const Holds = "vedette_gpu_pod"
+
+// addGPUs reads the labels of dcgm-exporter's series and of [Holds]: where each
+// GPU is and which pods held it while samples named them.
 func (g *Graph) addGPUs(s *snapshot.Snapshot, nodes map[string]string) {
 	held := map[[2]analyzer.Subject]*Holding{}
 	for _, m := range s.Metrics {
-		if !strings.HasPrefix(m.Name(), "DCGM_FI_") {
+		if !strings.HasPrefix(m.Name(), "DCGM_FI_") && m.Name() != Holds {
 			continue
 		}
 		gpu, ok := GPUOf(m.Labels)

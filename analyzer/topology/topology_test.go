@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -119,5 +120,17 @@ func TestHolderAt(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("at %v held by %q, want %q", tt.t, got, tt.want)
 		}
+	}
+}
+
+// A GPU that several pods share is held by each of them.
+func TestSharedGPU(t *testing.T) {
+	var pods []string
+	for _, h := range graph(t).Holders(analyzer.GPU("n1", "GPU-b")) {
+		pods = append(pods, h.Pod.String())
+	}
+	slices.Sort(pods)
+	if diff := cmp.Diff([]string{"pod/ml/notebook", "pod/web/chat-5d-x"}, pods); diff != "" {
+		t.Errorf("holders (-want +got):\n%s", diff)
 	}
 }

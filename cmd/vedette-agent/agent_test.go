@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +25,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"google.golang.org/grpc"
+	podresources "k8s.io/kubelet/pkg/apis/podresources/v1"
 
 	"vedette.dev/fixtures/dcgmstub"
 )
@@ -319,6 +323,124 @@ func TestGPUNode(t *testing.T) {
 	}
 	if strings.Contains(logged, "level=WARN") {
 		t.Errorf("the agent complains:\n%s", logged)
+	}
+}
+
+// A holder is a kubelet that says that one pod holds GPU 0.
+type holder struct {
+	podresources.UnimplementedPodResourcesListerServer
+}
+
+// List implements the kubelet's PodResources API.
+func (holder) List(context.Context, *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
+	return &podresources.ListPodResourcesResponse{PodResources: []*podresources.PodResources{{Name: "train-0", Namespace: "ml", Containers: []*podresources.ContainerResources{{
+		Name: "main", Devices: []*podresources.ContainerDevices{{ResourceName: "nvidia.com/gpu", DeviceIds: []string{"GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000"}}}}}}}}, nil
+}
+
+// TestDropIn runs the agent in dcgm-exporter's place: its counter file, its
+// page, its labels, and the file changed while it is scraped.
+func TestDropIn(t *testing.T) {
+	dir, err := os.MkdirTemp("", "drop-in") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	lib, err := dcgmstub.Build(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(lib, filepath.Join(dir, "libdcgm.so.4")); err != nil {
+		t.Fatal(err)
+	}
+	script, path := dcgmstub.NewScript(2), filepath.Join(dir, "script")
+	for g := range 2 {
+		script.Set(g, 150, 60+g)
+		script.Set(g, 203, 90+g)
+	}
+	if err := script.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	counters := filepath.Join(dir, "counters.csv")
+	write := func(text string) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(counters+".new", []byte(text), 0o644), os.Rename(counters+".new", counters)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const temperature = "DCGM_FI_DEV_GPU_TEMP, gauge, GPU temperature (in C).\nDCGM_FI_DRIVER_VERSION, label, Driver\n"
+	write(temperature)
+	socket := filepath.Join(dir, "kubelet.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubelet := grpc.NewServer()
+	podresources.RegisterPodResourcesListerServer(kubelet, holder{})
+	go kubelet.Serve(l)
+	t.Cleanup(kubelet.Stop)
+
+	proc, sys := nodeRoots(t)
+	port, err := net.Listen("tcp", "127.0.0.1:0") // one that is free
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := port.Addr().String()
+	port.Close()
+	agent := start(t, []string{"LD_LIBRARY_PATH=" + dir, dcgmstub.Env + "=" + path}, "--listen", address, "--node", "gpu-node-1", "--period", "1s",
+		"--proc-root", proc, "--sys-root", sys, "--kmsg", "", "--dcgm", "embedded", "-f", counters, "--hostname-label", "hostname", "--kubelet", socket)
+	scrape := func() string {
+		resp, err := http.Get("http://" + address + "/metrics")
+		if err != nil {
+			return ""
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	until := func(what string, each func(page string), wants ...string) {
+		t.Helper()
+		limit := time.After(30 * time.Second)
+		for {
+			page := scrape()
+			each(page)
+			if !slices.ContainsFunc(wants, func(w string) bool { return !strings.Contains(page, w) }) {
+				return
+			}
+			select {
+			case <-limit:
+				t.Fatalf("still no %s:\n%s", what, page)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	until("readings", func(string) {},
+		"# HELP DCGM_FI_DEV_GPU_TEMP GPU temperature (in C).\n# TYPE DCGM_FI_DEV_GPU_TEMP gauge\n",
+		`DCGM_FI_DEV_GPU_TEMP{DCGM_FI_DRIVER_VERSION="570.86.15",UUID="GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000",container="main",device="nvidia0",gpu="0",hostname="gpu-node-1",modelName="NVIDIA H100 80GB HBM3",namespace="ml",pci_bus_id="00000000:18:00.0",pod="train-0"} 60`,
+		`DCGM_FI_DEV_GPU_TEMP{DCGM_FI_DRIVER_VERSION="570.86.15",UUID="GPU-7ede77e1-5d1c-4f7a-9c3e-000000000001",device="nvidia1",gpu="1",hostname="gpu-node-1",modelName="NVIDIA H100 80GB HBM3",`)
+	if page := scrape(); strings.Contains(page, "DCGM_FI_DEV_GPU_UTIL") {
+		t.Errorf("what the file does not ask for is there:\n%s", page)
+	}
+
+	never := func(page string) {
+		t.Helper()
+		if n := strings.Count(page, "\nDCGM_FI_DEV_GPU_TEMP{"); n != 2 {
+			t.Errorf("a scrape during the change has %d temperatures, want 2", n)
+		}
+	}
+	write(temperature + "DCGM_FI_DEV_GPU_UTIL, gauge, Utilization.\n")
+	until("utilization", never, `DCGM_FI_DEV_GPU_UTIL{`, " 91\n")
+	write("DCGM_FI_DEV_WARMTH, gauge, h\n")
+	looks := map[string]bool{}
+	clock := regexp.MustCompile(`(?m)^node_time_seconds\{.*$`)
+	for len(looks) < 4 { // by the third the bad file has been seen
+		until("look", never, "node_time_seconds{")
+		looks[clock.FindString(scrape())] = true
+	}
+	if logged := agent.end(t); strings.Count(logged, "DCGM_FI_DEV_WARMTH") != 1 {
+		t.Errorf("the bad file is told of %d times, want once:\n%s", strings.Count(logged, "DCGM_FI_DEV_WARMTH"), logged)
 	}
 }
 

@@ -35,12 +35,14 @@ type config struct {
 
 	Listen string `yaml:"listen"`
 
-	DCGM    string `yaml:"dcgm"`
-	Kubelet string `yaml:"kubelet"`
-	Kmsg    string `yaml:"kmsg"`
-	Proc    string `yaml:"proc"`
-	Sys     string `yaml:"sys"`
-	Root    string `yaml:"root"`
+	DCGM     string `yaml:"dcgm"`
+	Kubelet  string `yaml:"kubelet"`
+	Counters string `yaml:"counters"`
+	HostName string `yaml:"hostnameLabel"`
+	Kmsg     string `yaml:"kmsg"`
+	Proc     string `yaml:"proc"`
+	Sys      string `yaml:"sys"`
+	Root     string `yaml:"root"`
 
 	file    string
 	version bool
@@ -51,7 +53,7 @@ type usageError struct{ error }
 
 // defaults returns what holds where neither the file nor a flag says otherwise.
 func defaults() *config {
-	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", DCGM: "auto", Kubelet: "auto", Kmsg: "/dev/kmsg",
+	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", DCGM: "auto", Kubelet: "auto", HostName: "Hostname", Kmsg: "/dev/kmsg",
 		Proc: "/proc", Sys: "/sys", Root: "/"}
 }
 
@@ -107,6 +109,9 @@ func (c *config) flags() *flag.FlagSet {
 	text(&c.Listen, "listen", "serve /metrics, /livez and /readyz at `address`; empty is off")
 	text(&c.DCGM, "dcgm", "`auto, off, embedded or host:port` of a host engine")
 	text(&c.Kubelet, "kubelet", "`auto, off or path` of the kubelet's PodResources socket")
+	text(&c.Counters, "counters", "a counter `file` of dcgm-exporter; empty reads everything that is known")
+	text(&c.Counters, "f", "the same as -counters, as dcgm-exporter calls it: `file`")
+	text(&c.HostName, "hostname-label", "the label with this node's name on GPU series: `Hostname or hostname`")
 	text(&c.Kmsg, "kmsg", "the kernel log's `path`; empty is off")
 	text(&c.Proc, "proc-root", "`where` the node's /proc is")
 	text(&c.Sys, "sys-root", "`where` the node's /sys is")
@@ -141,6 +146,8 @@ func (c *config) check() error {
 		return usageError{fmt.Errorf("dcgm is %q, want auto, off, embedded or host:port", c.DCGM)}
 	case c.Kubelet != "auto" && c.Kubelet != "off" && !strings.HasPrefix(c.Kubelet, "/"):
 		return usageError{fmt.Errorf("kubelet is %q, want auto, off or the path of its socket", c.Kubelet)}
+	case c.HostName != "Hostname" && c.HostName != "hostname":
+		return usageError{fmt.Errorf("hostnameLabel is %q, want Hostname or hostname", c.HostName)}
 	case c.Protocol != otlp.GRPC && c.Protocol != otlp.HTTP:
 		return usageError{fmt.Errorf("protocol is %q, want grpc or http", c.Protocol)}
 	}

@@ -3,15 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"vedette.dev/collector"
 	"vedette.dev/collector/dcgm"
+	"vedette.dev/rules/catalog"
 )
 
 // hostEngine is where DCGM's own daemon listens, if it runs: two engines on a
@@ -32,11 +35,67 @@ type gpus struct {
 	source  *dcgm.Source
 	missing error // why there is no source
 	next    time.Time
+
+	unread string // why the counter file could not be read, told already
+
+	mu       sync.Mutex
+	counters *dcgm.Counters // of the counter file; nil where there is none
+	read     os.FileInfo    // of the counter file, when it was read
+}
+
+// help returns the counter file's help text of a metric, or "".
+func (g *gpus) help(id catalog.ID) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.counters == nil {
+		return ""
+	}
+	return g.counters.Help[id]
+}
+
+// reread reads the counter file where it is not the one read last. What stood
+// before stands on when the new file is not good.
+func (g *gpus) reread() error {
+	if g.conf.Counters == "" {
+		return nil
+	}
+	info, err := os.Stat(g.conf.Counters)
+	if err != nil {
+		return fmt.Errorf("counter file: %w", err)
+	}
+	if g.read != nil && info.ModTime().Equal(g.read.ModTime()) && info.Size() == g.read.Size() {
+		return nil
+	}
+	g.read, g.unread = info, ""
+	f, err := os.Open(g.conf.Counters)
+	if err != nil {
+		return fmt.Errorf("counter file: %w", err)
+	}
+	defer f.Close()
+	c, err := dcgm.ReadCounters(g.conf.Counters, f)
+	if err != nil {
+		return err
+	}
+	for _, s := range c.Skipped {
+		g.log.Warn("counter file: not read", "counter", s)
+	}
+	g.mu.Lock()
+	g.counters = c
+	g.mu.Unlock()
+	if g.source != nil {
+		g.log.Info("the counter file was read again", "file", g.conf.Counters, "metrics", len(c.Help))
+		g.source.Use(c)
+	}
+	return nil
 }
 
 // Collect implements [collector.Source]. A node with no NVIDIA device has
 // nothing to read, which is no error; one that has the device and no library is.
 func (g *gpus) Collect(ctx context.Context) (collector.Batch, error) {
+	if err := g.reread(); err != nil && err.Error() != g.unread {
+		g.log.Warn("the counters stay as they were", "err", err)
+		g.unread = err.Error()
+	}
 	if g.source == nil && !g.now().Before(g.next) {
 		g.open()
 	}
@@ -60,7 +119,7 @@ func (g *gpus) open() {
 	case "embedded":
 		address = ""
 	}
-	s, err := dcgm.Open(dcgm.Config{Address: address, Node: g.conf.Node, Every: min(time.Duration(g.conf.Period), 10*time.Second), Xids: g.xids,
+	s, err := dcgm.Open(dcgm.Config{Address: address, Node: g.conf.Node, HostName: g.conf.HostName, Every: min(time.Duration(g.conf.Period), 10*time.Second), Xids: g.xids,
 		Patience: min(time.Duration(g.conf.Period)/2, 5*time.Second),
 		Warn:     func(err error) { g.log.Warn(err.Error()) }})
 	if err != nil {
@@ -72,6 +131,9 @@ func (g *gpus) open() {
 	}
 	if g.missing != nil {
 		g.log.Info("the DCGM library is there now")
+	}
+	if g.counters != nil {
+		s.Use(g.counters)
 	}
 	g.source, g.missing = s, nil
 }

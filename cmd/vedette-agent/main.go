@@ -88,9 +88,14 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		logReadable = err == nil
 		sources["kmsg"] = &kmsg.Source{Node: c.Node, Records: device.Records, Boot: boot}
 	}
+	page := &otlp.Page{}
 	if c.DCGM != "off" {
 		gpus := &gpus{conf: c, xids: !logReadable, log: log, now: time.Now}
 		defer gpus.close()
+		if err := gpus.reread(); err != nil {
+			return err // at the start a wrong file is a mistake of whoever starts us
+		}
+		page.Help = gpus.help
 		sources["dcgm"] = gpus
 	}
 
@@ -106,7 +111,6 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		}
 	}
 
-	page := &otlp.Page{}
 	health := &health{period: time.Duration(c.Period), now: time.Now, started: start}
 	sinks := sinks{page, health}
 	if c.Endpoint != "" {

@@ -28,7 +28,8 @@ type Config struct {
 	// its socket; empty starts an engine inside this process.
 	Address string
 
-	Node     string           // the value of the label Hostname
+	Node     string           // the name of this node
+	HostName string           // the label that holds it; "" is Hostname, as dcgm-exporter had it before 4.6
 	Every    time.Duration    // how often the engine samples; 0 is 10 s
 	Patience time.Duration    // how long a Collect may take; 0 is 3 s
 	Now      func() time.Time // nil is time.Now
@@ -56,6 +57,7 @@ type Source struct {
 	doing  string    // its step
 	since  time.Time // when it began
 	events []collector.Event
+	next   []field // to read from the next look on; nil is as before
 }
 
 var _ collector.Source = (*Source)(nil)
@@ -73,6 +75,9 @@ func Open(c Config) (*Source, error) {
 	}
 	if c.Patience == 0 {
 		c.Patience = 3 * time.Second
+	}
+	if c.HostName == "" {
+		c.HostName = "Hostname"
 	}
 	if c.Now == nil {
 		c.Now = time.Now

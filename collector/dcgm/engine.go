@@ -49,7 +49,13 @@ func (s *Source) connect() error {
 	}
 	godcgm.FieldsInit()
 	s.engine = &engine{shutdown: shutdown, since: s.conf.Now()}
+	s.recognize()
+	return nil
+}
 
+// recognize finds which of the fields this DCGM knows.
+func (s *Source) recognize() {
+	s.engine.fields = nil
 	var unknown []string
 	for _, f := range s.fields {
 		if _, err := godcgm.FieldGetByID(f.id); err != nil {
@@ -61,7 +67,6 @@ func (s *Source) connect() error {
 	if unknown != nil {
 		s.warn(fmt.Errorf("dcgm: this library is too old for %s", strings.Join(unknown, ", ")))
 	}
-	return nil
 }
 
 func (s *Source) disconnect() {

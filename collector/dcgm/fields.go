@@ -30,6 +30,7 @@ type field struct {
 	name   string // DCGM's
 	metric catalog.ID
 	kind   kind
+	hidden bool // read for what follows from it, and not shown
 }
 
 // fieldXid holds the newest Xid; the library also keeps those before it.

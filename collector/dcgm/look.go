@@ -25,6 +25,7 @@ const stalePeriods = 6
 
 // look reads every GPU once. The points it returns with an error are good.
 func (s *Source) look() ([]collector.Point, error) {
+	s.changeOver()
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
@@ -107,6 +108,9 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 		default:
 			answers = true
 		}
+		if f.hidden {
+			continue
+		}
 		ps = append(ps, collector.Point{Metric: f.metric, Counter: f.kind == counter, Value: value, At: at})
 	}
 	if !answers {
@@ -125,7 +129,7 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 func (s *Source) attrs(id uint, labels map[string]string) []collector.Attr {
 	n := strconv.FormatUint(uint64(id), 10)
 	as := []collector.Attr{
-		{Key: "Hostname", Value: s.conf.Node},
+		{Key: s.conf.HostName, Value: s.conf.Node},
 		{Key: "device", Value: "nvidia" + n},
 		{Key: "gpu", Value: n},
 	}
@@ -139,7 +143,7 @@ func (s *Source) attrs(id uint, labels map[string]string) []collector.Attr {
 
 func (s *Source) lostPoint(id uint, lost bool, now time.Time) collector.Point {
 	p := collector.Point{Metric: Lost, At: now, Attrs: []collector.Attr{
-		{Key: "Hostname", Value: s.conf.Node},
+		{Key: s.conf.HostName, Value: s.conf.Node},
 		{Key: "gpu", Value: strconv.FormatUint(uint64(id), 10)},
 		{Key: "UUID", Value: s.known[id].uuid},
 	}}

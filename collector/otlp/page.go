@@ -16,6 +16,8 @@ import (
 // a Prometheus /metrics page, for those who would rather scrape. Events are not
 // shown. The zero value is ready.
 type Page struct {
+	Help func(catalog.ID) string // the help text of a metric, "" is the catalog's; nil is always the catalog's
+
 	once    sync.Once
 	handler http.Handler
 
@@ -43,6 +45,16 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.handler.ServeHTTP(w, r)
 }
 
+func (p *Page) help(id catalog.ID) string {
+	if p.Help != nil {
+		if text := p.Help(id); text != "" {
+			return text
+		}
+	}
+	known, _ := catalog.Builtin().Metric(id)
+	return known.Help
+}
+
 // shown is the page as client_golang wants it.
 type shown struct{ page *Page }
 
@@ -60,8 +72,7 @@ func (s shown) Collect(out chan<- prometheus.Metric) {
 		for i, a := range p.Attrs {
 			names[i], values[i] = a.Key, a.Value
 		}
-		known, _ := catalog.Builtin().Metric(p.Metric)
-		desc := prometheus.NewDesc(string(p.Metric), known.Help, names, nil)
+		desc := prometheus.NewDesc(string(p.Metric), s.page.help(p.Metric), names, nil)
 		kind := prometheus.GaugeValue
 		if p.Counter {
 			kind = prometheus.CounterValue
