@@ -164,7 +164,7 @@ func (r *receiver) series(prefix string) (n int, value float64) {
 // A process is a running agent.
 type process struct {
 	*exec.Cmd
-	errors bytes.Buffer // what it logged; read it when the process has ended
+	output, errors bytes.Buffer // what it printed and logged; read them when the process has ended
 }
 
 func start(t *testing.T, env []string, args ...string) *process {
@@ -175,7 +175,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	}
 	p := &process{Cmd: exec.Command(self, args...)}
 	p.Env = append(os.Environ(), append(env, asAgent+"=1")...)
-	p.Stderr = &p.errors
+	p.Stdout, p.Stderr = &p.output, &p.errors
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

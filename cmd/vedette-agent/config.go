@@ -46,6 +46,7 @@ type config struct {
 
 	file    string
 	version bool
+	doctor  bool // look once at everything, and say what is wrong
 }
 
 // A usageError is a mistake on the command line.
@@ -60,11 +61,15 @@ func defaults() *config {
 // configure reads the command line, and the file that it names. Asked for help,
 // it writes that and returns [flag.ErrHelp].
 func configure(args []string, stdout io.Writer) (*config, error) {
+	doctor := len(args) > 0 && args[0] == "doctor"
+	if doctor {
+		args = args[1:]
+	}
 	first := defaults()
 	fs := first.flags()
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(stdout, "vedette-agent watches a GPU node and sends what it reads. Its flags are:")
+		fmt.Fprintln(stdout, "vedette-agent watches a GPU node and sends what it reads; vedette-agent doctor says what it could not read, and why. Their flags are:")
 		fs.SetOutput(stdout)
 		fs.PrintDefaults()
 		return nil, err
@@ -76,6 +81,7 @@ func configure(args []string, stdout io.Writer) (*config, error) {
 	}
 
 	c := defaults()
+	c.doctor = doctor
 	if first.file != "" {
 		if err := strictyaml.DecodeFile(first.file, c); err != nil {
 			return nil, fmt.Errorf("read config: %w", err)
@@ -125,6 +131,12 @@ func (c *config) flags() *flag.FlagSet {
 	return fs
 }
 
+// otlp is how readings are sent, to be counted from start.
+func (c *config) otlp(start time.Time) otlp.Config {
+	return otlp.Config{Endpoint: c.Endpoint, Protocol: c.Protocol, TokenFile: c.TokenFile, Headers: c.Headers,
+		Insecure: c.Insecure, CAFile: c.CAFile, Compression: c.Compression, Node: c.Node, Start: start}
+}
+
 // check fills in the node's name and reports what cannot be.
 func (c *config) check() error {
 	if c.Node == "" {
@@ -138,7 +150,7 @@ func (c *config) check() error {
 		c.Node = name
 	}
 	switch {
-	case c.Endpoint == "" && c.Listen == "":
+	case c.Endpoint == "" && c.Listen == "" && !c.doctor:
 		return usageError{errors.New("the readings have nowhere to go: give an endpoint, or an address to listen at")}
 	case time.Duration(c.Period) < time.Second:
 		return usageError{fmt.Errorf("period is %v, want at least 1s", time.Duration(c.Period))}

@@ -161,15 +161,19 @@ func answers(address string) bool {
 const nvidiaVendor = "0x10de"
 
 // hasNVIDIA reports whether the node has a PCI device of NVIDIA.
-func hasNVIDIA(sys string) bool {
+func hasNVIDIA(sys string) bool { return nvidiaDevices(sys) > 0 }
+
+// nvidiaDevices counts NVIDIA's PCI devices: GPUs, and the switches between them.
+func nvidiaDevices(sys string) int {
+	n := 0
 	files, _ := filepath.Glob(filepath.Join(sys, "bus/pci/devices/*/vendor")) // the pattern is good
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err == nil && strings.TrimSpace(string(text)) == nvidiaVendor {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // expected reports whether err says only that the library is not there, which

@@ -59,6 +59,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "vedette-agent", version)
 		return exitDone
 	}
+	if c.doctor {
+		return doctor(ctx, c, stdout)
+	}
 	if err := watch(ctx, c, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
 		fmt.Fprintln(stderr, "vedette-agent:", err)
 		return exitError
@@ -114,8 +117,7 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	health := &health{period: time.Duration(c.Period), now: time.Now, started: start}
 	sinks := sinks{page, health}
 	if c.Endpoint != "" {
-		sink, err := otlp.New(otlp.Config{Endpoint: c.Endpoint, Protocol: c.Protocol, TokenFile: c.TokenFile, Headers: c.Headers,
-			Insecure: c.Insecure, CAFile: c.CAFile, Compression: c.Compression, Node: c.Node, Start: start})
+		sink, err := otlp.New(c.otlp(start))
 		if err != nil {
 			return err
 		}
