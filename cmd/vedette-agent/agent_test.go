@@ -304,7 +304,10 @@ func TestGPUNode(t *testing.T) {
 	write()
 	const gpu3 = `{DCGM_FI_DRIVER_VERSION="570.86.15",Hostname="gpu-node-1",UUID="GPU-7ede77e3-5d1c-4f7a-9c3e-000000000003",device="nvidia3",gpu="3",` +
 		`modelName="NVIDIA H100 80GB HBM3",pci_bus_id="00000000:4B:00.0"}`
-	r.wait(t, "Xid of GPU 3", func() bool { return len(r.logs) > 0 && r.lines["DCGM_FI_DEV_XID_ERRORS"+gpu3] == 79 })
+	r.wait(t, "Xid of GPU 3", func() bool {
+		return len(r.logs) > 0 && r.lines["DCGM_FI_DEV_XID_ERRORS"+gpu3] == 79 &&
+			r.lines[`vedette_xid_errors_total{Hostname="gpu-node-1",pci_bus_id="00000000:4B:00.0",xid="79"}`] == 1
+	})
 	script.Lose(3)
 	write()
 	r.wait(t, "loss of GPU 3", func() bool {

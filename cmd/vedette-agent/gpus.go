@@ -28,7 +28,6 @@ const lookAgain = 3 * time.Minute
 // gpus is the DCGM source of a node that may have no GPU, or no library yet.
 type gpus struct {
 	conf *config
-	xids bool
 	log  *slog.Logger
 	now  func() time.Time
 
@@ -119,7 +118,7 @@ func (g *gpus) open() {
 	case "embedded":
 		address = ""
 	}
-	s, err := dcgm.Open(dcgm.Config{Address: address, Node: g.conf.Node, HostName: g.conf.HostName, Every: min(time.Duration(g.conf.Period), 10*time.Second), Xids: g.xids,
+	s, err := dcgm.Open(dcgm.Config{Address: address, Node: g.conf.Node, HostName: g.conf.HostName, Every: min(time.Duration(g.conf.Period), 10*time.Second),
 		Patience: min(time.Duration(g.conf.Period)/2, 5*time.Second),
 		Warn:     func(err error) { g.log.Warn(err.Error()) }})
 	if err != nil {

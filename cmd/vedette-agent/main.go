@@ -79,7 +79,7 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	sources := map[string]collector.Source{
 		"host": &host.Source{Node: c.Node, Proc: c.Proc, Sys: c.Sys, Root: c.Root},
 	}
-	logReadable := false
+	xids := &kmsg.Merge{Node: c.Node, Now: time.Now} // every Xid once, whoever reports it
 	if c.Kmsg != "" {
 		boot, err := bootTime(c.Proc, start)
 		if err != nil {
@@ -87,19 +87,20 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		}
 		device := &kmsg.Device{Path: c.Kmsg}
 		defer device.Close()
-		_, err = device.Records(ctx) // finds its end: what is from before is not news
-		logReadable = err == nil
-		sources["kmsg"] = &kmsg.Source{Node: c.Node, Records: device.Records, Boot: boot}
+		_, _ = device.Records(ctx) // finds its end: what is from before is not news; what is wrong the first look tells
+		xids.Kernel = &kmsg.Source{Node: c.Node, Records: device.Records, Boot: boot}
+		sources["kmsg"] = xids
 	}
 	page := &otlp.Page{}
 	if c.DCGM != "off" {
-		gpus := &gpus{conf: c, xids: !logReadable, log: log, now: time.Now}
+		gpus := &gpus{conf: c, log: log, now: time.Now}
 		defer gpus.close()
 		if err := gpus.reread(); err != nil {
 			return err // at the start a wrong file is a mistake of whoever starts us
 		}
 		page.Help = gpus.help
-		sources["dcgm"] = gpus
+		sources["dcgm"] = xids.Other(gpus)
+		sources["kmsg"] = xids // also without a kernel log: DCGM's Xids come with it
 	}
 
 	if socket, wanted := kubeletSocket(c.Kubelet); wanted {
@@ -151,6 +152,7 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 
 	last, cancel := context.WithTimeout(context.Background(), lastPush)
 	defer cancel()
+	xids.Last = true
 	agent.Look(last, time.Now())
 	log.Info("ended")
 	return nil

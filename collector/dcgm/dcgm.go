@@ -34,11 +34,6 @@ type Config struct {
 	Patience time.Duration    // how long a Collect may take; 0 is 3 s
 	Now      func() time.Time // nil is time.Now
 
-	// Xids makes every Xid that the driver reports an event. It is for nodes
-	// whose kernel log cannot be read: where it can, the log tells of the
-	// same Xids in more words.
-	Xids bool
-
 	// Warn is told, once each, what this DCGM cannot give; it may be nil.
 	Warn func(error)
 }

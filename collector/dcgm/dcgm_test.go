@@ -239,7 +239,7 @@ func TestNewGPU(t *testing.T) {
 }
 
 func TestXids(t *testing.T) {
-	b := newBench(t, 2, Config{Xids: true})
+	b := newBench(t, 2, Config{})
 	b.Xid(1, 31)
 	b.look() // opens the engine: what was before is not its business, but this is read after
 	b.Xid(1, 79)
@@ -285,7 +285,7 @@ func TestNoProfiling(t *testing.T) {
 }
 
 func TestHang(t *testing.T) {
-	b := newBench(t, 2, Config{Xids: true})
+	b := newBench(t, 2, Config{})
 	b.look()
 	b.conf.Patience = 50 * time.Millisecond
 	b.Hang(true)

@@ -154,9 +154,10 @@ func (s *Source) lostPoint(id uint, lost bool, now time.Time) collector.Point {
 }
 
 // readXids takes the Xids since the last look, repeats of the same one
-// included, which the newest value does not show.
+// included, which the newest value does not show. Most of them the kernel log
+// has too; see [kmsg.Merge].
 func (s *Source) readXids() error {
-	if !s.conf.Xids || s.engine.watched == nil {
+	if s.engine.watched == nil {
 		return nil
 	}
 	s.step("read the Xids")

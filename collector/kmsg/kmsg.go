@@ -128,8 +128,7 @@ func (s *Source) points() []collector.Point {
 	at := now()
 	var ps []collector.Point
 	for _, x := range slices.SortedFunc(maps.Keys(s.xids), func(a, b xid) int { return strings.Compare(a.pci+" "+a.code, b.pci+" "+b.code) }) {
-		ps = append(ps, collector.Point{Metric: Xids, Counter: true, Value: s.xids[x], At: at, Attrs: []collector.Attr{
-			{Key: "Hostname", Value: s.Node}, {Key: "pci_bus_id", Value: x.pci}, {Key: "xid", Value: x.code}}})
+		ps = append(ps, xidPoint(s.Node, x, s.xids[x], at))
 	}
 	for _, c := range slices.Sorted(maps.Keys(s.lines)) {
 		ps = append(ps, collector.Point{Metric: Lines, Counter: true, Value: s.lines[c], At: at, Attrs: []collector.Attr{
