@@ -86,6 +86,10 @@ type Source interface {
 	Collect(ctx context.Context) (Batch, error)
 }
 
+// ErrRefused says that a sink's far end has refused a batch, or part of it, for
+// good: pushing it again would change nothing.
+var ErrRefused = errors.New("refused for good")
+
 // SourceFunc makes a function a [Source].
 type SourceFunc func(ctx context.Context) (Batch, error)
 

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"vedette.dev/collector/otlp"
+	"vedette.dev/collector/spool"
 	"vedette.dev/rules/strictyaml"
 )
 
@@ -32,6 +33,9 @@ type config struct {
 	CAFile    string            `yaml:"caFile"`
 
 	Compression string `yaml:"compression"`
+
+	Queue    string `yaml:"queue"`
+	QueueMiB int64  `yaml:"queueMiB"`
 
 	Listen string `yaml:"listen"`
 
@@ -54,7 +58,7 @@ type usageError struct{ error }
 
 // defaults returns what holds where neither the file nor a flag says otherwise.
 func defaults() *config {
-	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", DCGM: "auto", Kubelet: "auto", HostName: "Hostname", Kmsg: "/dev/kmsg",
+	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", QueueMiB: spool.DefaultMax >> 20, DCGM: "auto", Kubelet: "auto", HostName: "Hostname", Kmsg: "/dev/kmsg",
 		Proc: "/proc", Sys: "/sys", Root: "/"}
 }
 
@@ -112,6 +116,7 @@ func (c *config) flags() *flag.FlagSet {
 	text((*string)(&c.Protocol), "protocol", "of the endpoint: `grpc or http`")
 	text(&c.TokenFile, "token-file", "`file` with the bearer token for the endpoint")
 	fs.BoolVar(&c.Insecure, "insecure", c.Insecure, "speak to the endpoint without TLS")
+	text(&c.Queue, "queue", "keep on disk, in this `file`, what the endpoint has not taken; empty keeps events in memory and no readings")
 	text(&c.Listen, "listen", "serve /metrics, /livez and /readyz at `address`; empty is off")
 	text(&c.DCGM, "dcgm", "`auto, off, embedded or host:port` of a host engine")
 	text(&c.Kubelet, "kubelet", "`auto, off or path` of the kubelet's PodResources socket")
@@ -160,6 +165,8 @@ func (c *config) check() error {
 		return usageError{fmt.Errorf("kubelet is %q, want auto, off or the path of its socket", c.Kubelet)}
 	case c.HostName != "Hostname" && c.HostName != "hostname":
 		return usageError{fmt.Errorf("hostnameLabel is %q, want Hostname or hostname", c.HostName)}
+	case c.QueueMiB < 1:
+		return usageError{fmt.Errorf("queueMiB is %d, want at least 1", c.QueueMiB)}
 	case c.Protocol != otlp.GRPC && c.Protocol != otlp.HTTP:
 		return usageError{fmt.Errorf("protocol is %q, want grpc or http", c.Protocol)}
 	}

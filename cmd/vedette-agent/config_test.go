@@ -82,6 +82,7 @@ func TestExample(t *testing.T) {
 	want.APIVersion, want.Kind, want.file = got.APIVersion, got.Kind, got.file
 	want.Node, want.Period = "n1", strictyaml.Duration(30*time.Second) // by flag
 	want.Endpoint, want.TokenFile, want.Listen = "vedette.vedette.svc:4317", "/var/run/secrets/vedette/token", ":9464"
+	want.Queue = "/var/lib/vedette-agent/queue.db"
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(config{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}

@@ -27,6 +27,7 @@ import (
 	"vedette.dev/collector/kmsg"
 	"vedette.dev/collector/kubelet"
 	"vedette.dev/collector/otlp"
+	"vedette.dev/collector/spool"
 )
 
 // Exit statuses.
@@ -115,6 +116,16 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		}
 	}
 
+	troubles := &collector.Troubles{Now: time.Now,
+		Fails: func(what string, err error) {
+			if !expected(err) {
+				log.Warn(what+" fails", "err", err)
+			}
+		},
+		Well: func(what string, after time.Duration) {
+			log.Info(what+" is well again", "after", after.Round(time.Second))
+		},
+	}
 	health := &health{period: time.Duration(c.Period), now: time.Now, started: start}
 	sinks := sinks{page, health}
 	if c.Endpoint != "" {
@@ -123,7 +134,15 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 			return err
 		}
 		defer sink.Close()
-		sinks = append(sinks, sink)
+		if q := openQueue(c, log); q != nil {
+			defer q.Close()
+			q.Node, q.Sink = c.Node, sink
+			q.Tried = func(ctx context.Context, err error) { troubles.Note(ctx, "endpoint", err) }
+			sources["queue"] = q
+			sinks = append(sinks, q)
+		} else {
+			sinks = append(sinks, sink)
+		}
 	}
 	if c.Insecure && c.TokenFile != "" {
 		log.Warn("the token is sent in the clear: insecure is set", "endpoint", c.Endpoint)
@@ -136,16 +155,6 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		defer stop()
 	}
 
-	troubles := &collector.Troubles{Now: time.Now,
-		Fails: func(what string, err error) {
-			if !expected(err) {
-				log.Warn(what+" fails", "err", err)
-			}
-		},
-		Well: func(what string, after time.Duration) {
-			log.Info(what+" is well again", "after", after.Round(time.Second))
-		},
-	}
 	agent := &collector.Agent{Node: c.Node, Cluster: c.Cluster, Sources: sources, Sink: sinks, Period: time.Duration(c.Period), Troubles: troubles}
 	log.Info("watching", "node", c.Node, "cluster", c.Cluster, "endpoint", c.Endpoint, "listen", c.Listen, "period", c.Period, "version", version)
 	agent.Run(ctx)
@@ -156,6 +165,21 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	agent.Look(last, time.Now())
 	log.Info("ended")
 	return nil
+}
+
+// openQueue opens the queue on disk that is configured; nil is without.
+func openQueue(c *config, log *slog.Logger) *spool.Queue {
+	if c.Queue == "" {
+		return nil
+	}
+	q, err := spool.Open(c.Queue, c.QueueMiB<<20)
+	switch {
+	case q != nil && err != nil:
+		log.Warn("the queue on disk starts afresh", "err", err)
+	case err != nil:
+		log.Warn("there is no queue on disk: what the endpoint does not take is lost", "err", err)
+	}
+	return q
 }
 
 // kubeletSocket returns where the kubelet is asked, and whether it is: auto is

@@ -38,6 +38,7 @@ var mayImport = map[string]string{
 	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
 	"collector/kubelet":  "collector rules/catalog",
 	"collector/otlp":     "collector rules/catalog",
+	"collector/spool":    "collector rules/catalog",
 	"collector/simulate": "collector rules/catalog rules/strictcsv rules/strictyaml",
 
 	"analyzer/action":   "analyzer/sqlite",
@@ -71,7 +72,7 @@ var mayImport = map[string]string{
 	"fixtures":          "",
 	"fixtures/dcgmstub": "",
 	"cmd/vedette":       "*",
-	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp rules/catalog rules/strictyaml",
+	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/spool rules/catalog rules/strictyaml",
 }
 
 // doors lists the packages that may import each heavy dependency. The longest
@@ -85,6 +86,7 @@ var doors = map[string]string{
 	"github.com/prometheus/prometheus/model/labels":  "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api nlq/compile rules/check cmd/vedette",
 	"github.com/prometheus/prometheus/model/rulefmt": "analyzer/alerting rules/publish rules/check",
 	"github.com/prometheus/prometheus/promql/parser": "analyzer/store analyzer/alerting analyzer/backtest analyzer/api nlq/compile rules/check rules/publish",
+	"go.etcd.io/bbolt":                               "collector/spool",
 	"go.opentelemetry.io/collector":                  "analyzer/ingest",
 	"go.opentelemetry.io/otel":                       "collector/otlp",
 	"gonum.org/v1/gonum":                             "analyzer/detect analyzer/forecast analyzer/series",

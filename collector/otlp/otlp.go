@@ -18,6 +18,8 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"vedette.dev/collector"
 )
@@ -110,7 +112,7 @@ func (s *Sink) Push(ctx context.Context, b collector.Batch) error {
 			s.start = b.Points[0].At
 		}
 		if err := s.metrics.Export(ctx, resourceMetrics(s.resource, s.start, b.Points)); err != nil {
-			errs = append(errs, fmt.Errorf("send %d points to OTLP endpoint %s: %w", len(b.Points), s.endpoint, err))
+			errs = append(errs, fmt.Errorf("send %d points to OTLP endpoint %s: %w", len(b.Points), s.endpoint, final(err)))
 		}
 	}
 	if err := s.pushEvents(ctx, b.Events); err != nil {
@@ -119,7 +121,19 @@ func (s *Sink) Push(ctx context.Context, b collector.Batch) error {
 	if errs == nil {
 		clear(s.accepted)
 	}
-	return errors.Join(errs...)
+	return joined(errs)
+}
+
+// joined joins errs. The whole is refused for good only where each of them is:
+// what one of them leaves to be tried again must be.
+func joined(errs []error) error {
+	err := errors.Join(errs...)
+	for _, e := range errs {
+		if !errors.Is(e, collector.ErrRefused) && errors.Is(err, collector.ErrRefused) {
+			return errors.New(err.Error())
+		}
+	}
+	return err
 }
 
 // maxLogBytes bounds one request of logs: receivers take 4 MiB by default, and
@@ -145,7 +159,7 @@ func (s *Sink) pushEvents(ctx context.Context, events []collector.Event) error {
 			s.accepted[eventKey(e)] = true
 		}
 		if err != nil {
-			return fmt.Errorf("send %d events to OTLP endpoint %s: %w", len(part), s.endpoint, err)
+			return fmt.Errorf("send %d events to OTLP endpoint %s: %w", len(part), s.endpoint, final(err))
 		}
 		part, size = nil, 0
 	}
@@ -156,6 +170,14 @@ func (s *Sink) pushEvents(ctx context.Context, events []collector.Event) error {
 // some of it for good: OTLP forbids to send it again. The exporters keep the
 // type of that error to themselves.
 func partialSuccess(err error) bool { return strings.Contains(err.Error(), "OTLP partial success") }
+
+// final marks an error after which OTLP forbids to send the same again.
+func final(err error) error {
+	if partialSuccess(err) || status.Code(err) == codes.InvalidArgument || strings.Contains(err.Error(), "400 Bad Request") {
+		return fmt.Errorf("%w: %w", collector.ErrRefused, err)
+	}
+	return err
+}
 
 func eventKey(e collector.Event) string {
 	return fmt.Sprint(e.Kind, "\x00", e.At.UnixNano(), "\x00", e.Text, "\x00", e.Attrs)
