@@ -4,10 +4,13 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -192,4 +195,78 @@ func TestTokens(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(c.dir, "data")); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestOutage: the server is away, the agent is restarted meanwhile, and what
+// was read in that time is in the store afterwards.
+func TestOutage(t *testing.T) {
+	dir, site, otlp, page := t.TempDir(), freePort(t), freePort(t), freePort(t)
+	c := startServerAt(t, dir, "", site, otlp)
+	args := []string{"--node", "node-b", "--kmsg", "", "--kubelet", "off", "--queue", filepath.Join(dir, "queue.db"), "--listen", page}
+	a := startAgent(t, c, args...)
+	a.within(t, "clock of node-b", patience, func() bool { return len(c.query(`node_time_seconds{instance="node-b"}`)) > 0 })
+
+	c.stop(t)
+	left := time.Now()
+	waits := func() bool { return number(scrape(page), `vedette_agent_queue_bytes{instance="node-b"}`) > 0 }
+	a.within(t, "something in the queue", patience, waits)
+	a.within(t, "ten seconds of it", patience, func() bool { return time.Since(left) > 10*time.Second })
+	if code := a.stop(t); code != 0 {
+		t.Errorf("the agent ended with %d", code)
+	}
+	a = startAgent(t, c, args...)
+	a.within(t, "the queue of the agent before", patience, waits)
+	c = startServerAt(t, dir, "", site, otlp)
+	back := time.Now()
+	a.within(t, "an empty queue", patience, func() bool { return number(scrape(page), `vedette_agent_queue_bytes{instance="node-b"}`) == 0 })
+
+	var r struct {
+		Data struct {
+			Result []struct{ Values [][2]any }
+		}
+	}
+	if !get(c.url+"/api/v1/query?query="+queryEscape(`node_time_seconds{instance="node-b"}[5m]`), c.apiToken, &r) || len(r.Data.Result) != 1 {
+		t.Fatalf("the clock of node-b is %v", r.Data.Result)
+	}
+	during, last := 0, 0.0
+	for _, v := range r.Data.Result[0].Values {
+		at := v[0].(float64)
+		if at > float64(left.Unix()) && at < float64(back.Unix()) {
+			during++
+		}
+		if gap := at - last; last > 0 && gap > 6 { // an agent that restarts misses a look or three
+			t.Errorf("there is a gap of %.0f s before %.0f", gap, at)
+		}
+		last = at
+	}
+	t.Logf("away for %.0f s, %d samples of that time", back.Sub(left).Seconds(), during)
+	if during < 8 {
+		t.Errorf("%d samples are of the outage of %.0f s", during, back.Sub(left).Seconds())
+	}
+}
+
+// scrape returns the agent's page, "" where there is none.
+func scrape(address string) string {
+	resp, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// number returns the value of a series of a page, −1 where it is not there.
+func number(page, series string) float64 {
+	for line := range strings.Lines(page) {
+		if value, ok := strings.CutPrefix(line, series+" "); ok {
+			if v, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil {
+				return v
+			}
+		}
+	}
+	return -1
 }

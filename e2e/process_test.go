@@ -216,17 +216,23 @@ type central struct {
 // startServer runs the server in dir, with an Alertmanager unless that is "".
 func startServer(t *testing.T, dir, alertmanager string) *central {
 	t.Helper()
+	return startServerAt(t, dir, alertmanager, "127.0.0.1:0", "127.0.0.1:0")
+}
+
+// startServerAt is startServer at given addresses.
+func startServerAt(t *testing.T, dir, alertmanager, http, otlp string) *central {
+	t.Helper()
 	c := &central{dir: dir, apiToken: "for-people", ingestWord: "for-agents"}
 	c.apiFile = write(t, filepath.Join(dir, "api.token"), c.apiToken+"\n")
 	c.ingestFile = write(t, filepath.Join(dir, "ingest.token"), c.ingestWord+"\n")
 	config := fmt.Sprintf(`apiVersion: vedette.dev/v1
 kind: ServerConfig
 cluster: {name: here}
-listen: {http: "127.0.0.1:0", otlp: "127.0.0.1:0"}
+listen: {http: "%s", otlp: "%s"}
 data: %s
 tokens: {ingest: %s, api: %s}
 evaluate: 1s
-`, filepath.Join(dir, "data"), c.ingestFile, c.apiFile)
+`, http, otlp, filepath.Join(dir, "data"), c.ingestFile, c.apiFile)
 	if alertmanager != "" {
 		config += fmt.Sprintf("alertmanagers: [%q]\n", alertmanager)
 	}
