@@ -31,6 +31,8 @@ type config struct {
 	Headers   map[string]string `yaml:"headers"`
 	Insecure  bool              `yaml:"insecure"`
 	CAFile    string            `yaml:"caFile"`
+	CertFile  string            `yaml:"certFile"`
+	KeyFile   string            `yaml:"keyFile"`
 
 	Compression string `yaml:"compression"`
 
@@ -139,7 +141,7 @@ func (c *config) flags() *flag.FlagSet {
 // otlp is how readings are sent, to be counted from start.
 func (c *config) otlp(start time.Time) otlp.Config {
 	return otlp.Config{Endpoint: c.Endpoint, Protocol: c.Protocol, TokenFile: c.TokenFile, Headers: c.Headers,
-		Insecure: c.Insecure, CAFile: c.CAFile, Compression: c.Compression, Node: c.Node, Start: start}
+		Insecure: c.Insecure, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Compression: c.Compression, Node: c.Node, Start: start}
 }
 
 // check fills in the node's name and reports what cannot be.

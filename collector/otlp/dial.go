@@ -96,6 +96,22 @@ func (s *Sink) dialHTTP(c Config) error {
 
 func (c Config) tls() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return nil, errors.New("a certificate to show and its key go together")
+	}
+	if c.CertFile != "" {
+		show := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+			if err != nil {
+				return nil, fmt.Errorf("read the certificate to show: %w", err)
+			}
+			return &pair, nil
+		}
+		if _, err := show(nil); err != nil {
+			return nil, err
+		}
+		t.GetClientCertificate = show
+	}
 	if c.CAFile == "" {
 		return t, nil
 	}

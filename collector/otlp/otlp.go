@@ -45,6 +45,8 @@ type Config struct {
 	Headers   map[string]string // sent with every request
 	Insecure  bool              // no TLS
 	CAFile    string            // PEM certificates to trust instead of the system's
+	CertFile  string            // PEM certificate to show to the endpoint (mTLS), with KeyFile; both are read anew for each connection
+	KeyFile   string
 
 	// Compression is "gzip", which is the default, or "none", for a gRPC
 	// receiver that has not linked gzip.

@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -430,6 +436,74 @@ func TestGRPCOverTLS(t *testing.T) {
 	if err := open(t, c).Push(t.Context(), batch); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of an unknown authority: error %v", err)
 	}
+}
+
+// A receiver that asks for a certificate takes from who shows one it trusts,
+// over both protocols, and from nobody else.
+func TestMutualTLS(t *testing.T) {
+	config, ca := certificate(t)
+	certFile, keyFile, authority := clientCertificate(t)
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, authority
+	for _, protocol := range []Protocol{GRPC, HTTP} {
+		r := &receiver{token: "s3cret"}
+		var address string
+		if protocol == GRPC {
+			address, _ = r.listen(t, "127.0.0.1:0", grpc.Creds(credentials.NewTLS(config.Clone())))
+		} else {
+			srv := httptest.NewUnstartedServer(r)
+			srv.TLS, srv.Config.ErrorLog = config.Clone(), log.New(io.Discard, "", 0)
+			srv.StartTLS()
+			defer srv.Close()
+			address = strings.TrimPrefix(srv.URL, "https://") + "/otlp"
+		}
+		c := Config{Endpoint: address, Protocol: protocol, Token: "s3cret", CAFile: ca, CertFile: certFile, KeyFile: keyFile}
+		if err := open(t, c).Push(t.Context(), batch); err != nil {
+			t.Errorf("%s with the certificate: %v", protocol, err)
+		}
+		c.CertFile, c.KeyFile = "", ""
+		if err := open(t, c).Push(t.Context(), batch); err == nil {
+			t.Errorf("%s without one: the batch was taken", protocol)
+		}
+	}
+	for _, c := range []Config{{Endpoint: "h:1", CertFile: certFile}, {Endpoint: "h:1", CertFile: ca, KeyFile: "/does/not/exist"}} {
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), "certificate to show") {
+			t.Errorf("a certificate without its key: %v", err)
+		}
+	}
+}
+
+// clientCertificate returns the files of a client's certificate and key, and
+// who vouches for it.
+func clientCertificate(t *testing.T) (certFile, keyFile string, authority *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gpu-01"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: raw}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	authority = x509.NewCertPool()
+	authority.AddCert(cert)
+	return certFile, keyFile, authority
 }
 
 // certificate returns the TLS of a server, and the file of who vouches for it.
