@@ -21,6 +21,10 @@ type engine struct {
 	xids    godcgm.FieldHandle
 	groups  []godcgm.FieldHandle
 	read    []field // the fields that could be watched
+
+	healthy  bool // health is watched
+	checked  time.Time
+	ailments map[ailment]float64 // as of then
 }
 
 // The library keeps the Xids of the last hour, in case this source hangs; of the rest, the newest.
@@ -97,6 +101,7 @@ func (s *Source) watch(gpus []uint) error {
 		}
 	}
 	e.watched = gpus
+	s.watchHealth()
 
 	var base, profiling, xid []field
 	for _, f := range e.fields {

@@ -55,6 +55,11 @@ func (s *Source) look() ([]collector.Point, error) {
 			ps = append(ps, read...)
 		}
 	}
+	health, err := s.readHealth(r.answering, now)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	ps = append(ps, health...)
 	for _, id := range r.lost {
 		if s.known[id] == nil {
 			s.known[id] = &gpu{}
