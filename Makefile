@@ -46,7 +46,7 @@ screenshots: build ## the pictures of the README, from a running demo
 
 .PHONY: bench
 bench: ## what the hot paths cost
-	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm
+	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm ./collector/simulate
 
 .PHONY: clean
 clean:

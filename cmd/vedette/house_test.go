@@ -34,7 +34,7 @@ var mayImport = map[string]string{
 
 	"collector":          "rules/catalog",
 	"collector/dcgm":     "collector rules/catalog rules/strictcsv",
-	"collector/host":     "collector rules/catalog",
+	"collector/host":     "collector rules/catalog rules/strictcsv",
 	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
 	"collector/kubelet":  "collector rules/catalog",
 	"collector/otlp":     "collector rules/catalog",

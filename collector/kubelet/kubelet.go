@@ -150,6 +150,12 @@ func (p *Pods) Label(s collector.Source) collector.Source {
 func (p *Pods) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	p.mu.Lock()
+	failed := p.err != nil
+	p.mu.Unlock()
+	if failed {
+		p.conn.ResetConnectBackoff() // a look comes seldom enough: dial at each
+	}
 	resp, err := p.api.List(ctx, &podresources.ListPodResourcesRequest{})
 	p.mu.Lock()
 	defer p.mu.Unlock()
