@@ -15,9 +15,12 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -77,8 +80,8 @@ func Open(path string, max int64) (*Queue, error) {
 		return nil, fmt.Errorf("open queue %s: %w", path, err)
 	}
 	q, err := open(path, max)
-	if !errors.Is(err, bolterrors.ErrInvalid) && !errors.Is(err, bolterrors.ErrChecksum) && !errors.Is(err, bolterrors.ErrVersionMismatch) {
-		return q, err
+	if err == nil || errors.Is(err, errInUse) || errors.As(err, new(syscall.Errno)) {
+		return q, err // good, or not the file's fault
 	}
 	if err := os.Rename(path, path+".damaged"); err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", path, err)
@@ -90,15 +93,25 @@ func Open(path string, max int64) (*Queue, error) {
 	return q, fmt.Errorf("%w: %w", ErrDamaged, why)
 }
 
-func open(path string, max int64) (*Queue, error) {
+var errInUse = errors.New("another process has it open")
+
+// open opens the file and reads all of it once: bbolt maps it into memory, and
+// a part that is not there is a fault, here an error, later the agent's end.
+func open(path string, max int64) (q *Queue, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if grief := recover(); grief != nil {
+			q, err = nil, fmt.Errorf("open queue %s: %v", path, grief)
+		}
+	}()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open queue %s: another process has it open", path)
+		return nil, fmt.Errorf("open queue %s: %w", path, errInUse)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", path, err)
 	}
-	q := &Queue{Now: time.Now, db: db, max: max}
+	q = &Queue{Now: time.Now, db: db, max: max}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists(batches)
 		if err != nil {
@@ -106,6 +119,7 @@ func open(path string, max int64) (*Queue, error) {
 		}
 		return b.ForEach(func(_, v []byte) error {
 			q.size += int64(len(v))
+			crc32.ChecksumIEEE(v) // touches every page
 			return nil
 		})
 	})

@@ -194,6 +194,36 @@ func TestNoTime(t *testing.T) {
 	}
 }
 
+// A file that lost its end, as a crash of the machine may leave it.
+func TestCutShort(t *testing.T) {
+	dir := t.TempDir()
+	q := open(t, filepath.Join(dir, "whole"), 0, &server{err: away})
+	push(t, q, 1, 400)
+	q.Close()
+	data, err := os.ReadFile(filepath.Join(dir, "whole"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, 100, 4096, 8192, 20_000, len(data) / 2, len(data) - 4096} {
+		path := filepath.Join(dir, fmt.Sprint(size))
+		if err := os.WriteFile(path, data[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		q, err := spool.Open(path, 0)
+		if err != nil && !errors.Is(err, spool.ErrDamaged) || q == nil {
+			t.Errorf("cut to %d of %d bytes: %v", size, len(data), err)
+			continue
+		}
+		s := &server{}
+		q.Sink = s
+		push(t, q, 500, 500)
+		if n := len(s.got); n == 0 || s.got[n-1] != "500" {
+			t.Errorf("cut to %d bytes: delivered %d batches", size, n)
+		}
+		q.Close()
+	}
+}
+
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "q")
