@@ -71,7 +71,7 @@ func (a *Routes) incidents(_ http.ResponseWriter, r *http.Request) (any, error) 
 func (a *Routes) one(r *http.Request) (analyzer.Incident, error) {
 	in, err := a.Book.Incident(r.Context(), r.PathValue("id"))
 	if errors.Is(err, incident.ErrNoSuchIncident) {
-		return in, problem.New(http.StatusNotFound, err.Error(), "GET /vedette/v1/incidents lists them")
+		return in, problem.New(http.StatusNotFound, err.Error(), "vedette incidents list, or GET /vedette/v1/incidents, shows them")
 	}
 	return in, err
 }
@@ -116,7 +116,7 @@ func (a *Routes) actions(_ http.ResponseWriter, r *http.Request) (any, error) {
 func actionID(r *http.Request) (int64, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return 0, problem.New(http.StatusNotFound, fmt.Sprintf("action %q: its id is a number", r.PathValue("id")), "GET /vedette/v1/actions lists them")
+		return 0, problem.New(http.StatusNotFound, fmt.Sprintf("action %q: its id is a number", r.PathValue("id")), "vedette actions list, or GET /vedette/v1/actions, shows them")
 	}
 	return id, nil
 }
@@ -163,7 +163,7 @@ func (a *Routes) decide(approve bool) func(http.ResponseWriter, *http.Request) (
 func asProblem(err error) error {
 	switch {
 	case errors.Is(err, action.ErrNoSuchAction):
-		return problem.New(http.StatusNotFound, err.Error(), "GET /vedette/v1/actions lists them")
+		return problem.New(http.StatusNotFound, err.Error(), "vedette actions list, or GET /vedette/v1/actions, shows them")
 	case errors.Is(err, action.ErrNotWaiting):
 		return problem.New(http.StatusConflict, err.Error(), "")
 	}

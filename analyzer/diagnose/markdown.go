@@ -15,22 +15,10 @@ func Markdown(in analyzer.Incident, account []analyzer.Sentence) string {
 	fmt.Fprintf(&b, "# Incident %s: %s\n\n", in.ID, inline(in.Title))
 	head(&b, in)
 
-	var cites []string
 	if len(account) > 0 {
 		b.WriteString("\n## What happened\n\n")
 	}
-	for _, s := range account {
-		b.WriteString(inline(s.Text))
-		for _, c := range s.Cites {
-			i := slices.Index(cites, c)
-			if i < 0 {
-				i = len(cites)
-				cites = append(cites, c)
-			}
-			fmt.Fprintf(&b, " [%d]", i+1)
-		}
-		b.WriteString("\n")
-	}
+	cites := numbered(account, func(text, numbers string) { fmt.Fprintf(&b, "%s%s\n", inline(text), numbers) })
 	list(&b, "What to do", remedy(in))
 	timeline(&b, in.Timeline)
 	var rejected []string
@@ -46,6 +34,24 @@ func Markdown(in analyzer.Incident, account []analyzer.Sentence) string {
 		fmt.Fprintf(&b, "%d. `%s`\n", i+1, strings.ReplaceAll(c, "`", "'"))
 	}
 	return b.String()
+}
+
+// numbered calls do with every sentence and the numbers of its sources, " [1] [2]",
+// and returns the sources in the order of their numbers.
+func numbered(account []analyzer.Sentence, do func(text, numbers string)) (cites []string) {
+	for _, s := range account {
+		numbers := ""
+		for _, c := range s.Cites {
+			i := slices.Index(cites, c)
+			if i < 0 {
+				i = len(cites)
+				cites = append(cites, c)
+			}
+			numbers += fmt.Sprintf(" [%d]", i+1)
+		}
+		do(s.Text, numbers)
+	}
+	return cites
 }
 
 func head(b *strings.Builder, in analyzer.Incident) {

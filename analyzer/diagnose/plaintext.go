@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"vedette.dev/analyzer"
 )
@@ -28,28 +27,16 @@ func WriteText(w io.Writer, r analyzer.Report) {
 		}
 		fmt.Fprintf(w, "%s  %s  confidence %.2f\n", d.Cause, d.Subject, d.Confidence)
 		told, _ := Plain{}.Explain(context.Background(), analyzer.Incident{Diagnosis: &d}) // never fails
-		WriteAccount(w, told)
+		writeAccount(w, told)
 	}
 	lines(w, "Ruled out", r.Rejected, func(x analyzer.Rejected) string { return fmt.Sprintf("%s of %s: %s", x.Cause, x.Subject, x.Why) })
 	lines(w, "Not seen", r.Unseen, func(x string) string { return x })
 }
 
-// WriteAccount writes sentences, each with the numbers of its sources, and the
+// writeAccount writes sentences, each with the numbers of its sources, and the
 // sources below.
-func WriteAccount(w io.Writer, told []analyzer.Sentence) {
-	var cites []string
-	for _, s := range told {
-		fmt.Fprintf(w, "  %s", s.Text)
-		for _, c := range s.Cites {
-			i := slices.Index(cites, c)
-			if i < 0 {
-				i = len(cites)
-				cites = append(cites, c)
-			}
-			fmt.Fprintf(w, " [%d]", i+1)
-		}
-		fmt.Fprintln(w)
-	}
+func writeAccount(w io.Writer, told []analyzer.Sentence) {
+	cites := numbered(told, func(text, numbers string) { fmt.Fprintf(w, "  %s%s\n", text, numbers) })
 	for i, c := range cites {
 		fmt.Fprintf(w, "    [%d] %s\n", i+1, c)
 	}

@@ -20,9 +20,8 @@ var noon = time.Date(2026, 11, 22, 12, 0, 7, 0, time.UTC)
 
 const xid79 = "NVRM: Xid (PCI:0000:4e:00): 79, pid=4711, name=python, GPU has fallen off the bus."
 
-// A running system whose kernel log and metrics say that a GPU fell off the
-// bus is diagnosed as a captured one would be, and the same a moment later.
-func TestDiagnoseTheRunningSystem(t *testing.T) {
+func open(t *testing.T) (*store.Local, *history.Log) {
+	t.Helper()
 	db, err := store.Open(t.TempDir(), store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +32,13 @@ func TestDiagnoseTheRunningSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { past.Close() })
+	return db, past
+}
+
+// A running system whose kernel log and metrics say that a GPU fell off the
+// bus is diagnosed as a captured one would be, and the same a moment later.
+func TestDiagnoseTheRunningSystem(t *testing.T) {
+	db, past := open(t)
 
 	lost := noon.Add(-5 * time.Minute)
 	app := db.DB().Appender(t.Context())
@@ -89,15 +95,7 @@ func TestDiagnoseTheRunningSystem(t *testing.T) {
 
 // What cannot be read is an error and is said in the snapshot; the rest is there.
 func TestAClosedHistoryCostsOnlyItself(t *testing.T) {
-	db, err := store.Open(t.TempDir(), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	past, err := history.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	db, past := open(t)
 	past.Close()
 	camera := &live.Camera{Querier: db, History: past, Metrics: diagnose.Metrics()}
 	s, err := camera.Take(t.Context(), noon)

@@ -274,8 +274,11 @@ func TestNode(t *testing.T) {
 	}
 }
 
-// A node of eight GPUs, whose driver is scripted.
-func TestGPUNode(t *testing.T) {
+// standIn builds the stand-in libdcgm with n GPUs of 60 °C and more. It returns
+// their script, what puts a changed script into force, and the environment in
+// which an agent finds both.
+func standIn(t *testing.T, n int) (script *dcgmstub.Script, write func(), env []string) {
+	t.Helper()
 	dir := t.TempDir()
 	lib, err := dcgmstub.Build(dir)
 	if err != nil {
@@ -284,21 +287,27 @@ func TestGPUNode(t *testing.T) {
 	if err := os.Symlink(lib, filepath.Join(dir, "libdcgm.so.4")); err != nil {
 		t.Fatal(err)
 	}
-	script, path := dcgmstub.NewScript(8), filepath.Join(dir, "script")
-	write := func() {
+	script, path := dcgmstub.NewScript(n), filepath.Join(dir, "script")
+	for g := range n {
+		script.Set(g, 150, 60+g)
+	}
+	write = func() {
 		t.Helper()
 		if err := script.Write(path); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for g := range 8 {
-		script.Set(g, 150, 60+g)
-	}
 	write()
+	return script, write, []string{"LD_LIBRARY_PATH=" + dir, dcgmstub.Env + "=" + path}
+}
+
+// A node of eight GPUs, whose driver is scripted.
+func TestGPUNode(t *testing.T) {
+	script, write, env := standIn(t, 8)
 
 	proc, sys := nodeRoots(t)
 	r := listen(t)
-	agent := start(t, []string{"LD_LIBRARY_PATH=" + dir, dcgmstub.Env + "=" + path}, "--endpoint", r.address, "--insecure", "--node", "gpu-node-1",
+	agent := start(t, env, "--endpoint", r.address, "--insecure", "--node", "gpu-node-1",
 		"--period", "1s", "--proc-root", proc, "--sys-root", sys, "--kmsg", "", "--dcgm", "embedded")
 	r.wait(t, "temperature of eight GPUs", func() bool { n, _ := r.series("DCGM_FI_DEV_GPU_TEMP{"); return n == 8 })
 
@@ -351,21 +360,11 @@ func TestDropIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	lib, err := dcgmstub.Build(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(lib, filepath.Join(dir, "libdcgm.so.4")); err != nil {
-		t.Fatal(err)
-	}
-	script, path := dcgmstub.NewScript(2), filepath.Join(dir, "script")
+	script, put, env := standIn(t, 2)
 	for g := range 2 {
-		script.Set(g, 150, 60+g)
 		script.Set(g, 203, 90+g)
 	}
-	if err := script.Write(path); err != nil {
-		t.Fatal(err)
-	}
+	put()
 	counters := filepath.Join(dir, "counters.csv")
 	write := func(text string) {
 		t.Helper()
@@ -392,7 +391,7 @@ func TestDropIn(t *testing.T) {
 	}
 	address := port.Addr().String()
 	port.Close()
-	agent := start(t, []string{"LD_LIBRARY_PATH=" + dir, dcgmstub.Env + "=" + path}, "--listen", address, "--node", "gpu-node-1", "--period", "1s",
+	agent := start(t, env, "--listen", address, "--node", "gpu-node-1", "--period", "1s",
 		"--proc-root", proc, "--sys-root", sys, "--kmsg", "", "--dcgm", "embedded", "-f", counters, "--hostname-label", "hostname", "--kubelet", socket)
 	scrape := func() string {
 		resp, err := http.Get("http://" + address + "/metrics")

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"vedette.dev/fixtures/dcgmstub"
 )
 
 // doctorSays runs the doctor as a process of its own and returns what it
@@ -24,24 +21,12 @@ func doctorSays(t *testing.T, env []string, args ...string) (string, int) {
 
 func TestDoctorOnAGPUNode(t *testing.T) {
 	dir := t.TempDir()
-	lib, err := dcgmstub.Build(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(lib, filepath.Join(dir, "libdcgm.so.4")); err != nil {
-		t.Fatal(err)
-	}
-	script, path := dcgmstub.NewScript(4), filepath.Join(dir, "script")
-	for g := range 4 {
-		script.Set(g, 150, 60)
-	}
+	script, write, env := standIn(t, 4)
 	script.Lose(2)
-	if err := script.Write(path); err != nil {
-		t.Fatal(err)
-	}
+	write()
 	proc, sys := nodeRoots(t)
 	r := listen(t)
-	got, code := doctorSays(t, []string{"LD_LIBRARY_PATH=" + dir, dcgmstub.Env + "=" + path}, "--node", "gpu-node-1", "--proc-root", proc, "--sys-root", sys,
+	got, code := doctorSays(t, env, "--node", "gpu-node-1", "--proc-root", proc, "--sys-root", sys,
 		"--kmsg", filepath.Join(dir, "no-kmsg"), "--dcgm", "embedded", "--kubelet", filepath.Join(dir, "no.sock"), "--endpoint", r.address, "--insecure")
 	if code != exitFindings {
 		t.Errorf("exit status %d, want %d", code, exitFindings)

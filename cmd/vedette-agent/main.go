@@ -101,7 +101,9 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		}
 		page.Help = gpus.help
 		sources["dcgm"] = xids.Other(gpus)
-		sources["kmsg"] = xids // also without a kernel log: DCGM's Xids come with it
+		if xids.Kernel == nil { // then nothing is called kmsg, which would say that the log is read
+			sources["xids"] = xids
+		}
 	}
 
 	if socket, wanted := kubeletSocket(c.Kubelet); wanted {

@@ -40,6 +40,9 @@ func decisionCommand(s *screen, verb, short string) *cobra.Command {
 	c := &cobra.Command{
 		Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if by == "" || verb == "deny" && why == "" {
+				return usage(fmt.Errorf("%s needs a name (--by) and, to deny, a reason (--reason)", verb))
+			}
 			cl, err := s.client()
 			if err != nil {
 				return err

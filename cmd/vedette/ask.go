@@ -23,6 +23,12 @@ func askCommand(s *screen) *cobra.Command {
   vedette ask "why is llama-pretrain failing"
   vedette ask "when will GPUs run out"`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if strings.TrimSpace(strings.Join(args, "")) == "" {
+				return usage(errors.New("there is no question"))
+			}
+			if publish && by == "" {
+				return usage(errors.New("--publish needs a name: give one with --by"))
+			}
 			cl, err := s.client()
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,6 +108,9 @@ func demo(ctx context.Context, o demoOptions, out io.Writer, log *slog.Logger) (
 	cfg.fill()
 	svc, err := open(cfg, log, extras{simulated: true, backfill: past.progress,
 		executors: map[action.Kind]action.Executor{action.CordonNode: cordoning(world)}})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return hint(err, "--listen 127.0.0.1:0 takes any free port")
+	}
 	if err != nil {
 		return err
 	}

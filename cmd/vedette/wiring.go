@@ -34,7 +34,7 @@ const grace = 5 * time.Second
 func listen(setting, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s: %s is in use by another process: stop it, or set %s to another port", setting, addr, setting)
+		return nil, fmt.Errorf("%s: %s is in use by another process: stop it, or choose another port: %w", setting, addr, syscall.EADDRINUSE)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", setting, err)

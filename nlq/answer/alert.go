@@ -3,7 +3,6 @@ package answer
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -29,16 +28,13 @@ const (
 	chartSamples = 1_000_000
 )
 
-func (d *Desk) alert(ctx context.Context, a *Answer, i nlq.Alert, now time.Time, p *publication) error {
+func (d *Desk) alert(ctx context.Context, a *Answer, i nlq.Alert, now time.Time, publisher string) error {
 	g, err := compile.Alert(i, d.Catalog)
 	if err != nil {
 		return err
 	}
 	g.Asked = a.Asked
-	g.Owner = "nobody yet"
-	if p != nil {
-		g.Owner = p.by
-	}
+	g.Owner = publisher
 	doc, err := publish.YAML(g)
 	if err != nil {
 		return err
@@ -55,28 +51,28 @@ func (d *Desk) alert(ctx context.Context, a *Answer, i nlq.Alert, now time.Time,
 		// A rule that cannot be tried may still be right: its metric may only begin.
 		a.Caveats = append(a.Caveats, "no back-test: "+err.Error())
 	}
-	if p == nil {
+	if publisher == "" {
 		return nil
 	}
 	if broken {
 		a.Caveats = append(a.Caveats, "not published: the check found errors")
 		return nil
 	}
-	return d.publish(ctx, a.Alert, g, p, now)
+	return d.publish(ctx, a.Alert, g, now)
 }
 
-// publish goes through the ledger, in the name of who asked.
-func (d *Desk) publish(ctx context.Context, draft *AlertDraft, g rules.Group, p *publication, now time.Time) error {
+// publish goes through the ledger, in the name of the group's owner.
+func (d *Desk) publish(ctx context.Context, draft *AlertDraft, g rules.Group, now time.Time) error {
 	body, err := publish.Encode(g)
 	if err != nil {
 		return err
 	}
 	e, err := d.Ledger.Do(ctx, action.Action{
 		Kind: action.PublishRule, Target: string(g.ID), Params: map[string]string{"group": string(body)},
-		Reason: fmt.Sprintf("%s asked: %s", p.by, p.asked),
+		Reason: fmt.Sprintf("%s asked: %s", g.Owner, g.Asked),
 		Effect: fmt.Sprintf("rule %s is evaluated from now on", g.Rules[0].Name),
-	}, p.by, now)
-	if err != nil && !errors.Is(err, action.ErrNotWaiting) {
+	}, g.Owner, now)
+	if err != nil {
 		return err
 	}
 	draft.Published = &e

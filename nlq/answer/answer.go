@@ -50,19 +50,18 @@ type Desk struct {
 // understood has an answer too, of the kind [KindUnclear]; an error is for what
 // kept an understood one from being answered.
 func (d *Desk) Ask(ctx context.Context, text string, now time.Time) (Answer, error) {
-	return d.answer(ctx, text, now, nil)
+	return d.answer(ctx, text, now, "")
 }
 
 // Publish answers as [Desk.Ask] does and, where the question asks for an alert
 // whose check finds no error, publishes the rule in the name of by.
 func (d *Desk) Publish(ctx context.Context, text, by string, now time.Time) (Answer, error) {
-	return d.answer(ctx, text, now, &publication{by: by, asked: text})
+	return d.answer(ctx, text, now, by)
 }
 
-// A publication is the explicit word of an asker.
-type publication struct{ by, asked string }
-
-func (d *Desk) answer(ctx context.Context, text string, now time.Time, p *publication) (Answer, error) {
+// answer answers text, and publishes the rule that it asks for in the name of
+// publisher, unless that is empty.
+func (d *Desk) answer(ctx context.Context, text string, now time.Time, publisher string) (Answer, error) {
 	a := Answer{Asked: text}
 	parse, err := d.Engine.Parse(ctx, nlq.Question{Text: text, Now: now})
 	var not *nlq.NotUnderstood
@@ -74,13 +73,13 @@ func (d *Desk) answer(ctx context.Context, text string, now time.Time, p *public
 		return a, fmt.Errorf("understand %q: %w", text, err)
 	}
 	a.Readback, a.Assumed, a.Confidence = nlq.Read(parse.Intent, d.Catalog), parse.Assumed, parse.Confidence
-	if _, alert := parse.Intent.(nlq.Alert); p != nil && !alert {
+	if _, alert := parse.Intent.(nlq.Alert); publisher != "" && !alert {
 		a.Caveats = append(a.Caveats, "nothing is published: this does not ask for an alert")
 	}
 
 	switch i := parse.Intent.(type) {
 	case nlq.Alert:
-		err = d.alert(ctx, &a, i, now, p)
+		err = d.alert(ctx, &a, i, now, publisher)
 	case nlq.Lookup:
 		err = d.query(ctx, &a, i, now)
 	case nlq.Why:

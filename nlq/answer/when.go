@@ -225,11 +225,6 @@ func (w *WhenResult) tell(c crossing, unit catalog.Unit, now time.Time) {
 		w.Series = append(w.Series, line(q.name, c.forecast.Start, c.forecast.Step, vs))
 	}
 	w.Reached, w.At, w.Earliest, w.Latest = c.reached, c.median.UTC(), c.earliest.UTC(), c.latest.UTC()
-	for _, t := range []*time.Time{&w.At, &w.Earliest, &w.Latest} {
-		if t.IsZero() {
-			*t = time.Time{}
-		}
-	}
 	if !c.reached {
 		w.Text = fmt.Sprintf("Not within %s, by the median of the forecast%s.", nlq.Period(c.scale.ahead(c.scale.horizon)), of(c.labels))
 		if !c.earliest.IsZero() {
