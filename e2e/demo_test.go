@@ -90,7 +90,7 @@ func TestDemo(t *testing.T) {
 	c.within(t, "lost GPU in the fleet", patience, func() bool { return len(c.query(`vedette_gpu_lost == 1`)) == 1 })
 	c.within(t, "alert GPULost", patience, func() bool { return len(c.query(`ALERTS{alertname="GPULost",alertstate="firing"}`)) == 1 })
 	c.within(t, "alert GPUXid", patience, func() bool { return len(c.query(`ALERTS{alertname="GPUXid",alertstate="firing"}`)) > 0 })
-	walkThePage(t, c)
+	walkThePage(t, c, causes()["gpu-fell-off-bus"])
 
 	if code := c.stop(t); code != 0 {
 		t.Errorf("the demo ended with %d", code)
@@ -100,8 +100,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// walkThePage looks at the real service in a real browser.
-func walkThePage(t *testing.T, c *central) {
+// walkThePage looks at the real service, and at one of its incidents, in a real browser.
+func walkThePage(t *testing.T, c *central, incident string) {
 	t.Helper()
 	ctx := page.Browser(t)
 	complaints := page.Complaints(ctx)
@@ -135,7 +135,7 @@ func walkThePage(t *testing.T, c *central) {
 	do("fleet", chromedp.Navigate(c.url+"/#/fleet"), page.Wait(cells), shown("1 lost"))
 	shot("fleet")
 	do("incidents", chromedp.Navigate(c.url+"/#/incidents"), shown("fell off the PCIe bus"))
-	do("one incident", chromedp.Click(chromedp.CSS("table.incidents a"), chromedp.NodeVisible), page.Wait(`document.querySelector(".timeline")`))
+	do("one incident", chromedp.Click(chromedp.CSS(`table.incidents a[href$="`+incident+`"]`), chromedp.NodeVisible), page.Wait(`document.querySelector(".timeline")`))
 	shot("incident")
 	do("an alert", chromedp.Navigate(c.url+"/#/ask?q=alert+when+GPU+temperature+is+above+85+for+5+minutes"), shown("Back-test"), page.Wait(`document.querySelector(".answer canvas")`))
 	shot("ask")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"vedette.dev/analyzer"
 )
@@ -208,7 +209,7 @@ func (w *world) sayShort(p *pod, b blocker, seen []fit) (string, string, []fit) 
 	if !seen[0].only(b) {
 		lacking = "that come nearest"
 	}
-	text := fmt.Sprintf("it requests %s of %s; of %d nodes %s the best has %s free", want.String(), r, len(seen), lacking, best.String())
+	text := fmt.Sprintf("it requests %s of %s; of %d nodes %s the best has %s free", want.String(), r, len(seen), lacking, amount(r, best))
 	switch {
 	case r == corev1.ResourceCPU, r == corev1.ResourceMemory, r == corev1.ResourceEphemeralStorage:
 		return "sched-" + string(r), text, seen
@@ -292,6 +293,15 @@ func (w *world) addIdle(p *pod, f *fact) {
 	idle.also = append(idle.also, analyzer.Evidence{Source: p.source, Text: fmt.Sprintf("it requests %d GPUs on node %s", gpuRequest(p), p.Spec.NodeName)})
 }
 
+// amount writes how much of a resource is left: a difference of bytes has no
+// round number, and nobody needs its last digits.
+func amount(r corev1.ResourceName, q resource.Quantity) string {
+	if (r == corev1.ResourceMemory || r == corev1.ResourceEphemeralStorage) && q.Value() >= 1<<30 {
+		return fmt.Sprintf("%dGi", q.Value()>>30)
+	}
+	return q.String()
+}
+
 // say describes what of the node keeps p away.
 func (f fit) say(p *pod) string {
 	var all []string
@@ -304,7 +314,7 @@ func (f fit) say(p *pod) string {
 		default:
 			r := corev1.ResourceName(b)
 			free, want := f.free[r], requests(&p.Pod)[r]
-			all = append(all, fmt.Sprintf("%s of %s free, %s requested", free.String(), r, want.String()))
+			all = append(all, fmt.Sprintf("%s of %s free, %s requested", amount(r, free), r, want.String()))
 		}
 	}
 	return strings.Join(all, "; ")
