@@ -191,6 +191,18 @@ func (l *Log) Objects(ctx context.Context, since time.Time) ([]Record, error) {
 	return rs, nil
 }
 
+// ObjectsOf returns the newest revision of every object of a resource that
+// exists, by subject.
+func (l *Log) ObjectsOf(ctx context.Context, resource string) ([]Record, error) {
+	rs, err := l.read(ctx, `SELECT r.id, r.kind, r.ms, r.subject, r.attrs, r.text
+		FROM objects o JOIN records r ON r.id = o.record
+		WHERE o.deleted = 0 AND o.resource = ? ORDER BY o.subject`, resource)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of history: %w", resource, err)
+	}
+	return rs, nil
+}
+
 func (l *Log) read(ctx context.Context, query string, args ...any) ([]Record, error) {
 	rows, err := l.db.QueryContext(ctx, query, args...)
 	if err != nil {

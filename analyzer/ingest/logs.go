@@ -2,15 +2,12 @@ package ingest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/history"
 )
 
@@ -59,54 +56,10 @@ func record(res pcommon.Resource, lr plog.LogRecord, now time.Time) (history.Rec
 			}
 		}
 	}
-	s, err := subjectOf(r)
+	s, err := history.SubjectOf(r)
 	if err != nil {
 		return r, fmt.Errorf("%s record of %s: %w", r.Kind, r.At.Format(time.RFC3339), err)
 	}
 	r.Subject = s
 	return r, nil
-}
-
-// subjectOf says what a record is about.
-func subjectOf(r history.Record) (analyzer.Subject, error) {
-	type object struct {
-		Kind     string `json:"kind"`
-		Name     string `json:"name"`
-		Space    string `json:"namespace"`
-		Metadata struct {
-			Name  string `json:"name"`
-			Space string `json:"namespace"`
-		} `json:"metadata"`
-		Involved *object `json:"involvedObject"`
-	}
-	var o object
-	switch r.Kind {
-	case history.KubeObject:
-		if err := json.Unmarshal([]byte(r.Text), &o); err != nil {
-			return analyzer.Subject{}, fmt.Errorf("its text is not a Kubernetes object: %w", err)
-		}
-		o.Name, o.Space = o.Metadata.Name, o.Metadata.Space
-	case history.KubeEvent:
-		if err := json.Unmarshal([]byte(r.Text), &o); err != nil {
-			return analyzer.Subject{}, fmt.Errorf("its text is not a Kubernetes event: %w", err)
-		}
-		if o.Involved == nil {
-			return analyzer.Subject{}, fmt.Errorf("the event says of nothing what it is about")
-		}
-		o = *o.Involved
-	default:
-		if pod := r.Attrs["k8s.pod.name"]; pod != "" && r.Attrs["k8s.namespace.name"] != "" {
-			return analyzer.Pod(r.Attrs["k8s.namespace.name"], pod), nil
-		}
-		for _, key := range []string{"k8s.node.name", "host.name"} {
-			if node := r.Attrs[key]; node != "" {
-				return analyzer.Node(node), nil
-			}
-		}
-		return analyzer.Subject{}, fmt.Errorf("it names neither a pod nor a node")
-	}
-	if o.Kind == "" || o.Name == "" {
-		return analyzer.Subject{}, fmt.Errorf("its object has no kind or no name")
-	}
-	return analyzer.Subject{Kind: strings.ToLower(o.Kind), Namespace: o.Space, Name: o.Name}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"vedette.dev/analyzer/access"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/collector/cluster"
 	"vedette.dev/rules/strictyaml"
 )
 
@@ -37,7 +38,13 @@ type Config struct {
 	Alertmanagers []string            `yaml:"alertmanagers"` // URLs
 	ExternalURL   string              `yaml:"externalURL"`   // where people reach the page; http://<listen.http>
 	Evaluate      strictyaml.Duration `yaml:"evaluate"`      // interval of rules and diagnosis; 15s
-	Mode          action.Mode         `yaml:"mode"`          // observe, recommend or approve: what touches nodes; observe
+	Kubernetes    struct {
+		Kubeconfig string              `yaml:"kubeconfig"` // how to reach the API server; "" is the service account of the pod, where this is one
+		Off        bool                `yaml:"off"`        // watch no API server
+		Period     strictyaml.Duration `yaml:"period"`     // spacing of the kube_* series; 30s
+		Labels     map[string][]string `yaml:"labels"`     // labels that become series kube_<kind>_labels, by resource: {pods: [app, team]}
+	} `yaml:"kubernetes"`
+	Mode action.Mode `yaml:"mode"` // observe, recommend or approve: what touches nodes; observe
 }
 
 const (
@@ -73,6 +80,9 @@ func (c *Config) fill() {
 	}
 	if c.Evaluate == 0 {
 		c.Evaluate = strictyaml.Duration(15 * time.Second)
+	}
+	if c.Kubernetes.Period == 0 {
+		c.Kubernetes.Period = strictyaml.Duration(cluster.DefaultPeriod)
 	}
 	if c.Mode == "" {
 		c.Mode = action.Observe
