@@ -219,8 +219,8 @@ func startServer(t *testing.T, dir, alertmanager string) *central {
 	return startServerAt(t, dir, alertmanager, "127.0.0.1:0", "127.0.0.1:0")
 }
 
-// startServerAt is startServer at given addresses.
-func startServerAt(t *testing.T, dir, alertmanager, http, otlp string) *central {
+// startServerAt is startServer at given addresses, with more lines of configuration.
+func startServerAt(t *testing.T, dir, alertmanager, http, otlp string, more ...string) *central {
 	t.Helper()
 	c := &central{dir: dir, apiToken: "for-people", ingestWord: "for-agents"}
 	c.apiFile = write(t, filepath.Join(dir, "api.token"), c.apiToken+"\n")
@@ -236,6 +236,7 @@ evaluate: 1s
 	if alertmanager != "" {
 		config += fmt.Sprintf("alertmanagers: [%q]\n", alertmanager)
 	}
+	config += strings.Join(more, "\n")
 	c.process = start(t, vedette, "server", "--config", write(t, filepath.Join(dir, "server.yaml"), config))
 	c.url = c.find(t, `page=(http://\S+)`)
 	c.otlp = c.find(t, `otlp=(\S+)`)

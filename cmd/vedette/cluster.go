@@ -21,7 +21,7 @@ const inCluster = "KUBERNETES_SERVICE_HOST"
 // watch: no kubeconfig is given, and this is no pod.
 func (s *service) watcher() (*cluster.Watcher, error) {
 	k := s.cfg.Kubernetes
-	if k.Off || k.Kubeconfig == "" && os.Getenv(inCluster) == "" {
+	if k.Disabled || k.Kubeconfig == "" && os.Getenv(inCluster) == "" {
 		return nil, nil
 	}
 	api, err := cluster.Config(k.Kubeconfig)

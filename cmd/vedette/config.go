@@ -40,7 +40,7 @@ type Config struct {
 	Evaluate      strictyaml.Duration `yaml:"evaluate"`      // interval of rules and diagnosis; 15s
 	Kubernetes    struct {
 		Kubeconfig string              `yaml:"kubeconfig"` // how to reach the API server; "" is the service account of the pod, where this is one
-		Off        bool                `yaml:"off"`        // watch no API server
+		Disabled   bool                `yaml:"disabled"`   // watch no API server
 		Period     strictyaml.Duration `yaml:"period"`     // spacing of the kube_* series; 30s
 		Labels     map[string][]string `yaml:"labels"`     // labels that become series kube_<kind>_labels, by resource: {pods: [app, team]}
 	} `yaml:"kubernetes"`

@@ -105,7 +105,7 @@ func demo(ctx context.Context, o demoOptions, out io.Writer, log *slog.Logger) (
 	cfg.Cluster.Name, cfg.Cluster.Provider, cfg.Cluster.Version = sc.Cluster.Name, sc.Cluster.Provider, sc.Cluster.Version
 	cfg.Listen.HTTP, cfg.Listen.OTLP = o.listen, "127.0.0.1:0"
 	cfg.Tokens.Ingest = tokenFile
-	cfg.Kubernetes.Off = true // its cluster is the simulated one, wherever it runs
+	cfg.Kubernetes.Disabled = true // its cluster is the simulated one, wherever it runs
 	cfg.fill()
 	svc, err := open(cfg, log, extras{simulated: true, backfill: past.progress,
 		executors: map[action.Kind]action.Executor{action.CordonNode: cordoning(world)}})

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/prometheus/storage"
@@ -88,6 +89,13 @@ func (w *Watcher) Run(ctx context.Context) error {
 	api := rest.CopyConfig(w.API)
 	api.UserAgent = "vedette"
 	api.QPS = -1 // a list and a watch of each kind; the API server has its own fairness
+	status := &status{}
+	api.Wrap(func(rt http.RoundTripper) http.RoundTripper {
+		return &line{RoundTripper: rt, heard: func(ctx context.Context, err error) {
+			status.set("", err == nil)
+			w.note(ctx, "API server "+api.Host, err)
+		}}
+	})
 	link, err := rest.HTTPClientFor(api)
 	if err != nil {
 		return fmt.Errorf("watch the API server %s: %w", api.Host, err)
@@ -111,7 +119,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	desk := newDesk(ctx, w)
 	eyes := &eyes{w: w, api: api, link: link, loose: loose, desk: desk, kin: kin,
-		page: &page{store: w.Store}, status: &status{}, open: map[string]context.CancelFunc{}}
+		page: &page{store: w.Store}, status: status, open: map[string]context.CancelFunc{}}
 	g.Go(func() error { desk.run(ctx); return nil })
 	g.Go(func() error { eyes.write(ctx, w.period()); return nil })
 	g.Go(func() error {
@@ -119,7 +127,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 		defer tick.Stop()
 		for {
 			served, err := serves(menu)
-			w.note(ctx, "discovery of the API server", err)
+			if err == nil || !away(err) {
+				w.note(ctx, "discovery of the API server", err)
+			}
 			eyes.follow(ctx, g, kinds, served, err == nil)
 			select {
 			case <-ctx.Done():

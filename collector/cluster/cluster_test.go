@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -323,5 +324,41 @@ func TestWorkloads(t *testing.T) {
 	k.remove("p4")
 	if ss, changed := k.samples(); !changed || len(ss) != 4 {
 		t.Errorf("after a removal %d pods, changed %v", len(ss), changed)
+	}
+}
+
+// The role that is shipped allows just what is watched.
+func TestRole(t *testing.T) {
+	data, err := os.ReadFile("../../deploy/server-rbac.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var allowed []string
+	for doc := range strings.SplitSeq(string(data), "\n---\n") {
+		var role rbacv1.ClusterRole
+		if err := yaml.Unmarshal([]byte(doc), &role); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range role.Rules {
+			if diff := cmp.Diff([]string{"list", "watch"}, r.Verbs); diff != "" {
+				t.Errorf("%v may (-want +got):\n%s", r.Resources, diff)
+			}
+			for _, res := range r.Resources {
+				allowed = append(allowed, schema.GroupResource{Group: r.APIGroups[0], Resource: res}.String())
+			}
+		}
+	}
+	kinds, err := readKinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var watched []string
+	for _, k := range kinds {
+		watched = append(watched, k.resource)
+	}
+	slices.Sort(allowed)
+	slices.Sort(watched)
+	if diff := cmp.Diff(watched, allowed); diff != "" {
+		t.Errorf("what is watched and what is allowed (-watched +allowed):\n%s", diff)
 	}
 }

@@ -109,6 +109,9 @@ func (e *eyes) remember(ctx context.Context, m *mirror) error {
 // say notes how the watch of k does.
 func (e *eyes) say(ctx context.Context, k kind, err error) {
 	e.status.set(k.resource, err == nil)
+	if err != nil && away(err) {
+		return // said once for all watches
+	}
 	e.w.note(ctx, "watch of "+k.resource, err)
 }
 
@@ -122,7 +125,7 @@ func (e *eyes) listAndWatch(ctx context.Context, m *mirror, gvr schema.GroupVers
 	open := lw.WatchFuncWithContext
 	lw.WatchFuncWithContext = func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 		in, err := open(ctx, o)
-		if err != nil || m.listed {
+		if m.listed {
 			e.say(ctx, m.kind, err) // the reflector tries again by itself and says nothing
 		}
 		return in, err

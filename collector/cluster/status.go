@@ -13,7 +13,7 @@ import (
 // status is which watches stand, told as [collector.Up].
 type status struct {
 	mu      sync.Mutex
-	up      map[string]bool // by resource
+	up      map[string]bool // by resource; "" is the API server itself
 	changed bool
 }
 
@@ -46,11 +46,14 @@ func (s *status) samples(instance string) ([]sample, bool) {
 	s.changed = false
 	var ss []sample
 	for _, resource := range slices.Sorted(maps.Keys(s.up)) {
-		v := 0.0
+		v, source := 0.0, "kube"
+		if resource != "" {
+			source += "/" + resource
+		}
 		if s.up[resource] {
 			v = 1
 		}
-		ss = append(ss, sample{v: v, lset: labels.FromStrings(labels.MetricName, string(collector.Up), "instance", instance, "source", "kube/"+resource)})
+		ss = append(ss, sample{v: v, lset: labels.FromStrings(labels.MetricName, string(collector.Up), "instance", instance, "source", source)})
 	}
 	return ss, true
 }

@@ -1,6 +1,6 @@
-// The API server that the end-to-end tests run against, with its etcd's client
-// at home: k8s.io/kubernetes can be built from the module proxy only with its
-// staging modules replaced by their releases.
+// The API server that the end-to-end tests run against. k8s.io/kubernetes can be
+// built from the module proxy only with its staging modules replaced by their
+// releases.
 module vedette.dev/e2e/tools/kube
 
 go 1.26.7
