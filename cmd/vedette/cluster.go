@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/klog/v2"
 
 	"vedette.dev/analyzer/history"
@@ -17,20 +17,53 @@ import (
 // inCluster is how a process knows that it runs in a pod: the kubelet sets it.
 const inCluster = "KUBERNETES_SERVICE_HOST"
 
-// watcher returns what watches the API server, or nil where there is none to
-// watch: no kubeconfig is given, and this is no pod.
-func (s *service) watcher() (*cluster.Watcher, error) {
-	k := s.cfg.Kubernetes
+// A clusterView is what watches the API server and what reads the metrics pages
+// of its cluster. Either may be nil.
+type clusterView struct {
+	watcher *cluster.Watcher
+	scraper *cluster.Scraper
+}
+
+// view returns what is to be seen of a cluster: where no kubeconfig is given
+// and this is no pod, only the pages that the configuration names.
+func (s *service) view() (v clusterView, err error) {
+	k, told := s.cfg.Kubernetes, troubles(s.log)
 	if k.Disabled || k.Kubeconfig == "" && os.Getenv(inCluster) == "" {
-		return nil, nil
-	}
-	api, err := cluster.Config(k.Kubeconfig)
-	if err != nil {
-		return nil, err
+		if len(s.cfg.Scrape.Files) > 0 && !s.cfg.Scrape.Disabled {
+			v.scraper = s.scraper(told)
+		}
+		return v, nil
 	}
 	klog.SetSlogLogger(quieter(s.log)) // client-go's own words; what matters is in Troubles
-	return &cluster.Watcher{API: api, Name: s.cfg.Cluster.Name, Store: s.db, Period: time.Duration(k.Period), Labels: k.Labels,
-		Keep: s.keep, Kept: s.kept, Troubles: troubles(s.log)}, nil
+	api, err := cluster.Config(k.Kubeconfig)
+	if err != nil {
+		return v, err
+	}
+	v.watcher = &cluster.Watcher{API: api, Name: s.cfg.Cluster.Name, Store: s.db, Period: time.Duration(k.Period), Labels: k.Labels,
+		Keep: s.keep, Kept: s.kept, Troubles: told}
+	if !s.cfg.Scrape.Disabled {
+		v.scraper = s.scraper(told)
+		v.scraper.API, v.scraper.Kubeconfig = api, k.Kubeconfig
+	}
+	return v, nil
+}
+
+func (s *service) scraper(told *collector.Troubles) *cluster.Scraper {
+	return &cluster.Scraper{Store: s.db, Files: s.cfg.Scrape.Files, Covered: s.covered, Troubles: told, Logger: quieter(s.log), Registerer: s.registry}
+}
+
+// silent is how long an agent may say nothing and still cover its node: it may
+// be updated meanwhile.
+const silent = 5 * time.Minute
+
+// covered reports whether an agent reads a node.
+func (s *service) covered(node string) bool {
+	for _, a := range s.receiver.Agents() {
+		if a.Node == node && time.Since(a.Last) < silent {
+			return true
+		}
+	}
+	return false
 }
 
 // troubles tells in the log what fails, when it begins and when it ends.
@@ -74,13 +107,14 @@ func (s *service) kept(ctx context.Context, resource string) ([]cluster.Object, 
 	return os, nil
 }
 
-// watch runs the watcher, if there is one, until ctx ends.
-func (s *service) watch(ctx context.Context) error {
-	if s.eyes == nil {
-		return nil
+// see watches and scrapes until ctx ends.
+func (s *service) see(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if s.eyes.watcher != nil {
+		g.Go(func() error { return s.eyes.watcher.Run(ctx) })
 	}
-	if err := s.eyes.Run(ctx); err != nil {
-		return fmt.Errorf("watch the cluster: %w", err)
+	if s.eyes.scraper != nil {
+		g.Go(func() error { return s.eyes.scraper.Run(ctx) })
 	}
-	return nil
+	return g.Wait()
 }

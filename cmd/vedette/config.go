@@ -44,6 +44,10 @@ type Config struct {
 		Period     strictyaml.Duration `yaml:"period"`     // spacing of the kube_* series; 30s
 		Labels     map[string][]string `yaml:"labels"`     // labels that become series kube_<kind>_labels, by resource: {pods: [app, team]}
 	} `yaml:"kubernetes"`
+	Scrape struct {
+		Disabled bool     `yaml:"disabled"` // read no metrics page that announces itself in the cluster
+		Files    []string `yaml:"files"`    // more to read: Prometheus configuration files, of which scrape_configs are taken
+	} `yaml:"scrape"`
 	Mode action.Mode `yaml:"mode"` // observe, recommend or approve: what touches nodes; observe
 }
 

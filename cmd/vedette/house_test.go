@@ -81,7 +81,8 @@ var mayImport = map[string]string{
 var doors = map[string]string{
 	"github.com/NVIDIA/go-dcgm":                      "collector/dcgm",
 	"github.com/VictoriaMetrics/metricsql":           "rules/check nlq/compile",
-	"github.com/prometheus/client_golang":            "collector/otlp cmd/vedette cmd/vedette-agent analyzer/store analyzer/alerting analyzer/api",
+	"github.com/prometheus-operator":                 "collector/cluster",
+	"github.com/prometheus/client_golang":            "collector/cluster collector/otlp cmd/vedette cmd/vedette-agent analyzer/store analyzer/alerting analyzer/api",
 	"github.com/prometheus/procfs":                   "collector/host",
 	"github.com/prometheus/prometheus":               "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api collector/cluster",
 	"github.com/prometheus/prometheus/model/labels":  "collector/cluster analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api nlq/compile rules/check cmd/vedette",

@@ -32,7 +32,6 @@ import (
 	"vedette.dev/analyzer/remedy"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/store"
-	"vedette.dev/collector/cluster"
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/answer"
 	"vedette.dev/nlq/chat"
@@ -69,7 +68,7 @@ type service struct {
 	bank      *detect.Bank
 	loop      *analyzer.Loop
 	desk      *answer.Desk
-	eyes      *cluster.Watcher // on the API server; nil where there is none
+	eyes      clusterView
 
 	page     net.Listener
 	otlp     net.Listener
@@ -162,7 +161,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 
 	// What comes in and goes out.
 	s.receiver = &ingest.Receiver{Store: s.db, History: s.past, Now: time.Now}
-	if s.eyes, err = s.watcher(); err != nil {
+	if s.eyes, err = s.view(); err != nil {
 		return nil, err
 	}
 	return s, s.listen()
@@ -220,7 +219,7 @@ func (s *service) listen() error {
 func (s *service) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { s.alerts.Run(ctx); return nil })
-	g.Go(func() error { return s.watch(ctx) })
+	g.Go(func() error { return s.see(ctx) })
 	g.Go(func() error { return serveGRPC(ctx, s.grpc, s.otlp) })
 	g.Go(func() error { return serveHTTP(ctx, s.http, s.page) })
 	g.Go(func() error { return every(ctx, time.Duration(s.cfg.Evaluate), s.tick) })
