@@ -125,6 +125,9 @@ func (s *Source) changeOver() {
 	}
 	s.fields = next
 	if s.engine != nil {
+		if err := s.readXids(); err != nil { // their watch ends
+			s.warn(err)
+		}
 		s.unwatch()
 		s.recognize()
 	}

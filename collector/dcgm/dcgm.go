@@ -43,7 +43,8 @@ type Source struct {
 	conf   Config
 	fields []field
 
-	engine *engine // nil while there is no connection; owned by the look in flight
+	engine *engine   // nil while there is no connection; owned by the look in flight
+	heard  time.Time // up to when the Xids were read
 	known  map[uint]*gpu
 	warned map[string]bool
 

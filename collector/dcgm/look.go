@@ -17,6 +17,7 @@ import (
 // A gpu is one that has been seen.
 type gpu struct {
 	uuid, pci string
+	attrs     []collector.Attr // of its series
 }
 
 // stalePeriods is after how many of its periods a reading no longer counts: a
@@ -31,7 +32,7 @@ func (s *Source) look() ([]collector.Point, error) {
 	}
 	r, err := s.call()
 	if err == nil {
-		err = s.watch(r.answering)
+		err = s.watch(roster{r.answering, r.instances})
 	}
 	if err != nil {
 		s.disconnect() // the host engine may have been restarted: anew next time
@@ -45,15 +46,21 @@ func (s *Source) look() ([]collector.Point, error) {
 	var errs []error
 	now := s.conf.Now()
 	alive := map[uint]bool{}
+	whole := map[uint][]collector.Point{}
 	for _, id := range r.answering {
 		read, err := s.readGPU(id, now)
 		if err != nil {
 			errs = append(errs, err)
 		}
-		if len(read) > 0 {
-			alive[id] = true
-			ps = append(ps, read...)
-		}
+		whole[id], alive[id] = read, len(read) > 0
+	}
+	parts, err := s.readMIG(alive, now)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	for _, id := range r.answering {
+		ps = append(ps, without(whole[id], parts[id])...)
+		ps = append(ps, parts[id]...)
 	}
 	health, err := s.readHealth(r.answering, now)
 	if err != nil {
@@ -101,7 +108,7 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 			}
 			continue
 		}
-		value, ok := number(v)
+		value, ok := number(v.FieldType, v)
 		at := time.UnixMicro(v.TS)
 		switch {
 		case !ok:
@@ -121,8 +128,8 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 	if !answers {
 		return nil, nil
 	}
-	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"]}
 	attrs := s.attrs(id, labels)
+	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"], attrs: attrs}
 	for i := range ps {
 		ps[i].Attrs = attrs
 	}
@@ -162,47 +169,70 @@ func (s *Source) lostPoint(id uint, lost bool, now time.Time) collector.Point {
 // included, which the newest value does not show. Most of them the kernel log
 // has too; see [kmsg.Merge].
 func (s *Source) readXids() error {
-	if s.engine.watched == nil {
+	if s.engine.watched.gpus == nil {
 		return nil
 	}
 	s.step("read the Xids")
-	vs, next, err := godcgm.GetValuesSince(s.engine.group, s.engine.xids, s.engine.since)
+	vs, next, err := godcgm.GetValuesSince(s.engine.happens, s.engine.xids, s.heard)
 	if err != nil {
 		return fmt.Errorf("dcgm: read the Xids: %w", err)
 	}
-	s.engine.since = next
+	s.heard = next
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range vs {
-		code := vs[i].Int64()
-		if vs[i].Status != 0 || code <= 0 || blankInt(code) {
+		v := &vs[i]
+		code := v.Int64()
+		if v.Status != 0 || code <= 0 || blankInt(code) {
 			continue
 		}
-		s.events = append(s.events, s.xidEvent(vs[i].EntityID, code, time.UnixMicro(vs[i].TS)))
+		s.events = append(s.events, s.xidEvent(godcgm.GroupEntityPair{EntityGroupId: v.EntityGroupId, EntityId: v.EntityID}, code, time.UnixMicro(v.TS)))
 	}
 	return nil
 }
 
 // xidEvent words an Xid as the driver words it in the kernel log, so that
-// whoever reads the log reads this.
-func (s *Source) xidEvent(id uint, code int64, at time.Time) collector.Event {
+// whoever reads the log reads this. With MIG, an Xid may be an instance's.
+func (s *Source) xidEvent(of godcgm.GroupEntityPair, code int64, at time.Time) collector.Event {
+	id, part := s.engine.watched.find(of)
 	pci := ""
 	if g := s.known[id]; g != nil {
 		pci = g.pci
 	}
 	slot := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(pci, "0000"), ".0"))
-	return collector.Event{Kind: collector.KernelLine, At: at,
+	e := collector.Event{Kind: collector.KernelLine, At: at,
 		Text: fmt.Sprintf("NVRM: Xid (PCI:%s): %d, reported through DCGM", slot, code),
 		Attrs: []collector.Attr{
 			{Key: collector.AttrNode, Value: s.conf.Node},
 			{Key: collector.AttrXid, Value: strconv.FormatInt(code, 10)},
 			{Key: collector.AttrPCI, Value: pci},
 		}}
+	if part != "" {
+		e.Text += ", of GPU instance " + part
+		e.Attrs = append(e.Attrs, collector.Attr{Key: collector.AttrInstance, Value: part})
+	}
+	return e
 }
 
-// number returns the value of v, and false where it is blank or not a number.
-func number(v *godcgm.FieldValue_v1) (float64, bool) {
-	switch v.FieldType {
+// find returns the GPU that an entity is or is a part of, and the driver's
+// number of the part.
+func (r roster) find(e godcgm.GroupEntityPair) (gpu uint, part string) {
+	for _, in := range r.instances {
+		is := e.EntityGroupId == godcgm.FE_GPU_I && e.EntityId == in.entity ||
+			e.EntityGroupId == godcgm.FE_GPU_CI && slices.ContainsFunc(in.computes, func(c compute) bool { return c.entity == e.EntityId })
+		if is {
+			return in.gpu, strconv.FormatUint(uint64(in.local), 10)
+		}
+	}
+	return e.EntityId, ""
+}
+
+// number returns a value of a field's type, and false where it is blank or not a number.
+func number(fieldType uint, v interface {
+	Int64() int64
+	Float64() float64
+}) (float64, bool) {
+	switch fieldType {
 	case godcgm.DCGM_FT_INT64, godcgm.DCGM_FT_TIMESTAMP:
 		i := v.Int64()
 		return float64(i), !blankInt(i)
