@@ -125,7 +125,7 @@ func (s *Source) changeOver() {
 	}
 	s.fields = next
 	if s.engine != nil {
-		if err := s.readXids(); err != nil { // their watch ends
+		if err := s.readHappened(); err != nil { // the watch ends
 			s.warn(err)
 		}
 		s.unwatch()

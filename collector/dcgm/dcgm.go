@@ -43,10 +43,10 @@ type Source struct {
 	conf   Config
 	fields []field
 
-	engine *engine   // nil while there is no connection; owned by the look in flight
-	heard  time.Time // up to when the Xids were read
-	known  map[uint]*gpu
-	warned map[string]bool
+	engine                *engine   // nil while there is no connection; owned by the look in flight
+	heardXids, heardSXids time.Time // up to when they were read
+	known                 map[uint]*gpu
+	warned                map[string]bool
 
 	mu     sync.Mutex
 	busy   bool      // a look is in flight

@@ -25,6 +25,11 @@ type engine struct {
 	readInstances []field
 	names         names
 
+	switches godcgm.GroupHandle
+	sxids    godcgm.FieldHandle
+	listed   time.Time // when the switches were
+	known    []uint    // the switches, as of then
+
 	healthy  bool // health is watched
 	checked  time.Time
 	ailments map[ailment]float64 // as of then
@@ -34,6 +39,7 @@ type engine struct {
 type roster struct {
 	gpus      []uint
 	instances []instance
+	switches  []uint
 }
 
 // The library keeps the Xids of the last hour, in case this source hangs; of the rest, the newest.
@@ -62,8 +68,9 @@ func (s *Source) connect() error {
 	}
 	godcgm.FieldsInit()
 	s.engine = &engine{shutdown: shutdown}
-	if s.heard.IsZero() { // an engine that is found again goes on where it was
-		s.heard = s.conf.Now()
+	if s.heardXids.IsZero() { // an engine that is found again goes on where it was
+		s.heardXids = s.conf.Now()
+		s.heardSXids = s.heardXids
 	}
 	s.recognize()
 	return nil
@@ -100,10 +107,10 @@ func (s *Source) disconnect() {
 // watch makes the engine sample what there is, unless it does so already.
 func (s *Source) watch(r roster) error {
 	e := s.engine
-	if isSubset(r.gpus, e.watched.gpus) && sameInstances(r.instances, e.watched.instances) {
+	if isSubset(r.gpus, e.watched.gpus) && sameInstances(r.instances, e.watched.instances) && slices.Equal(r.switches, e.watched.switches) {
 		return nil
 	}
-	if err := s.readXids(); err != nil { // those since the last look, before their watch ends
+	if err := s.readHappened(); err != nil { // since the last look, before the watch ends
 		s.warn(err)
 	}
 	s.unwatch()
@@ -149,6 +156,9 @@ func (s *Source) watch(r roster) error {
 	}
 	if err := s.watchInstances(r.instances); err != nil {
 		s.warn(fmt.Errorf("MIG instances are not read: %w", err))
+	}
+	if err := s.watchSwitches(r.switches); err != nil {
+		s.warn(fmt.Errorf("no SXids through DCGM: %w", err))
 	}
 	e.read = slices.Concat(base, xid)
 	if _, err := s.watchFields("vedette-profiling", e.gpus, profiling, 0, 1); err != nil {
@@ -204,12 +214,14 @@ func (s *Source) unwatch() {
 	}
 	e.groups, e.sets = nil, nil
 	e.watched, e.read, e.readInstances = roster{}, nil, nil
+	e.switches, e.sxids = godcgm.GroupHandle{}, godcgm.FieldHandle{}
 }
 
 // A roll is the GPUs that DCGM knows of, by what became of them.
 type roll struct {
 	answering, lost []uint
 	instances       []instance
+	switches        []uint
 }
 
 // call asks DCGM for the roll.
@@ -232,6 +244,7 @@ func (s *Source) call() (roll, error) {
 		}
 	}
 	r.instances = s.listInstances()
+	r.switches = s.listSwitches()
 	return r, nil
 }
 

@@ -32,7 +32,7 @@ func (s *Source) look() ([]collector.Point, error) {
 	}
 	r, err := s.call()
 	if err == nil {
-		err = s.watch(roster{r.answering, r.instances})
+		err = s.watch(roster{r.answering, r.instances, r.switches})
 	}
 	if err != nil {
 		s.disconnect() // the host engine may have been restarted: anew next time
@@ -75,7 +75,7 @@ func (s *Source) look() ([]collector.Point, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.known)) {
 		ps = append(ps, s.lostPoint(id, !alive[id], now))
 	}
-	if err := s.readXids(); err != nil {
+	if err := s.readHappened(); err != nil {
 		errs = append(errs, err)
 	}
 	return ps, errors.Join(errs...)
@@ -163,68 +163,6 @@ func (s *Source) lostPoint(id uint, lost bool, now time.Time) collector.Point {
 		p.Value = 1
 	}
 	return p
-}
-
-// readXids takes the Xids since the last look, repeats of the same one
-// included, which the newest value does not show. Most of them the kernel log
-// has too; see [kmsg.Merge].
-func (s *Source) readXids() error {
-	if s.engine.watched.gpus == nil {
-		return nil
-	}
-	s.step("read the Xids")
-	vs, next, err := godcgm.GetValuesSince(s.engine.happens, s.engine.xids, s.heard)
-	if err != nil {
-		return fmt.Errorf("dcgm: read the Xids: %w", err)
-	}
-	s.heard = next
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range vs {
-		v := &vs[i]
-		code := v.Int64()
-		if v.Status != 0 || code <= 0 || blankInt(code) {
-			continue
-		}
-		s.events = append(s.events, s.xidEvent(godcgm.GroupEntityPair{EntityGroupId: v.EntityGroupId, EntityId: v.EntityID}, code, time.UnixMicro(v.TS)))
-	}
-	return nil
-}
-
-// xidEvent words an Xid as the driver words it in the kernel log, so that
-// whoever reads the log reads this. With MIG, an Xid may be an instance's.
-func (s *Source) xidEvent(of godcgm.GroupEntityPair, code int64, at time.Time) collector.Event {
-	id, part := s.engine.watched.find(of)
-	pci := ""
-	if g := s.known[id]; g != nil {
-		pci = g.pci
-	}
-	slot := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(pci, "0000"), ".0"))
-	e := collector.Event{Kind: collector.KernelLine, At: at,
-		Text: fmt.Sprintf("NVRM: Xid (PCI:%s): %d, reported through DCGM", slot, code),
-		Attrs: []collector.Attr{
-			{Key: collector.AttrNode, Value: s.conf.Node},
-			{Key: collector.AttrXid, Value: strconv.FormatInt(code, 10)},
-			{Key: collector.AttrPCI, Value: pci},
-		}}
-	if part != "" {
-		e.Text += ", of GPU instance " + part
-		e.Attrs = append(e.Attrs, collector.Attr{Key: collector.AttrInstance, Value: part})
-	}
-	return e
-}
-
-// find returns the GPU that an entity is or is a part of, and the driver's
-// number of the part.
-func (r roster) find(e godcgm.GroupEntityPair) (gpu uint, part string) {
-	for _, in := range r.instances {
-		is := e.EntityGroupId == godcgm.FE_GPU_I && e.EntityId == in.entity ||
-			e.EntityGroupId == godcgm.FE_GPU_CI && slices.ContainsFunc(in.computes, func(c compute) bool { return c.entity == e.EntityId })
-		if is {
-			return in.gpu, strconv.FormatUint(uint64(in.local), 10)
-		}
-	}
-	return e.EntityId, ""
 }
 
 // number returns a value of a field's type, and false where it is blank or not a number.
