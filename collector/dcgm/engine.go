@@ -27,8 +27,14 @@ type engine struct {
 
 	switches godcgm.GroupHandle
 	sxids    godcgm.FieldHandle
-	listed   time.Time // when the switches were
-	known    []uint    // the switches, as of then
+	others   roster    // the switches and CPUs
+	listed   time.Time // as of then
+
+	readCPUs []field
+	policed  bool     // the policies are set, or cannot be
+	policies []func() // end them
+	peers    []peer
+	asked    time.Time // as of then
 
 	healthy  bool // health is watched
 	checked  time.Time
@@ -40,6 +46,7 @@ type roster struct {
 	gpus      []uint
 	instances []instance
 	switches  []uint
+	cpus      []uint
 }
 
 // The library keeps the Xids of the last hour, in case this source hangs; of the rest, the newest.
@@ -107,7 +114,8 @@ func (s *Source) disconnect() {
 // watch makes the engine sample what there is, unless it does so already.
 func (s *Source) watch(r roster) error {
 	e := s.engine
-	if isSubset(r.gpus, e.watched.gpus) && sameInstances(r.instances, e.watched.instances) && slices.Equal(r.switches, e.watched.switches) {
+	if isSubset(r.gpus, e.watched.gpus) && sameInstances(r.instances, e.watched.instances) &&
+		slices.Equal(r.switches, e.watched.switches) && slices.Equal(r.cpus, e.watched.cpus) {
 		return nil
 	}
 	if err := s.readHappened(); err != nil { // since the last look, before the watch ends
@@ -140,6 +148,7 @@ func (s *Source) watch(r roster) error {
 	var base, profiling, xid []field
 	for _, f := range e.fields {
 		switch {
+		case f.ofCPU():
 		case f.id == fieldXid:
 			xid = append(xid, f)
 		case f.profiling():
@@ -159,6 +168,9 @@ func (s *Source) watch(r roster) error {
 	}
 	if err := s.watchSwitches(r.switches); err != nil {
 		s.warn(fmt.Errorf("no SXids through DCGM: %w", err))
+	}
+	if err := s.watchCPUs(r.cpus); err != nil {
+		s.warn(fmt.Errorf("CPUs are not read through DCGM: %w", err))
 	}
 	e.read = slices.Concat(base, xid)
 	if _, err := s.watchFields("vedette-profiling", e.gpus, profiling, 0, 1); err != nil {
@@ -206,6 +218,7 @@ func (s *Source) watchFields(name string, of godcgm.GroupHandle, fs []field, age
 // unwatch undoes watch. What cannot be undone ends with the connection.
 func (s *Source) unwatch() {
 	e := s.engine
+	s.unwatchPolicies()
 	for _, g := range e.groups {
 		_ = godcgm.DestroyGroup(g)
 	}
@@ -213,15 +226,15 @@ func (s *Source) unwatch() {
 		_ = godcgm.FieldGroupDestroy(h)
 	}
 	e.groups, e.sets = nil, nil
-	e.watched, e.read, e.readInstances = roster{}, nil, nil
+	e.watched, e.read, e.readInstances, e.readCPUs = roster{}, nil, nil, nil
+	e.asked, e.peers = time.Time{}, nil
 	e.switches, e.sxids = godcgm.GroupHandle{}, godcgm.FieldHandle{}
 }
 
 // A roll is the GPUs that DCGM knows of, by what became of them.
 type roll struct {
-	answering, lost []uint
-	instances       []instance
-	switches        []uint
+	roster // those that answer
+	lost   []uint
 }
 
 // call asks DCGM for the roll.
@@ -236,7 +249,7 @@ func (s *Source) call() (roll, error) {
 		s.step("ask for the state of GPU %d", id)
 		switch godcgm.GetGPUStatus(id) {
 		case godcgm.EntityStatusOk, godcgm.EntityStatusFake:
-			r.answering = append(r.answering, id)
+			r.gpus = append(r.gpus, id)
 		case godcgm.EntityStatusLost, godcgm.EntityStatusDetached, godcgm.EntityStatusUnknown:
 			r.lost = append(r.lost, id)
 		case godcgm.EntityStatusUnsupported, godcgm.EntityStatusInaccessible, godcgm.EntityStatusDisabled:
@@ -244,7 +257,7 @@ func (s *Source) call() (roll, error) {
 		}
 	}
 	r.instances = s.listInstances()
-	r.switches = s.listSwitches()
+	r.switches, r.cpus = s.listOthers()
 	return r, nil
 }
 

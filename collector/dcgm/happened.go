@@ -20,9 +20,9 @@ const (
 	fieldSXid      godcgm.Short = 857
 )
 
-// switchesEvery is how often switches are looked for: they come with a reboot,
-// and may be seen by DCGM some time after it.
-const switchesEvery = time.Minute
+// othersEvery is how often switches and CPUs are looked for: they come with a
+// reboot, and may be seen by DCGM some time after it.
+const othersEvery = time.Minute
 
 // readHappened takes what has happened since the last look.
 func (s *Source) readHappened() error {
@@ -91,18 +91,17 @@ func (r roster) find(e godcgm.GroupEntityPair) (gpu uint, part string) {
 	return e.EntityId, ""
 }
 
-// listSwitches returns the NVSwitches that DCGM sees. Most nodes have none, and
-// where it does not know, none are to be read.
-func (s *Source) listSwitches() []uint {
+// listOthers returns the NVSwitches and CPUs that DCGM sees. Most nodes have
+// none, and where it does not know, none are to be read.
+func (s *Source) listOthers() (switches, cpus []uint) {
 	e := s.engine
-	if now := s.conf.Now(); now.Sub(e.listed) >= switchesEvery {
-		s.step("list the switches")
-		if ids, err := godcgm.GetEntityGroupEntities(godcgm.FE_SWITCH); err == nil {
-			e.known = ids
-		}
-		e.listed = now
+	if now := s.conf.Now(); now.Sub(e.listed) >= othersEvery {
+		s.step("list the switches and CPUs")
+		e.others, e.listed = roster{}, now
+		e.others.switches, _ = godcgm.GetEntityGroupEntities(godcgm.FE_SWITCH)
+		e.others.cpus, _ = godcgm.GetEntityGroupEntities(godcgm.FE_CPU)
 	}
-	return e.known
+	return e.others.switches, e.others.cpus
 }
 
 func (s *Source) watchSwitches(ids []uint) error {

@@ -18,6 +18,7 @@ import (
 type gpu struct {
 	uuid, pci string
 	attrs     []collector.Attr // of its series
+	limits    limits
 }
 
 // stalePeriods is after how many of its periods a reading no longer counts: a
@@ -32,13 +33,13 @@ func (s *Source) look() ([]collector.Point, error) {
 	}
 	r, err := s.call()
 	if err == nil {
-		err = s.watch(roster{r.answering, r.instances, r.switches})
+		err = s.watch(r.roster)
 	}
 	if err != nil {
 		s.disconnect() // the host engine may have been restarted: anew next time
 		return nil, err
 	}
-	if len(r.answering)+len(r.lost)+len(s.known) == 0 {
+	if len(r.gpus)+len(r.lost)+len(s.known) == 0 {
 		return nil, errNoGPU
 	}
 
@@ -47,7 +48,7 @@ func (s *Source) look() ([]collector.Point, error) {
 	now := s.conf.Now()
 	alive := map[uint]bool{}
 	whole := map[uint][]collector.Point{}
-	for _, id := range r.answering {
+	for _, id := range r.gpus {
 		read, err := s.readGPU(id, now)
 		if err != nil {
 			errs = append(errs, err)
@@ -58,11 +59,22 @@ func (s *Source) look() ([]collector.Point, error) {
 	if err != nil {
 		errs = append(errs, err)
 	}
-	for _, id := range r.answering {
+	for _, id := range r.gpus {
 		ps = append(ps, without(whole[id], parts[id])...)
 		ps = append(ps, parts[id]...)
 	}
-	health, err := s.readHealth(r.answering, now)
+	answer := slices.DeleteFunc(slices.Clone(r.gpus), func(id uint) bool { return !alive[id] })
+	s.watchPolicies(answer)
+	ps = append(ps, s.violationPoints(now)...)
+	ps = append(ps, s.readPeers(answer, now)...)
+	for _, id := range r.cpus {
+		read, err := s.readCPU(id, now)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		ps = append(ps, read...)
+	}
+	health, err := s.readHealth(r.gpus, now)
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -96,6 +108,8 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 
 	labels := map[string]string{}
 	var ps []collector.Point
+	var held collector.Point // the reasons of the clocks, in one
+	var of limits
 	answers := false
 	for i := range vs {
 		f, v := fields[i], &vs[i]
@@ -120,6 +134,10 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 		default:
 			answers = true
 		}
+		of.note(f.id, value)
+		if f.id == fieldClockEvents {
+			held = collector.Point{Value: value, At: at}
+		}
 		if f.hidden {
 			continue
 		}
@@ -129,9 +147,12 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 		return nil, nil
 	}
 	attrs := s.attrs(id, labels)
-	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"], attrs: attrs}
+	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"], attrs: attrs, limits: of}
 	for i := range ps {
 		ps[i].Attrs = attrs
+	}
+	if !held.At.IsZero() {
+		ps = append(ps, s.clockPoints(id, labels["UUID"], uint64(held.Value), held.At)...)
 	}
 	return ps, nil
 }
