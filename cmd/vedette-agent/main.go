@@ -133,7 +133,11 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	health := &health{period: time.Duration(c.Period), now: time.Now, started: start}
 	sinks := sinks{page, health}
 	if c.Endpoint != "" {
-		sink, err := otlp.New(c.otlp(start))
+		where, err := c.place().Find(ctx)
+		if err != nil {
+			log.Warn("not all is known of where this node is", "err", err)
+		}
+		sink, err := otlp.New(c.otlp(start, where))
 		if err != nil {
 			return err
 		}
