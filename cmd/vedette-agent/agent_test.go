@@ -38,8 +38,25 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asAgent) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	var err error
+	if libraryDir, err = os.MkdirTemp("", "dcgmstub"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(libraryDir)
+	os.Exit(code)
 }
+
+var libraryDir string
+
+// library builds the stand-in libdcgm in libraryDir, once.
+var library = sync.OnceValue(func() error {
+	lib, err := dcgmstub.Build(libraryDir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Symlink(lib, filepath.Join(libraryDir, "libdcgm.so.4")), os.Chmod(libraryDir, 0o755)) // for agents of any user
+})
 
 // A receiver is an OTLP server that keeps what it gets, as lines of text.
 type receiver struct {
@@ -289,15 +306,10 @@ func TestNode(t *testing.T) {
 // which an agent finds both.
 func standIn(t *testing.T, n int) (script *dcgmstub.Script, write func(), env []string) {
 	t.Helper()
-	dir := t.TempDir()
-	lib, err := dcgmstub.Build(dir)
-	if err != nil {
+	if err := library(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(lib, filepath.Join(dir, "libdcgm.so.4")); err != nil {
-		t.Fatal(err)
-	}
-	script, path := dcgmstub.NewScript(n), filepath.Join(dir, "script")
+	script, path := dcgmstub.NewScript(n), filepath.Join(t.TempDir(), "script")
 	for g := range n {
 		script.Set(g, 150, 60+g)
 	}
@@ -308,7 +320,7 @@ func standIn(t *testing.T, n int) (script *dcgmstub.Script, write func(), env []
 		}
 	}
 	write()
-	return script, write, []string{"LD_LIBRARY_PATH=" + dir, dcgmstub.Env + "=" + path}
+	return script, write, []string{"LD_LIBRARY_PATH=" + libraryDir, dcgmstub.Env + "=" + path}
 }
 
 // A node of eight GPUs, whose driver is scripted.

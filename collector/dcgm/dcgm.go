@@ -116,7 +116,8 @@ type hangError struct {
 }
 
 func (e *hangError) Error() string {
-	return fmt.Sprintf("dcgm: %s: no answer after %v: the driver or the host engine hangs", e.doing, e.took.Round(time.Second/10))
+	// In seconds whatever they are: the same words for the same trouble.
+	return fmt.Sprintf("dcgm: %s: no answer after %.1f s: the driver or the host engine hangs", e.doing, e.took.Seconds())
 }
 
 // do runs f, which may call DCGM, unless an earlier one still runs. It returns

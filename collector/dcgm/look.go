@@ -28,15 +28,8 @@ const stalePeriods = 6
 // look reads every GPU once. The points it returns with an error are good.
 func (s *Source) look() ([]collector.Point, error) {
 	s.changeOver()
-	if err := s.connect(); err != nil {
-		return nil, err
-	}
-	r, err := s.call()
-	if err == nil {
-		err = s.watch(r.roster)
-	}
+	r, err := s.ready()
 	if err != nil {
-		s.disconnect() // the host engine may have been restarted: anew next time
 		return nil, err
 	}
 	if len(r.gpus)+len(r.lost)+len(s.known) == 0 {
@@ -91,6 +84,25 @@ func (s *Source) look() ([]collector.Point, error) {
 		errs = append(errs, err)
 	}
 	return ps, errors.Join(errs...)
+}
+
+// ready returns what there is, with all of it watched. An engine that has gone
+// away is looked for again at once: it may have been restarted.
+func (s *Source) ready() (r roll, err error) {
+	for range 2 {
+		if err := s.connect(); err != nil {
+			return roll{}, err
+		}
+		r, err = s.call()
+		if err == nil {
+			err = s.watch(r.roster)
+		}
+		if err == nil {
+			return r, nil
+		}
+		s.disconnect()
+	}
+	return roll{}, err
 }
 
 // readGPU returns the readings of one GPU: none where it does not answer.
