@@ -53,7 +53,7 @@ const (
 	AttrXid       = "nvidia.xid"        // of a KernelLine that reports an Xid
 	AttrPCI       = "nvidia.pci.bus_id" // of a KernelLine about a GPU: 00000000:4E:00.0
 	AttrSXid      = "nvidia.sxid"       // of a KernelLine that reports an SXid, of an NVSwitch
-	AttrInstance  = "nvidia.gpu_i.id"   // of an Xid that DCGM gives to a MIG instance: the driver's number of it
+	AttrInstance  = "nvidia.gpu_i.id"   // of an Xid of a MIG instance: the driver's number of it, GPU_I_ID
 )
 
 // An Event is one thing that happened.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -363,25 +364,88 @@ func TestGPUNode(t *testing.T) {
 	}
 }
 
-// A holder is a kubelet that says that one pod holds GPU 0.
+// A holder is a kubelet that says that one pod holds a device, which is GPU 0
+// unless it is another.
 type holder struct {
 	podresources.UnimplementedPodResourcesListerServer
+	device string
 }
 
 // List implements the kubelet's PodResources API.
-func (holder) List(context.Context, *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
+func (h holder) List(context.Context, *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
 	return &podresources.ListPodResourcesResponse{PodResources: []*podresources.PodResources{{Name: "train-0", Namespace: "ml", Containers: []*podresources.ContainerResources{{
-		Name: "main", Devices: []*podresources.ContainerDevices{{ResourceName: "nvidia.com/gpu", DeviceIds: []string{"GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000"}}}}}}}}, nil
+		Name: "main", Devices: []*podresources.ContainerDevices{{ResourceName: "nvidia.com/gpu", DeviceIds: []string{cmp.Or(h.device, "GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000")}}}}}}}}, nil
+}
+
+// serveKubelet serves h at a socket, whose path it returns.
+func serveKubelet(t *testing.T, h holder) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "k") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // for an agent of another user
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "kubelet.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubelet := grpc.NewServer()
+	podresources.RegisterPodResourcesListerServer(kubelet, h)
+	go kubelet.Serve(l)
+	t.Cleanup(kubelet.Stop)
+	return socket
+}
+
+// A GPU that is cut into instances while the agent runs: the readings of an
+// instance have the pod that holds it, those of the GPU none.
+func TestMIGNode(t *testing.T) {
+	script, write, env := standIn(t, 1)
+	script.Set(0, 252, 900)
+	write()
+	proc, sys := nodeRoots(t)
+	r := listen(t)
+	agent := start(t, env, "--endpoint", r.address, "--insecure", "--node", "n", "--period", "1s", "--proc-root", proc, "--sys-root", sys,
+		"--kmsg", "", "--dcgm", "embedded", "--kubelet", serveKubelet(t, holder{device: "MIG-aa"}))
+	const gpu = `DCGM_FI_DRIVER_VERSION="570.86.15",%sHostname="n",UUID="GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000",%sdevice="nvidia0",gpu="0",modelName="NVIDIA H100 80GB HBM3",%spci_bus_id="00000000:18:00.0"%s}`
+	whole := fmt.Sprintf(gpu, "", "", "", "")
+	r.wait(t, "memory of the whole GPU", func() bool { return r.lines["DCGM_FI_DEV_FB_USED{"+whole] == 900 })
+
+	gi, cis := script.Cut(0, 3, "3g.40gb", "MIG-aa")
+	other, _ := script.Cut(0, 5, "2g.20gb", "MIG-bb")
+	script.SetOf(gi, 252, 70)
+	script.SetOf(other, 252, 30)
+	write()
+	part := func(id, profile, container, pod string) string {
+		return "DCGM_FI_DEV_FB_USED{" + fmt.Sprintf(gpu, `GPU_I_ID="`+id+`",GPU_I_PROFILE="`+profile+`",`, container, "", pod)
+	}
+	held := strings.Replace(part("3", "3g.40gb", `container="main",`, `,pod="train-0"`), `pci_bus_id`, `namespace="ml",pci_bus_id`, 1)
+	r.wait(t, "memory of the instances", func() bool { return r.lines[held] == 70 && r.lines[part("5", "2g.20gb", "", "")] == 30 })
+	script.Happen(cis[0], 230, 31)
+	write()
+	r.wait(t, "Xid of an instance", func() bool { return len(r.logs) == 1 && strings.Contains(r.logs[0], `nvidia.gpu_i.id="3"`) })
+	r.note(func() {
+		const relation = `vedette_gpu_pod{GPU_I_ID="3",GPU_I_PROFILE="3g.40gb",Hostname="n",UUID="GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000",container="main",` +
+			`device="MIG-aa",gpu="0",namespace="ml",pod="train-0",resource="nvidia.com/gpu"}`
+		if r.lines[relation] != 1 {
+			t.Errorf("no %s", relation)
+		}
+		if _, ok := r.lines["DCGM_FI_DEV_GPU_TEMP{"+whole]; !ok {
+			t.Error("the GPU has no temperature of its own, without a pod")
+		}
+	})
+	if logged := agent.end(t); strings.Contains(logged, "level=WARN") {
+		t.Errorf("the agent complains:\n%s", logged)
+	}
 }
 
 // TestDropIn runs the agent in dcgm-exporter's place: its counter file, its
 // page, its labels, and the file changed while it is scraped.
 func TestDropIn(t *testing.T) {
-	dir, err := os.MkdirTemp("", "drop-in") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := t.TempDir()
 	script, put, env := standIn(t, 2)
 	for g := range 2 {
 		script.Set(g, 203, 90+g)
@@ -396,16 +460,6 @@ func TestDropIn(t *testing.T) {
 	}
 	const temperature = "DCGM_FI_DEV_GPU_TEMP, gauge, GPU temperature (in C).\nDCGM_FI_DRIVER_VERSION, label, Driver\n"
 	write(temperature)
-	socket := filepath.Join(dir, "kubelet.sock")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubelet := grpc.NewServer()
-	podresources.RegisterPodResourcesListerServer(kubelet, holder{})
-	go kubelet.Serve(l)
-	t.Cleanup(kubelet.Stop)
-
 	proc, sys := nodeRoots(t)
 	port, err := net.Listen("tcp", "127.0.0.1:0") // one that is free
 	if err != nil {
@@ -414,7 +468,7 @@ func TestDropIn(t *testing.T) {
 	address := port.Addr().String()
 	port.Close()
 	agent := start(t, env, "--listen", address, "--node", "gpu-node-1", "--period", "1s",
-		"--proc-root", proc, "--sys-root", sys, "--kmsg", "", "--dcgm", "embedded", "-f", counters, "--hostname-label", "hostname", "--kubelet", socket)
+		"--proc-root", proc, "--sys-root", sys, "--kmsg", "", "--dcgm", "embedded", "-f", counters, "--hostname-label", "hostname", "--kubelet", serveKubelet(t, holder{}))
 	scrape := func() string {
 		resp, err := http.Get("http://" + address + "/metrics")
 		if err != nil {

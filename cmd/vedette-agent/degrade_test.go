@@ -2,16 +2,12 @@ package main
 
 import (
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-
-	"google.golang.org/grpc"
-	podresources "k8s.io/kubelet/pkg/apis/podresources/v1"
 
 	"vedette.dev/fixtures/dcgmstub"
 )
@@ -39,23 +35,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 
-	short, err := os.MkdirTemp("", "k") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(short) })
-	if err := os.Chmod(short, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	s.socket = filepath.Join(short, "kubelet.sock")
-	l, err := net.Listen("unix", s.socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubelet := grpc.NewServer()
-	podresources.RegisterPodResourcesListerServer(kubelet, holder{})
-	go kubelet.Serve(l)
-	t.Cleanup(kubelet.Stop)
+	s.socket = serveKubelet(t, holder{})
 	return s
 }
 

@@ -121,7 +121,34 @@ func (s *Source) watchSwitches(ids []uint) error {
 		return err
 	}
 	s.engine.switches, s.engine.sxids = g, h
+	var where []field
+	for _, id := range fieldsPlace {
+		where = append(where, field{id: id})
+	}
+	if _, err := s.watchFields("vedette-switch-places", g, where, 0, 1); err != nil {
+		s.warn(fmt.Errorf("where switches are on the bus is not known: %w", err))
+	}
 	return nil
+}
+
+// fieldsPlace are a switch's PCI domain, bus, device and function.
+var fieldsPlace = []godcgm.Short{866, 867, 868, 869}
+
+// placeOf returns where a switch is on the bus, as DCGM writes it of a GPU:
+// 00000000:C1:00.0; "" where DCGM does not say.
+func (s *Source) placeOf(id uint) string {
+	vs, err := godcgm.EntityGetLatestValues(godcgm.FE_SWITCH, id, fieldsPlace)
+	if err != nil {
+		return ""
+	}
+	var n [4]int64
+	for i := range vs {
+		n[i] = vs[i].Int64()
+		if vs[i].Status != 0 || n[i] < 0 || blankInt(n[i]) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%08X:%02X:%02X.%X", n[0], n[1], n[2], n[3])
 }
 
 // readSXids takes the SXids since the last look, as readXids does the Xids.
@@ -135,24 +162,36 @@ func (s *Source) readSXids() error {
 		return fmt.Errorf("dcgm: read the SXids: %w", err)
 	}
 	s.heardSXids = next
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	places := map[uint]string{}
+	var es []collector.Event
 	for i := range vs {
 		v := &vs[i]
 		code := v.Int64()
 		if v.Status != 0 || code <= 0 || blankInt(code) {
 			continue
 		}
-		level := "Non-fatal"
-		if v.FieldID == fieldSXidFatal {
-			level = "Fatal"
+		if _, asked := places[v.EntityID]; !asked {
+			places[v.EntityID] = s.placeOf(v.EntityID)
 		}
-		s.events = append(s.events, collector.Event{Kind: collector.KernelLine, At: time.UnixMicro(v.TS),
-			Text: fmt.Sprintf("nvidia-nvswitch%d: SXid: %d, %s, reported through DCGM", v.EntityID, code, level),
-			Attrs: []collector.Attr{
-				{Key: collector.AttrNode, Value: s.conf.Node},
-				{Key: collector.AttrSXid, Value: strconv.FormatInt(code, 10)},
-			}})
+		es = append(es, s.sxidEvent(v.EntityID, places[v.EntityID], v.FieldID == fieldSXidFatal, code, time.UnixMicro(v.TS)))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, es...)
 	return nil
+}
+
+// sxidEvent words an SXid as the switch's driver does in the kernel log.
+func (s *Source) sxidEvent(id uint, pci string, fatal bool, code int64, at time.Time) collector.Event {
+	level := "Non-fatal"
+	if fatal {
+		level = "Fatal"
+	}
+	e := collector.Event{Kind: collector.KernelLine, At: at,
+		Text:  fmt.Sprintf("nvidia-nvswitch%d: SXid (PCI:%s): %d, %s, reported through DCGM", id, strings.ToLower(strings.TrimPrefix(pci, "0000")), code, level),
+		Attrs: []collector.Attr{{Key: collector.AttrNode, Value: s.conf.Node}, {Key: collector.AttrSXid, Value: strconv.FormatInt(code, 10)}}}
+	if pci != "" {
+		e.Attrs = append(e.Attrs, collector.Attr{Key: collector.AttrPCI, Value: pci})
+	}
+	return e
 }

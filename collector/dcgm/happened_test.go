@@ -19,18 +19,24 @@ func texts(b collector.Batch) (all []string) {
 func TestSXids(t *testing.T) {
 	b := newBench(t, 1, Config{})
 	b.Switches(2)
+	for i, n := range []int{0, 0xc1, 0, 0} { // of one only it is known where it is
+		b.SetOf(dcgmstub.Switch(1), 866+i, n)
+	}
 	b.look()
 	b.Happen(dcgmstub.Switch(1), 857, 28006)
 	b.Happen(dcgmstub.Switch(1), 857, 28006) // a repeat
 	b.Happen(dcgmstub.Switch(0), 856, 20034)
 	got := b.look()
 	want := []string{
-		"nvidia-nvswitch0: SXid: 20034, Fatal, reported through DCGM",
-		"nvidia-nvswitch1: SXid: 28006, Non-fatal, reported through DCGM",
-		"nvidia-nvswitch1: SXid: 28006, Non-fatal, reported through DCGM",
+		"nvidia-nvswitch0: SXid (PCI:): 20034, Fatal, reported through DCGM",
+		"nvidia-nvswitch1: SXid (PCI:0000:c1:00.0): 28006, Non-fatal, reported through DCGM",
+		"nvidia-nvswitch1: SXid (PCI:0000:c1:00.0): 28006, Non-fatal, reported through DCGM",
 	}
 	if diff := cmp.Diff(want, texts(got)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if pci := got.Events[1].Attr(collector.AttrPCI); pci != "00000000:C1:00.0" {
+		t.Errorf("the switch is at %q", pci)
 	}
 	for _, e := range got.Events {
 		if e.Kind != collector.KernelLine || e.Attr(collector.AttrSXid) == "" || e.Attr(collector.AttrXid) != "" {

@@ -26,6 +26,7 @@ type pattern struct {
 type match struct {
 	class          Class
 	xid, pci, sxid string
+	instance       string  // of MIG, as the driver numbers them
 	nameless       bool    // the line does not name its Xid
 	link           *nvlink // of an Xid of NVLink 5
 }
@@ -61,6 +62,9 @@ func classify(line string) match {
 			said[name] = groups[i]
 		}
 		m.pci, m.sxid = busID(said["pci"]), said["sxid"]
+		if n, err := strconv.Atoi(said["instance"]); err == nil {
+			m.instance = strconv.Itoa(n) // 05 is the 5 of GPU_I_ID
+		}
 		if said["xid"] != "" {
 			m.xid = said["xid"]
 		}
@@ -87,7 +91,7 @@ func linkOf(xid string, said map[string]string) *nvlink {
 }
 
 // groupNames are the parts of a line that a pattern may pick out.
-var groupNames = []string{"", "pci", "xid", "sxid", "unit", "severity", "link", "word", "status"}
+var groupNames = []string{"", "pci", "instance", "xid", "sxid", "unit", "severity", "link", "word", "status"}
 
 // busID writes a PCI address as DCGM does, 00000000:4E:00.0, whether or not it
 // has the domain in full and the function, which the driver leaves out.

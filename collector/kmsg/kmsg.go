@@ -141,7 +141,8 @@ func (s *Source) see(r record) (collector.Event, bool) {
 	case m.class == Xid:
 		s.counts[fact{Xids, m.pci, m.xid}]++
 	}
-	attrs := []collector.Attr{{Key: collector.AttrXid, Value: m.xid}, {Key: collector.AttrPCI, Value: m.pci}, {Key: collector.AttrSXid, Value: m.sxid}}
+	attrs := []collector.Attr{{Key: collector.AttrXid, Value: m.xid}, {Key: collector.AttrPCI, Value: m.pci}, {Key: collector.AttrSXid, Value: m.sxid},
+		{Key: collector.AttrInstance, Value: m.instance}}
 	if l := m.link; l != nil {
 		subcode := strconv.Itoa(l.subcode)
 		s.links[linkFact{m.pci, m.xid, l.unit, subcode, l.severity}]++

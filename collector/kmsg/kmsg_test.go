@@ -53,7 +53,7 @@ func TestLines(t *testing.T) {
 			want := []collector.Event{{Kind: collector.KernelLine, At: boot.Add(1500 * time.Millisecond), Text: unescape(line)}}
 			for _, a := range []collector.Attr{{Key: collector.AttrNode, Value: "gpu-node-1"}, {Key: AttrClass, Value: class},
 				{Key: collector.AttrXid, Value: xid}, {Key: collector.AttrPCI, Value: pci}, {Key: collector.AttrSXid, Value: sxid},
-				{Key: AttrUnit, Value: link[0]}, {Key: AttrSubcode, Value: link[1]}, {Key: AttrSeverity, Value: link[2]}, {Key: AttrRemedy, Value: link[3]}, {Key: AttrLink, Value: link[4]}} {
+				{Key: collector.AttrInstance, Value: row[6]}, {Key: AttrUnit, Value: link[0]}, {Key: AttrSubcode, Value: link[1]}, {Key: AttrSeverity, Value: link[2]}, {Key: AttrRemedy, Value: link[3]}, {Key: AttrLink, Value: link[4]}} {
 				if a.Value != "" {
 					want[0].Attrs = append(want[0].Attrs, a)
 				}
