@@ -18,6 +18,8 @@ import (
 // Violations counts how often DCGM has called a condition of its policies
 // violated, with the labels Hostname, gpu, UUID and condition. DCGM looks at
 // these by itself, so that what comes and goes between two looks is counted.
+// There are none of a host engine that is not our own: it has one policy for a
+// GPU, which others may have set.
 const Violations catalog.ID = "vedette_gpu_policy_violations_total"
 
 // conditions are the labels of DCGM's policy conditions.
@@ -80,7 +82,7 @@ type violation struct {
 // once for each watch: GPUs with the same limits share a policy.
 func (s *Source) watchPolicies(alive []uint) {
 	e := s.engine
-	if e.policed || len(alive) == 0 {
+	if e.policed || len(alive) == 0 || s.conf.Address != "" {
 		return
 	}
 	e.policed = true

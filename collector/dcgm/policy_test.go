@@ -89,6 +89,19 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// The policies of a host engine that others use too are not ours to set.
+func TestPoliciesOfOthers(t *testing.T) {
+	b := newBench(t, 1, Config{Address: "127.0.0.1:5555"})
+	b.Set(0, 164, 700.0)
+	b.look()
+	b.Violate(0, condDBE, 1)
+	for _, p := range b.look().Points {
+		if p.Metric == Violations {
+			t.Errorf("%s %v is counted", p.Metric, p.Attrs)
+		}
+	}
+}
+
 func TestClockEvents(t *testing.T) {
 	b := newBench(t, 2, Config{})
 	b.Set(0, 112, 0x4|0x40)
