@@ -28,6 +28,7 @@ type match struct {
 	xid, pci, sxid string
 	instance       string  // of MIG, as the driver numbers them
 	nameless       bool    // the line does not name its Xid
+	severity       string  // of a PCIe error: corrected, non-fatal or fatal
 	link           *nvlink // of an Xid of NVLink 5
 }
 
@@ -68,12 +69,29 @@ func classify(line string) match {
 		if said["xid"] != "" {
 			m.xid = said["xid"]
 		}
+		if m.class == AER {
+			m.severity = severityOf(said["severity"])
+		}
 		if said["unit"] != "" {
 			m.link = linkOf(m.xid, said)
 		}
 		return m
 	}
 	return match{}
+}
+
+// severityOf makes one word of the kernel's "Uncorrected (Fatal)" and
+// "Uncorrectable (Non-Fatal)".
+func severityOf(s string) string {
+	switch {
+	case s == "":
+		return ""
+	case strings.Contains(s, "(Non-Fatal)"):
+		return "non-fatal"
+	case strings.Contains(s, "(Fatal)"):
+		return "fatal"
+	}
+	return "corrected"
 }
 
 // linkOf decodes the words of an NVLink 5 line: its first has the subcode, its

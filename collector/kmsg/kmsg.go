@@ -27,6 +27,7 @@ import (
 const (
 	Xids    catalog.ID = "vedette_xid_errors_total"     // labels Hostname, pci_bus_id, xid
 	SXids   catalog.ID = "vedette_sxid_errors_total"    // labels Hostname, pci_bus_id of the switch, sxid
+	PCIe    catalog.ID = "vedette_pcie_errors_total"    // labels Hostname, pci_bus_id, severity; the kernel leaves out some of many
 	NVLinks catalog.ID = "vedette_nvlink5_errors_total" // labels Hostname, pci_bus_id, xid, unit, subcode, severity; each is an Xid too
 	Lines   catalog.ID = "vedette_kernel_lines_total"   // labels instance, class
 )
@@ -80,9 +81,9 @@ type Source struct {
 	heard  map[fact]sighting // the newest line of each Xid
 }
 
-// A fact is an Xid of a GPU or an SXid of a switch.
+// A fact is an Xid of a GPU, an SXid of a switch, or a PCIe error of a severity.
 type fact struct {
-	of        catalog.ID // Xids or SXids
+	of        catalog.ID // Xids, SXids or PCIe
 	pci, code string
 }
 
@@ -134,6 +135,8 @@ func (s *Source) see(r record) (collector.Event, bool) {
 	}
 	s.lines[m.class]++
 	switch {
+	case m.severity != "":
+		s.counts[fact{PCIe, m.pci, m.severity}]++
 	case m.class == SXid:
 		s.counts[fact{SXids, m.pci, m.sxid}]++
 	case m.class == Xid && s.echo(m, e.At):
@@ -195,10 +198,7 @@ func (s *Source) points() []collector.Point {
 
 // point is the count of f.
 func (f fact) point(node string, n float64, at time.Time) collector.Point {
-	key := "xid"
-	if f.of == SXids {
-		key = "sxid"
-	}
+	key := map[catalog.ID]string{Xids: "xid", SXids: "sxid", PCIe: "severity"}[f.of]
 	return collector.Point{Metric: f.of, Counter: true, Value: n, At: at, Attrs: []collector.Attr{
 		{Key: "Hostname", Value: node}, {Key: "pci_bus_id", Value: f.pci}, {Key: key, Value: f.code}}}
 }

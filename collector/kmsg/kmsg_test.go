@@ -283,3 +283,28 @@ func TestNVLinkErrors(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// One error is told in several lines; the one with the severity counts.
+func TestPCIeErrors(t *testing.T) {
+	log := []string{
+		"3,1,1000000,-;pcieport 0000:3a:00.0: AER: Corrected error received: 0000:3b:00.0",
+		"3,2,1000000,-;nvidia 0000:3b:00.0: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver ID)",
+		"3,3,1000000,-;nvidia 0000:3b:00.0:   device [10de:2330] error status/mask=00000001/0000a000",
+		"3,4,2000000,-;nvidia 0000:3b:00.0: AER: PCIe Bus Error: severity=Uncorrectable (Fatal), type=Inaccessible, (Unregistered Agent ID)",
+		"3,5,3000000,-;pcieport 0000:3a:00.0: PCIe Bus Error: severity=Uncorrected (Non-Fatal), type=Transaction Layer, (Requester ID)",
+	}
+	b, err := source(&log).Collect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range b.Points {
+		if p.Metric == PCIe {
+			got = append(got, fmt.Sprint(p.Attrs[1:], p.Value))
+		}
+	}
+	want := []string{"[{pci_bus_id 00000000:3A:00.0} {severity non-fatal}] 1", "[{pci_bus_id 00000000:3B:00.0} {severity corrected}] 1", "[{pci_bus_id 00000000:3B:00.0} {severity fatal}] 1"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
