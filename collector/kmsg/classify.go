@@ -80,6 +80,19 @@ func classify(line string) match {
 	return match{}
 }
 
+// sxidClass is how far an SXid reaches: by NVIDIA's table, or, of one that is
+// not in it, in the word of the line.
+func sxidClass(code, line string) fault.SXidClass {
+	n, _ := strconv.Atoi(code) // the pattern takes digits only
+	if x, ok := fault.SXids()[fault.SXid(n)]; ok {
+		return x.Class
+	}
+	if strings.Contains(line, ", Fatal") {
+		return fault.Fatal
+	}
+	return fault.NonFatal
+}
+
 // severityOf makes one word of the kernel's "Uncorrected (Fatal)" and
 // "Uncorrectable (Non-Fatal)".
 func severityOf(s string) string {

@@ -21,12 +21,13 @@ import (
 
 	"vedette.dev/collector"
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/fault"
 )
 
 // The metrics of this package.
 const (
 	Xids    catalog.ID = "vedette_xid_errors_total"     // labels Hostname, pci_bus_id, xid
-	SXids   catalog.ID = "vedette_sxid_errors_total"    // labels Hostname, pci_bus_id of the switch, sxid
+	SXids   catalog.ID = "vedette_sxid_errors_total"    // labels Hostname, pci_bus_id of the switch, sxid, class
 	PCIe    catalog.ID = "vedette_pcie_errors_total"    // labels Hostname, pci_bus_id, severity; the kernel leaves out some of many
 	NVLinks catalog.ID = "vedette_nvlink5_errors_total" // labels Hostname, pci_bus_id, xid, unit, subcode, severity; each is an Xid too
 	Lines   catalog.ID = "vedette_kernel_lines_total"   // labels instance, class
@@ -85,6 +86,7 @@ type Source struct {
 type fact struct {
 	of        catalog.ID // Xids, SXids or PCIe
 	pci, code string
+	class     fault.SXidClass // of an SXid
 }
 
 func byPlace(a, b fact) int {
@@ -136,13 +138,13 @@ func (s *Source) see(r record) (collector.Event, bool) {
 	s.lines[m.class]++
 	switch {
 	case m.severity != "":
-		s.counts[fact{PCIe, m.pci, m.severity}]++
+		s.counts[fact{of: PCIe, pci: m.pci, code: m.severity}]++
 	case m.class == SXid:
-		s.counts[fact{SXids, m.pci, m.sxid}]++
+		s.counts[fact{SXids, m.pci, m.sxid, sxidClass(m.sxid, r.text)}]++
 	case m.class == Xid && s.echo(m, e.At):
 		m.xid = "" // told already: the line is an event, and no Xid of its own
 	case m.class == Xid:
-		s.counts[fact{Xids, m.pci, m.xid}]++
+		s.counts[fact{of: Xids, pci: m.pci, code: m.xid}]++
 	}
 	attrs := []collector.Attr{{Key: collector.AttrXid, Value: m.xid}, {Key: collector.AttrPCI, Value: m.pci}, {Key: collector.AttrSXid, Value: m.sxid},
 		{Key: collector.AttrInstance, Value: m.instance}}
@@ -164,7 +166,7 @@ func (s *Source) see(r record) (collector.Event, bool) {
 // that falls off the bus the driver writes one line with the number 79 and one
 // without. Two lines of the same words are two Xids.
 func (s *Source) echo(m match, at time.Time) bool {
-	f := fact{Xids, m.pci, m.xid}
+	f := fact{of: Xids, pci: m.pci, code: m.xid}
 	last, told := s.heard[f]
 	if told && last.nameless != m.nameless && at.Sub(last.at).Abs() <= sameXid {
 		delete(s.heard, f)
@@ -199,8 +201,11 @@ func (s *Source) points() []collector.Point {
 // point is the count of f.
 func (f fact) point(node string, n float64, at time.Time) collector.Point {
 	key := map[catalog.ID]string{Xids: "xid", SXids: "sxid", PCIe: "severity"}[f.of]
-	return collector.Point{Metric: f.of, Counter: true, Value: n, At: at, Attrs: []collector.Attr{
-		{Key: "Hostname", Value: node}, {Key: "pci_bus_id", Value: f.pci}, {Key: key, Value: f.code}}}
+	as := []collector.Attr{{Key: "Hostname", Value: node}, {Key: "pci_bus_id", Value: f.pci}, {Key: key, Value: f.code}}
+	if f.of == SXids {
+		as = append(as, collector.Attr{Key: "class", Value: string(f.class)})
+	}
+	return collector.Point{Metric: f.of, Counter: true, Value: n, At: at, Attrs: as}
 }
 
 // A record is one entry of the kernel log.

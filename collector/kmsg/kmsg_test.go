@@ -308,3 +308,27 @@ func TestPCIeErrors(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What an SXid costs is in NVIDIA's table, and of one that is not, in its line.
+func TestSXidClasses(t *testing.T) {
+	const line = "nvidia-nvswitch0: SXid (PCI:0000:c4:00.0): %s, %s, Link 28 something"
+	var log []string
+	for i, said := range []string{"12020 Fatal", "20034 Fatal", "20012 Non-fatal", "28006 Non-fatal", "28007 Fatal"} {
+		code, word, _ := strings.Cut(said, " ")
+		log = append(log, fmt.Sprintf("3,%d,%d000000,-;"+line, i, i, code, word))
+	}
+	b, err := source(&log).Collect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range b.Points {
+		if p.Metric == SXids {
+			got = append(got, p.Attrs[2].Value+" "+p.Attrs[3].Value)
+		}
+	}
+	want := []string{"12020 always-fatal", "20012 non-fatal", "20034 fatal", "28006 non-fatal", "28007 fatal"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

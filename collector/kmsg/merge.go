@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vedette.dev/collector"
+	"vedette.dev/rules/fault"
 )
 
 const (
@@ -42,9 +43,9 @@ type sighting struct {
 }
 
 func sightingOf(e collector.Event) (sighting, bool) {
-	s := sighting{fact: fact{Xids, e.Attr(collector.AttrPCI), e.Attr(collector.AttrXid)}, at: e.At}
-	if s.code == "" {
-		s.of, s.code = SXids, e.Attr(collector.AttrSXid)
+	s := sighting{fact: fact{of: Xids, pci: e.Attr(collector.AttrPCI), code: e.Attr(collector.AttrXid)}, at: e.At}
+	if sxid := e.Attr(collector.AttrSXid); s.code == "" && sxid != "" {
+		s.of, s.code, s.class = SXids, sxid, sxidClass(sxid, e.Text)
 	}
 	return s, e.Kind == collector.KernelLine && s.code != ""
 }
@@ -140,6 +141,8 @@ func (m *Merge) counted(points []collector.Point, now time.Time) []collector.Poi
 				f.pci = a.Value
 			case "xid", "sxid":
 				f.code = a.Value
+			case "class":
+				f.class = fault.SXidClass(a.Value)
 			}
 		}
 		p.Value += left[f]

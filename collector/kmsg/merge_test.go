@@ -51,9 +51,9 @@ func TestMerge(t *testing.T) {
 				b := kernel
 				kernel = collector.Batch{}
 				for code, n := range counts {
-					f := fact{Xids, "bus", code}
+					f := fact{of: Xids, pci: "bus", code: code}
 					if sxid, is := strings.CutPrefix(code, "s"); is {
-						f = fact{SXids, "bus", sxid}
+						f = fact{SXids, "bus", sxid, sxidClass(sxid, "")}
 					}
 					b.Points = append(b.Points, f.point("n", n, now))
 				}
