@@ -231,7 +231,7 @@ func (s *Source) unwatch() {
 	e.switches, e.sxids = godcgm.GroupHandle{}, godcgm.FieldHandle{}
 }
 
-// A roll is the GPUs that DCGM knows of, by what became of them.
+// A roll is what DCGM knows of, by what became of it.
 type roll struct {
 	roster // those that answer
 	lost   []uint

@@ -175,19 +175,17 @@ func (s *Source) readMIG(alive map[uint]bool, now time.Time) (map[uint][]collect
 			here = append(here, in)
 		}
 	}
-	fields := s.engine.readInstances
 	if len(here) == 0 {
 		return nil, nil
 	}
 	s.nameInstances(now)
 	points := map[uint][]collector.Point{}
 	var errs []error
-	for batch := range slices.Chunk(here, min(maxEntities, maxValues/max(len(fields), 1))) {
-		if len(fields) == 0 {
-			break
-		}
-		if err := s.readBatch(batch, fields, now, points); err != nil {
-			errs = append(errs, err)
+	if fields := s.engine.readInstances; len(fields) > 0 {
+		for batch := range slices.Chunk(here, max(1, min(maxEntities, maxValues/len(fields)))) {
+			if err := s.readBatch(batch, fields, now, points); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	}
 	for _, in := range here {
@@ -196,6 +194,7 @@ func (s *Source) readMIG(alive map[uint]bool, now time.Time) (map[uint][]collect
 	return points, errors.Join(errs...)
 }
 
+// readBatch adds to points, by GPU, what some instances read.
 func (s *Source) readBatch(batch []instance, fields []field, now time.Time, points map[uint][]collector.Point) error {
 	s.step("read %d MIG instances", len(batch))
 	ids := make([]godcgm.Short, len(fields))
