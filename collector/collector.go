@@ -52,6 +52,8 @@ const (
 	AttrVerb      = "k8s.watch.type"    // of a KubeObject: ADDED, MODIFIED or DELETED
 	AttrXid       = "nvidia.xid"        // of a KernelLine that reports an Xid
 	AttrPCI       = "nvidia.pci.bus_id" // of a KernelLine about a GPU: 00000000:4E:00.0
+	AttrSXid      = "nvidia.sxid"       // of a KernelLine that reports an SXid, of an NVSwitch
+	AttrInstance  = "nvidia.gpu_i.id"   // of an Xid of a MIG instance: the driver's number of it, GPU_I_ID
 )
 
 // An Event is one thing that happened.
@@ -103,6 +105,12 @@ type Sink interface {
 
 // Up says whether a source could be read: 1 or 0, with labels instance and source.
 const Up catalog.ID = "vedette_source_up"
+
+// Instance says which part of a GPU a MIG device is: 1, with the labels
+// Hostname, gpu and UUID of the GPU, GPU_I_ID and GPU_I_PROFILE of the GPU
+// instance, and GPU_CI_ID and MIG_UUID of the compute instance, which together
+// with the former is the device.
+const Instance catalog.ID = "vedette_gpu_instance"
 
 // Dropped counts events that were given up because the sink was away too long.
 const Dropped catalog.ID = "vedette_agent_events_dropped_total"

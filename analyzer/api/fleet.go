@@ -100,7 +100,8 @@ func (b *fleetBuilder) reading(s series.Series, v float64) {
 		return // a GPU whose temperature cannot be read: a MIG slice of one that has a cell
 	}
 	g.Lost = false
-	if l["pod"] != "" {
+	part := l["GPU_I_ID"] != "" // a MIG instance, whose pod is not the GPU's
+	if l["pod"] != "" && !part {
 		g.Namespace, g.Pod = l["namespace"], l["pod"]
 	}
 	switch l["__name__"] {
@@ -111,14 +112,22 @@ func (b *fleetBuilder) reading(s series.Series, v float64) {
 	case "DCGM_FI_DEV_POWER_USAGE":
 		g.Power = &v
 	case "DCGM_FI_DEV_FB_USED":
-		g.MemUsed = &v
+		add(&g.MemUsed, v, part)
 	case "DCGM_FI_DEV_FB_TOTAL":
-		g.MemTotal = &v
+		add(&g.MemTotal, v, part)
 	case "DCGM_FI_DEV_FB_FREE":
-		g.memFree = &v
+		add(&g.memFree, v, part)
 	case "DCGM_FI_DEV_CLOCKS_EVENT_REASONS":
 		g.Throttled = uint64(v)&thermal != 0
 	}
+}
+
+// add sets a GPU's reading, or adds to it that of a part.
+func add(to **float64, v float64, part bool) {
+	if part && *to != nil {
+		v += **to
+	}
+	*to = &v
 }
 
 func (b *fleetBuilder) lost(s series.Series, _ float64) {

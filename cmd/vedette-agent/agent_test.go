@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,8 +39,25 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asAgent) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	var err error
+	if libraryDir, err = os.MkdirTemp("", "dcgmstub"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(libraryDir)
+	os.Exit(code)
 }
+
+var libraryDir string
+
+// library builds the stand-in libdcgm in libraryDir, once.
+var library = sync.OnceValue(func() error {
+	lib, err := dcgmstub.Build(libraryDir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Symlink(lib, filepath.Join(libraryDir, "libdcgm.so.4")), os.Chmod(libraryDir, 0o755)) // for agents of any user
+})
 
 // A receiver is an OTLP server that keeps what it gets, as lines of text.
 type receiver struct {
@@ -48,6 +66,7 @@ type receiver struct {
 	mu      sync.Mutex
 	lines   map[string]float64 // series and its newest value
 	logs    []string
+	from    string // the resource of the newest push
 	pushes  int
 	changed chan struct{} // closed when something came
 }
@@ -90,6 +109,7 @@ func (s *metricService) Export(_ context.Context, in pmetricotlp.ExportRequest) 
 	s.note(func() {
 		s.pushes++
 		for _, rm := range in.Metrics().ResourceMetrics().All() {
+			s.from = labels(rm.Resource().Attributes())
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
 					var points pmetric.NumberDataPointSlice
@@ -226,8 +246,11 @@ func TestNode(t *testing.T) {
 	if err := os.WriteFile(kernel, []byte("2,1,1,-;NVRM: Xid (PCI:0000:4e:00): 13, from before the agent\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(sys, "class/dmi/id/sys_vendor"), []byte("Amazon EC2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	r := listen(t)
-	agent := start(t, nil, "--endpoint", r.address, "--insecure", "--node", "gpu-node-1", "--cluster", "prod", "--period", "1h",
+	agent := start(t, []string{"OTEL_RESOURCE_ATTRIBUTES=cloud.region=us-east-1"}, "--endpoint", r.address, "--insecure", "--node", "gpu-node-1", "--cluster", "prod", "--period", "1h",
 		"--proc-root", proc, "--sys-root", sys, "--kmsg", kernel, "--dcgm", "auto")
 	r.wait(t, "first push", func() bool { return r.pushes == 1 })
 
@@ -266,6 +289,11 @@ func TestNode(t *testing.T) {
 			t.Errorf("%s is %v (%v), want %v", series, got, ok, want)
 		}
 	}
+	const from = `{cloud.platform="aws_ec2",cloud.provider="aws",cloud.region="us-east-1",host.name="gpu-node-1",host.type="p5.48xlarge",` +
+		`k8s.cluster.name="prod",k8s.node.name="gpu-node-1",service.name="vedette-agent"}`
+	if r.from != from {
+		t.Errorf("it comes from %s, want %s", r.from, from)
+	}
 	if n := strings.Count(logged, "no usable libdcgm.so.4"); n != 1 {
 		t.Errorf("the missing library is logged %d times, want once:\n%s", n, logged)
 	}
@@ -279,15 +307,10 @@ func TestNode(t *testing.T) {
 // which an agent finds both.
 func standIn(t *testing.T, n int) (script *dcgmstub.Script, write func(), env []string) {
 	t.Helper()
-	dir := t.TempDir()
-	lib, err := dcgmstub.Build(dir)
-	if err != nil {
+	if err := library(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(lib, filepath.Join(dir, "libdcgm.so.4")); err != nil {
-		t.Fatal(err)
-	}
-	script, path := dcgmstub.NewScript(n), filepath.Join(dir, "script")
+	script, path := dcgmstub.NewScript(n), filepath.Join(t.TempDir(), "script")
 	for g := range n {
 		script.Set(g, 150, 60+g)
 	}
@@ -298,7 +321,7 @@ func standIn(t *testing.T, n int) (script *dcgmstub.Script, write func(), env []
 		}
 	}
 	write()
-	return script, write, []string{"LD_LIBRARY_PATH=" + dir, dcgmstub.Env + "=" + path}
+	return script, write, []string{"LD_LIBRARY_PATH=" + libraryDir, dcgmstub.Env + "=" + path}
 }
 
 // A node of eight GPUs, whose driver is scripted.
@@ -341,25 +364,88 @@ func TestGPUNode(t *testing.T) {
 	}
 }
 
-// A holder is a kubelet that says that one pod holds GPU 0.
+// A holder is a kubelet that says that one pod holds a device, which is GPU 0
+// unless it is another.
 type holder struct {
 	podresources.UnimplementedPodResourcesListerServer
+	device string
 }
 
 // List implements the kubelet's PodResources API.
-func (holder) List(context.Context, *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
+func (h holder) List(context.Context, *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
 	return &podresources.ListPodResourcesResponse{PodResources: []*podresources.PodResources{{Name: "train-0", Namespace: "ml", Containers: []*podresources.ContainerResources{{
-		Name: "main", Devices: []*podresources.ContainerDevices{{ResourceName: "nvidia.com/gpu", DeviceIds: []string{"GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000"}}}}}}}}, nil
+		Name: "main", Devices: []*podresources.ContainerDevices{{ResourceName: "nvidia.com/gpu", DeviceIds: []string{cmp.Or(h.device, "GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000")}}}}}}}}, nil
+}
+
+// serveKubelet serves h at a socket, whose path it returns.
+func serveKubelet(t *testing.T, h holder) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "k") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // for an agent of another user
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "kubelet.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubelet := grpc.NewServer()
+	podresources.RegisterPodResourcesListerServer(kubelet, h)
+	go kubelet.Serve(l)
+	t.Cleanup(kubelet.Stop)
+	return socket
+}
+
+// A GPU that is cut into instances while the agent runs: the readings of an
+// instance have the pod that holds it, those of the GPU none.
+func TestMIGNode(t *testing.T) {
+	script, write, env := standIn(t, 1)
+	script.Set(0, 252, 900)
+	write()
+	proc, sys := nodeRoots(t)
+	r := listen(t)
+	agent := start(t, env, "--endpoint", r.address, "--insecure", "--node", "n", "--period", "1s", "--proc-root", proc, "--sys-root", sys,
+		"--kmsg", "", "--dcgm", "embedded", "--kubelet", serveKubelet(t, holder{device: "MIG-aa"}))
+	const gpu = `DCGM_FI_DRIVER_VERSION="570.86.15",%sHostname="n",UUID="GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000",%sdevice="nvidia0",gpu="0",modelName="NVIDIA H100 80GB HBM3",%spci_bus_id="00000000:18:00.0"%s}`
+	whole := fmt.Sprintf(gpu, "", "", "", "")
+	r.wait(t, "memory of the whole GPU", func() bool { return r.lines["DCGM_FI_DEV_FB_USED{"+whole] == 900 })
+
+	gi, cis := script.Cut(0, 3, "3g.40gb", "MIG-aa")
+	other, _ := script.Cut(0, 5, "2g.20gb", "MIG-bb")
+	script.SetOf(gi, 252, 70)
+	script.SetOf(other, 252, 30)
+	write()
+	part := func(id, profile, container, pod string) string {
+		return "DCGM_FI_DEV_FB_USED{" + fmt.Sprintf(gpu, `GPU_I_ID="`+id+`",GPU_I_PROFILE="`+profile+`",`, container, "", pod)
+	}
+	held := strings.Replace(part("3", "3g.40gb", `container="main",`, `,pod="train-0"`), `pci_bus_id`, `namespace="ml",pci_bus_id`, 1)
+	r.wait(t, "memory of the instances", func() bool { return r.lines[held] == 70 && r.lines[part("5", "2g.20gb", "", "")] == 30 })
+	script.Happen(cis[0], 230, 31)
+	write()
+	r.wait(t, "Xid of an instance", func() bool { return len(r.logs) == 1 && strings.Contains(r.logs[0], `nvidia.gpu_i.id="3"`) })
+	r.note(func() {
+		const relation = `vedette_gpu_pod{GPU_I_ID="3",GPU_I_PROFILE="3g.40gb",Hostname="n",UUID="GPU-7ede77e0-5d1c-4f7a-9c3e-000000000000",container="main",` +
+			`device="MIG-aa",gpu="0",namespace="ml",pod="train-0",resource="nvidia.com/gpu"}`
+		if r.lines[relation] != 1 {
+			t.Errorf("no %s", relation)
+		}
+		if _, ok := r.lines["DCGM_FI_DEV_GPU_TEMP{"+whole]; !ok {
+			t.Error("the GPU has no temperature of its own, without a pod")
+		}
+	})
+	if logged := agent.end(t); strings.Contains(logged, "level=WARN") {
+		t.Errorf("the agent complains:\n%s", logged)
+	}
 }
 
 // TestDropIn runs the agent in dcgm-exporter's place: its counter file, its
 // page, its labels, and the file changed while it is scraped.
 func TestDropIn(t *testing.T) {
-	dir, err := os.MkdirTemp("", "drop-in") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := t.TempDir()
 	script, put, env := standIn(t, 2)
 	for g := range 2 {
 		script.Set(g, 203, 90+g)
@@ -374,16 +460,6 @@ func TestDropIn(t *testing.T) {
 	}
 	const temperature = "DCGM_FI_DEV_GPU_TEMP, gauge, GPU temperature (in C).\nDCGM_FI_DRIVER_VERSION, label, Driver\n"
 	write(temperature)
-	socket := filepath.Join(dir, "kubelet.sock")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubelet := grpc.NewServer()
-	podresources.RegisterPodResourcesListerServer(kubelet, holder{})
-	go kubelet.Serve(l)
-	t.Cleanup(kubelet.Stop)
-
 	proc, sys := nodeRoots(t)
 	port, err := net.Listen("tcp", "127.0.0.1:0") // one that is free
 	if err != nil {
@@ -392,7 +468,7 @@ func TestDropIn(t *testing.T) {
 	address := port.Addr().String()
 	port.Close()
 	agent := start(t, env, "--listen", address, "--node", "gpu-node-1", "--period", "1s",
-		"--proc-root", proc, "--sys-root", sys, "--kmsg", "", "--dcgm", "embedded", "-f", counters, "--hostname-label", "hostname", "--kubelet", socket)
+		"--proc-root", proc, "--sys-root", sys, "--kmsg", "", "--dcgm", "embedded", "-f", counters, "--hostname-label", "hostname", "--kubelet", serveKubelet(t, holder{}))
 	scrape := func() string {
 		resp, err := http.Get("http://" + address + "/metrics")
 		if err != nil {

@@ -43,16 +43,18 @@ type Source struct {
 	conf   Config
 	fields []field
 
-	engine *engine // nil while there is no connection; owned by the look in flight
-	known  map[uint]*gpu
-	warned map[string]bool
+	engine                *engine   // nil while there is no connection; owned by the look in flight
+	heardXids, heardSXids time.Time // up to when they were read
+	known                 map[uint]*gpu
+	warned                map[string]bool
 
-	mu     sync.Mutex
-	busy   bool      // a look is in flight
-	doing  string    // its step
-	since  time.Time // when it began
-	events []collector.Event
-	next   []field // to read from the next look on; nil is as before
+	mu         sync.Mutex
+	busy       bool      // a look is in flight
+	doing      string    // its step
+	since      time.Time // when it began
+	events     []collector.Event
+	violations map[violation]float64
+	next       []field // to read from the next look on; nil is as before
 }
 
 var _ collector.Source = (*Source)(nil)
@@ -77,7 +79,7 @@ func Open(c Config) (*Source, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Source{conf: c, fields: builtinFields(), known: map[uint]*gpu{}, warned: map[string]bool{}}, nil
+	return &Source{conf: c, fields: builtinFields(), known: map[uint]*gpu{}, warned: map[string]bool{}, violations: map[violation]float64{}}, nil
 }
 
 // Collect returns the newest readings of every GPU that answers, and an error
@@ -114,7 +116,8 @@ type hangError struct {
 }
 
 func (e *hangError) Error() string {
-	return fmt.Sprintf("dcgm: %s: no answer after %v: the driver or the host engine hangs", e.doing, e.took.Round(time.Second/10))
+	// In seconds whatever they are: the same words for the same trouble.
+	return fmt.Sprintf("dcgm: %s: no answer after %.1f s: the driver or the host engine hangs", e.doing, e.took.Seconds())
 }
 
 // do runs f, which may call DCGM, unless an earlier one still runs. It returns

@@ -14,17 +14,39 @@ import (
 type engine struct {
 	shutdown func()
 	fields   []field // those this DCGM knows
-	since    time.Time
 
-	watched []uint // the GPUs
-	group   godcgm.GroupHandle
-	xids    godcgm.FieldHandle
-	groups  []godcgm.FieldHandle
-	read    []field // the fields that could be watched
+	watched       roster
+	gpus          godcgm.GroupHandle
+	happens       godcgm.GroupHandle // GPUs and their instances: Xids come to either
+	xids          godcgm.FieldHandle
+	groups        []godcgm.GroupHandle
+	sets          []godcgm.FieldHandle
+	read          []field // the fields that could be watched of GPUs
+	readInstances []field
+	names         names
+
+	switches godcgm.GroupHandle
+	sxids    godcgm.FieldHandle
+	others   roster    // the switches and CPUs
+	listed   time.Time // as of then
+
+	readCPUs []field
+	policed  bool     // the policies are set, or cannot be
+	policies []func() // end them
+	peers    []peer
+	asked    time.Time // as of then
 
 	healthy  bool // health is watched
 	checked  time.Time
 	ailments map[ailment]float64 // as of then
+}
+
+// A roster is what is watched.
+type roster struct {
+	gpus      []uint
+	instances []instance
+	switches  []uint
+	cpus      []uint
 }
 
 // The library keeps the Xids of the last hour, in case this source hangs; of the rest, the newest.
@@ -52,7 +74,11 @@ func (s *Source) connect() error {
 		return fmt.Errorf("dcgm: %s: %w", s.doing, err)
 	}
 	godcgm.FieldsInit()
-	s.engine = &engine{shutdown: shutdown, since: s.conf.Now()}
+	s.engine = &engine{shutdown: shutdown}
+	if s.heardXids.IsZero() { // an engine that is found again goes on where it was
+		s.heardXids = s.conf.Now()
+		s.heardSXids = s.heardXids
+	}
 	s.recognize()
 	return nil
 }
@@ -62,10 +88,12 @@ func (s *Source) recognize() {
 	s.engine.fields = nil
 	var unknown []string
 	for _, f := range s.fields {
-		if _, err := godcgm.FieldGetByID(f.id); err != nil {
+		meta, err := godcgm.FieldGetByID(f.id)
+		if err != nil {
 			unknown = append(unknown, f.name)
 			continue
 		}
+		f.level = meta.EntityLevel
 		s.engine.fields = append(s.engine.fields, f)
 	}
 	if unknown != nil {
@@ -83,29 +111,44 @@ func (s *Source) disconnect() {
 	s.engine = nil
 }
 
-// watch makes the engine sample gpus, unless it does so already.
-func (s *Source) watch(gpus []uint) error {
+// watch makes the engine sample what there is, unless it does so already.
+func (s *Source) watch(r roster) error {
 	e := s.engine
-	if isSubset(gpus, e.watched) {
+	if isSubset(r.gpus, e.watched.gpus) && sameInstances(r.instances, e.watched.instances) &&
+		slices.Equal(r.switches, e.watched.switches) && slices.Equal(r.cpus, e.watched.cpus) {
 		return nil
+	}
+	if err := s.readHappened(); err != nil { // since the last look, before the watch ends
+		s.warn(err)
 	}
 	s.unwatch()
 	s.step("watch the GPUs")
-	var err error
-	if e.group, err = godcgm.CreateGroup("vedette"); err != nil {
-		return fmt.Errorf("dcgm: %w", err)
+	var gpus, happens []godcgm.GroupEntityPair
+	for _, id := range r.gpus {
+		gpus = append(gpus, godcgm.GroupEntityPair{EntityGroupId: godcgm.FE_GPU, EntityId: id})
 	}
-	for _, id := range gpus {
-		if err := godcgm.AddToGroup(e.group, id); err != nil {
-			return fmt.Errorf("dcgm: %w", err)
+	happens = slices.Clone(gpus)
+	for _, in := range r.instances {
+		happens = append(happens, godcgm.GroupEntityPair{EntityGroupId: godcgm.FE_GPU_I, EntityId: in.entity})
+		for _, c := range in.computes {
+			happens = append(happens, godcgm.GroupEntityPair{EntityGroupId: godcgm.FE_GPU_CI, EntityId: c.entity})
 		}
 	}
-	e.watched = gpus
+	var err error
+	if e.gpus, err = s.newGroup("vedette", gpus); err != nil {
+		return err
+	}
+	if e.happens, err = s.newGroup("vedette-xids", happens); err != nil {
+		s.warn(fmt.Errorf("no Xids of MIG instances: %w", err))
+		e.happens = e.gpus
+	}
+	e.watched = r
 	s.watchHealth()
 
 	var base, profiling, xid []field
 	for _, f := range e.fields {
 		switch {
+		case f.ofCPU():
 		case f.id == fieldXid:
 			xid = append(xid, f)
 		case f.profiling():
@@ -114,14 +157,23 @@ func (s *Source) watch(gpus []uint) error {
 			base = append(base, f)
 		}
 	}
-	if _, err := s.watchFields("vedette", base, 0, 1); err != nil {
+	if _, err := s.watchFields("vedette", e.gpus, base, 0, 1); err != nil {
 		return err
 	}
-	if e.xids, err = s.watchFields("vedette-xids", xid, keepXids, 0); err != nil {
+	if e.xids, err = s.watchFields("vedette-xids", e.happens, xid, keepXids, 0); err != nil {
 		return err
+	}
+	if err := s.watchInstances(r.instances); err != nil {
+		s.warn(fmt.Errorf("MIG instances are not read: %w", err))
+	}
+	if err := s.watchSwitches(r.switches); err != nil {
+		s.warn(fmt.Errorf("no SXids through DCGM: %w", err))
+	}
+	if err := s.watchCPUs(r.cpus); err != nil {
+		s.warn(fmt.Errorf("CPUs are not read through DCGM: %w", err))
 	}
 	e.read = slices.Concat(base, xid)
-	if _, err := s.watchFields("vedette-profiling", profiling, 0, 1); err != nil {
+	if _, err := s.watchFields("vedette-profiling", e.gpus, profiling, 0, 1); err != nil {
 		s.warn(fmt.Errorf("no profiling metrics (DCGM_FI_PROF_…): %w", err))
 		return nil
 	}
@@ -129,9 +181,24 @@ func (s *Source) watch(gpus []uint) error {
 	return nil
 }
 
-// watchFields watches fs for the engine's group, keeping what was sampled for
-// age, or the newest samples.
-func (s *Source) watchFields(name string, fs []field, age time.Duration, samples int32) (godcgm.FieldHandle, error) {
+// newGroup makes a group of entities, which ends with the watch.
+func (s *Source) newGroup(name string, of []godcgm.GroupEntityPair) (godcgm.GroupHandle, error) {
+	g, err := godcgm.CreateGroup(name)
+	if err != nil {
+		return g, fmt.Errorf("dcgm: %w", err)
+	}
+	s.engine.groups = append(s.engine.groups, g)
+	for _, e := range of {
+		if err := godcgm.AddEntityToGroup(g, e.EntityGroupId, e.EntityId); err != nil {
+			return g, fmt.Errorf("dcgm: %w", err)
+		}
+	}
+	return g, nil
+}
+
+// watchFields watches fs for a group, keeping what was sampled for age, or the
+// newest samples.
+func (s *Source) watchFields(name string, of godcgm.GroupHandle, fs []field, age time.Duration, samples int32) (godcgm.FieldHandle, error) {
 	s.step("watch the fields of group %s", name)
 	ids := make([]godcgm.Short, len(fs))
 	for i, f := range fs {
@@ -141,8 +208,8 @@ func (s *Source) watchFields(name string, fs []field, age time.Duration, samples
 	if err != nil {
 		return h, fmt.Errorf("dcgm: %w", err)
 	}
-	s.engine.groups = append(s.engine.groups, h)
-	if err := godcgm.WatchFieldsWithGroupEx(h, s.engine.group, s.conf.Every.Microseconds(), age.Seconds(), samples); err != nil {
+	s.engine.sets = append(s.engine.sets, h)
+	if err := godcgm.WatchFieldsWithGroupEx(h, of, s.conf.Every.Microseconds(), age.Seconds(), samples); err != nil {
 		return h, fmt.Errorf("dcgm: %w", err)
 	}
 	return h, nil
@@ -151,18 +218,24 @@ func (s *Source) watchFields(name string, fs []field, age time.Duration, samples
 // unwatch undoes watch. What cannot be undone ends with the connection.
 func (s *Source) unwatch() {
 	e := s.engine
-	if e.group != (godcgm.GroupHandle{}) {
-		_ = godcgm.DestroyGroup(e.group)
+	s.unwatchPolicies()
+	for _, g := range e.groups {
+		_ = godcgm.DestroyGroup(g)
 	}
-	for _, h := range e.groups {
+	for _, h := range e.sets {
 		_ = godcgm.FieldGroupDestroy(h)
 	}
-	e.group, e.groups, e.xids = godcgm.GroupHandle{}, nil, godcgm.FieldHandle{}
-	e.watched, e.read = nil, nil
+	e.groups, e.sets = nil, nil
+	e.watched, e.read, e.readInstances, e.readCPUs = roster{}, nil, nil, nil
+	e.asked, e.peers = time.Time{}, nil
+	e.switches, e.sxids = godcgm.GroupHandle{}, godcgm.FieldHandle{}
 }
 
-// A roll is the GPUs that DCGM knows of, by what became of them.
-type roll struct{ answering, lost []uint }
+// A roll is what DCGM knows of, by what became of it.
+type roll struct {
+	roster // those that answer
+	lost   []uint
+}
 
 // call asks DCGM for the roll.
 func (s *Source) call() (roll, error) {
@@ -176,13 +249,15 @@ func (s *Source) call() (roll, error) {
 		s.step("ask for the state of GPU %d", id)
 		switch godcgm.GetGPUStatus(id) {
 		case godcgm.EntityStatusOk, godcgm.EntityStatusFake:
-			r.answering = append(r.answering, id)
+			r.gpus = append(r.gpus, id)
 		case godcgm.EntityStatusLost, godcgm.EntityStatusDetached, godcgm.EntityStatusUnknown:
 			r.lost = append(r.lost, id)
 		case godcgm.EntityStatusUnsupported, godcgm.EntityStatusInaccessible, godcgm.EntityStatusDisabled:
 			// not ours to watch
 		}
 	}
+	r.instances = s.listInstances()
+	r.switches, r.cpus = s.listOthers()
 	return r, nil
 }
 

@@ -30,7 +30,8 @@ type field struct {
 	name   string // DCGM's
 	metric catalog.ID
 	kind   kind
-	hidden bool // read for what follows from it, and not shown
+	hidden bool                      // read for what follows from it, and not shown
+	level  godcgm.Field_Entity_Group // the smallest part of a GPU that has one of its own
 }
 
 // fieldXid holds the newest Xid; the library also keeps those before it.
@@ -39,6 +40,12 @@ const fieldXid godcgm.Short = 230
 // profiling reports whether f needs the profiling module, which not every GPU
 // and not every container has.
 func (f field) profiling() bool { return strings.HasPrefix(f.name, "DCGM_FI_PROF_") }
+
+// ofInstance reports whether an instance of MIG has a reading of f that is not
+// its GPU's.
+func (f field) ofInstance() bool {
+	return f.kind != label && (f.level == godcgm.FE_GPU_I || f.level == godcgm.FE_GPU_CI)
+}
 
 //go:embed fields.csv
 var builtin []byte

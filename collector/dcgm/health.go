@@ -45,7 +45,7 @@ func (s *Source) watchHealth() {
 	}
 	s.step("watch the health of the GPUs")
 	s.engine.healthy, s.engine.checked = false, time.Time{}
-	if err := godcgm.HealthSet(s.engine.group, all); err != nil {
+	if err := godcgm.HealthSet(s.engine.gpus, all); err != nil {
 		s.warn(fmt.Errorf("dcgm: no health checks: %w", err))
 		return
 	}
@@ -61,7 +61,7 @@ func (s *Source) readHealth(gpus []uint, now time.Time) ([]collector.Point, erro
 	}
 	if now.Sub(e.checked) >= healthEvery {
 		s.step("check the health of the GPUs")
-		got, err := godcgm.HealthCheck(e.group)
+		got, err := godcgm.HealthCheck(e.gpus)
 		if err != nil {
 			return nil, fmt.Errorf("dcgm: check the health of the GPUs: %w", err)
 		}

@@ -17,6 +17,8 @@ import (
 // A gpu is one that has been seen.
 type gpu struct {
 	uuid, pci string
+	attrs     []collector.Attr // of its series
+	limits    limits
 }
 
 // stalePeriods is after how many of its periods a reading no longer counts: a
@@ -26,18 +28,11 @@ const stalePeriods = 6
 // look reads every GPU once. The points it returns with an error are good.
 func (s *Source) look() ([]collector.Point, error) {
 	s.changeOver()
-	if err := s.connect(); err != nil {
-		return nil, err
-	}
-	r, err := s.call()
-	if err == nil {
-		err = s.watch(r.answering)
-	}
+	r, err := s.ready()
 	if err != nil {
-		s.disconnect() // the host engine may have been restarted: anew next time
 		return nil, err
 	}
-	if len(r.answering)+len(r.lost)+len(s.known) == 0 {
+	if len(r.gpus)+len(r.lost)+len(s.known) == 0 {
 		return nil, errNoGPU
 	}
 
@@ -45,17 +40,34 @@ func (s *Source) look() ([]collector.Point, error) {
 	var errs []error
 	now := s.conf.Now()
 	alive := map[uint]bool{}
-	for _, id := range r.answering {
+	whole := map[uint][]collector.Point{}
+	for _, id := range r.gpus {
 		read, err := s.readGPU(id, now)
 		if err != nil {
 			errs = append(errs, err)
 		}
-		if len(read) > 0 {
-			alive[id] = true
-			ps = append(ps, read...)
-		}
+		whole[id], alive[id] = read, len(read) > 0
 	}
-	health, err := s.readHealth(r.answering, now)
+	parts, err := s.readMIG(alive, now)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	for _, id := range r.gpus {
+		ps = append(ps, without(whole[id], parts[id])...)
+		ps = append(ps, parts[id]...)
+	}
+	answer := slices.DeleteFunc(slices.Clone(r.gpus), func(id uint) bool { return !alive[id] })
+	s.watchPolicies(answer)
+	ps = append(ps, s.violationPoints(now)...)
+	ps = append(ps, s.readPeers(answer, now)...)
+	for _, id := range r.cpus {
+		read, err := s.readCPU(id, now)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		ps = append(ps, read...)
+	}
+	health, err := s.readHealth(r.gpus, now)
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -68,10 +80,29 @@ func (s *Source) look() ([]collector.Point, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.known)) {
 		ps = append(ps, s.lostPoint(id, !alive[id], now))
 	}
-	if err := s.readXids(); err != nil {
+	if err := s.readHappened(); err != nil {
 		errs = append(errs, err)
 	}
 	return ps, errors.Join(errs...)
+}
+
+// ready returns what there is, with all of it watched. An engine that has gone
+// away is looked for again at once: it may have been restarted.
+func (s *Source) ready() (r roll, err error) {
+	for range 2 {
+		if err := s.connect(); err != nil {
+			return roll{}, err
+		}
+		r, err = s.call()
+		if err == nil {
+			err = s.watch(r.roster)
+		}
+		if err == nil {
+			return r, nil
+		}
+		s.disconnect()
+	}
+	return roll{}, err
 }
 
 // readGPU returns the readings of one GPU: none where it does not answer.
@@ -89,6 +120,8 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 
 	labels := map[string]string{}
 	var ps []collector.Point
+	var held collector.Point // the reasons of the clocks, in one
+	var of limits
 	answers := false
 	for i := range vs {
 		f, v := fields[i], &vs[i]
@@ -101,7 +134,7 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 			}
 			continue
 		}
-		value, ok := number(v)
+		value, ok := number(v.FieldType, v)
 		at := time.UnixMicro(v.TS)
 		switch {
 		case !ok:
@@ -113,6 +146,10 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 		default:
 			answers = true
 		}
+		of.note(f.id, value)
+		if f.id == fieldClockEvents {
+			held = collector.Point{Value: value, At: at}
+		}
 		if f.hidden {
 			continue
 		}
@@ -121,10 +158,13 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 	if !answers {
 		return nil, nil
 	}
-	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"]}
 	attrs := s.attrs(id, labels)
+	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"], attrs: attrs, limits: of}
 	for i := range ps {
 		ps[i].Attrs = attrs
+	}
+	if !held.At.IsZero() {
+		ps = append(ps, s.clockPoints(id, labels["UUID"], uint64(held.Value), held.At)...)
 	}
 	return ps, nil
 }
@@ -158,51 +198,12 @@ func (s *Source) lostPoint(id uint, lost bool, now time.Time) collector.Point {
 	return p
 }
 
-// readXids takes the Xids since the last look, repeats of the same one
-// included, which the newest value does not show. Most of them the kernel log
-// has too; see [kmsg.Merge].
-func (s *Source) readXids() error {
-	if s.engine.watched == nil {
-		return nil
-	}
-	s.step("read the Xids")
-	vs, next, err := godcgm.GetValuesSince(s.engine.group, s.engine.xids, s.engine.since)
-	if err != nil {
-		return fmt.Errorf("dcgm: read the Xids: %w", err)
-	}
-	s.engine.since = next
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range vs {
-		code := vs[i].Int64()
-		if vs[i].Status != 0 || code <= 0 || blankInt(code) {
-			continue
-		}
-		s.events = append(s.events, s.xidEvent(vs[i].EntityID, code, time.UnixMicro(vs[i].TS)))
-	}
-	return nil
-}
-
-// xidEvent words an Xid as the driver words it in the kernel log, so that
-// whoever reads the log reads this.
-func (s *Source) xidEvent(id uint, code int64, at time.Time) collector.Event {
-	pci := ""
-	if g := s.known[id]; g != nil {
-		pci = g.pci
-	}
-	slot := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(pci, "0000"), ".0"))
-	return collector.Event{Kind: collector.KernelLine, At: at,
-		Text: fmt.Sprintf("NVRM: Xid (PCI:%s): %d, reported through DCGM", slot, code),
-		Attrs: []collector.Attr{
-			{Key: collector.AttrNode, Value: s.conf.Node},
-			{Key: collector.AttrXid, Value: strconv.FormatInt(code, 10)},
-			{Key: collector.AttrPCI, Value: pci},
-		}}
-}
-
-// number returns the value of v, and false where it is blank or not a number.
-func number(v *godcgm.FieldValue_v1) (float64, bool) {
-	switch v.FieldType {
+// number returns a value of a field's type, and false where it is blank or not a number.
+func number(fieldType uint, v interface {
+	Int64() int64
+	Float64() float64
+}) (float64, bool) {
+	switch fieldType {
 	case godcgm.DCGM_FT_INT64, godcgm.DCGM_FT_TIMESTAMP:
 		i := v.Int64()
 		return float64(i), !blankInt(i)

@@ -5,8 +5,10 @@
 // What a reader would get wrong: a GPU that several pods share (time-slicing,
 // MPS, DRA) has no one pod. Its readings stay without one, since they are of
 // all of them together; who shares it is told by [Holds], a series for each
-// pod, and no pod is lost. And whatever the kubelet does, no reading is:
-// without it they only lack the pod.
+// pod, and no pod is lost. So it is with a GPU that is cut into MIG instances:
+// the readings of an instance have the pod that holds it, and those of the
+// whole GPU none. And whatever the kubelet does, no reading is lost: without it
+// they only lack the pod.
 package kubelet
 
 import (
@@ -28,8 +30,9 @@ import (
 
 // Holds is 1 for every container that holds a GPU or a part of one, with the
 // labels Hostname, namespace, pod, container, resource, device (as the
-// kubelet calls it, without the number of a share), and gpu and UUID where the
-// device is one that was read.
+// kubelet calls it, without the number of a share), and gpu and UUID, and
+// GPU_I_ID and GPU_I_PROFILE of a MIG instance, where the device is one that
+// was read.
 const Holds catalog.ID = "vedette_gpu_pod"
 
 // DefaultSocket is where the kubelet listens.
@@ -78,8 +81,8 @@ type holding struct {
 	resource, device string
 }
 
-// A device is a GPU as the readings name it.
-type device struct{ gpu, uuid string }
+// A device is a GPU as the readings name it, or a MIG instance of one.
+type device struct{ gpu, uuid, instance, profile string }
 
 // New returns the pods of the kubelet that listens at a socket. Nobody needs
 // to listen yet: the connection is made when it is first used, and again when
@@ -125,6 +128,9 @@ func (p *Pods) point(h holding) collector.Point {
 		{Key: "container", Value: h.Container}, {Key: "resource", Value: h.resource}, {Key: "device", Value: h.device}}
 	if d, ok := p.devices[h.device]; ok {
 		attrs = append(attrs, collector.Attr{Key: "gpu", Value: d.gpu}, collector.Attr{Key: "UUID", Value: d.uuid})
+		if d.instance != "" {
+			attrs = append(attrs, collector.Attr{Key: "GPU_I_ID", Value: d.instance}, collector.Attr{Key: "GPU_I_PROFILE", Value: d.profile})
+		}
 	}
 	return collector.Point{Metric: Holds, Value: 1, At: p.now(), Attrs: attrs}
 }
@@ -181,27 +187,74 @@ func (p *Pods) label(points []collector.Point) {
 			}
 		}
 	}
+	migs := p.learn(points)
 	labelled := map[*collector.Attr][]collector.Attr{} // the points of a GPU share their labels
 	for i := range points {
 		if !strings.HasPrefix(string(points[i].Metric), readings) || len(points[i].Attrs) == 0 {
 			continue
 		}
-		names := namesOf(points[i].Attrs)
-		uuid := names["UUID"]
-		if uuid == "" {
-			continue
-		}
-		// A kubelet names a GPU by its UUID; GKE's plugin and DRA by its number.
-		aliases := []string{uuid, names["device"], "gpu-" + names["gpu"]}
-		for _, a := range aliases {
-			p.devices[a] = device{names["gpu"], uuid}
-		}
 		key := &points[i].Attrs[0]
 		if _, done := labelled[key]; !done {
-			labelled[key] = with(points[i].Attrs, only(holders, aliases))
+			d, number := deviceOfPoint(points[i].Attrs)
+			if d.uuid == "" {
+				continue
+			}
+			aliases := d.aliases(number)
+			for _, a := range aliases {
+				p.devices[a] = d
+			}
+			labelled[key] = with(points[i].Attrs, only(holders, append(aliases, migs[d.part()]...)))
 		}
 		points[i].Attrs = labelled[key]
 	}
+}
+
+// A part is a MIG instance of a GPU, or with no instance the whole of it.
+type part struct{ uuid, instance string }
+
+func (d device) part() part { return part{d.uuid, d.instance} }
+
+// learn takes in which MIG devices there are, and returns their UUIDs by the
+// part that they are of. One that was destroyed is forgotten; that nothing was
+// read destroys none.
+func (p *Pods) learn(points []collector.Point) map[part][]string {
+	if len(points) == 0 {
+		return nil
+	}
+	maps.DeleteFunc(p.devices, func(alias string, _ device) bool { return strings.HasPrefix(alias, "MIG-") })
+	m := map[part][]string{}
+	for _, x := range points {
+		if x.Metric != collector.Instance {
+			continue
+		}
+		d, _ := deviceOfPoint(x.Attrs)
+		var mig, compute string
+		for _, a := range x.Attrs {
+			switch a.Key {
+			case "MIG_UUID":
+				mig = a.Value
+			case "GPU_CI_ID":
+				compute = a.Value
+			}
+		}
+		// Drivers before 470 name a MIG device by where it is.
+		for _, alias := range []string{mig, "MIG-" + d.uuid + "/" + d.instance + "/" + compute} {
+			if alias != "" {
+				p.devices[alias] = d
+				m[d.part()] = append(m[d.part()], alias)
+			}
+		}
+	}
+	return m
+}
+
+// aliases are what a kubelet may call d besides the UUID of a MIG device:
+// NVIDIA's plugin names a GPU by its UUID, GKE's and DRA by its number.
+func (d device) aliases(number string) []string {
+	if d.instance != "" {
+		return []string{number + "/gi" + d.instance}
+	}
+	return []string{d.uuid, number, "gpu-" + d.gpu}
 }
 
 // only returns the one holder of what is called by the aliases, nil where
@@ -230,15 +283,24 @@ func with(attrs []collector.Attr, h *Holder) []collector.Attr {
 		collector.Attr{Key: "pod", Value: h.Pod}, collector.Attr{Key: "container", Value: h.Container})
 }
 
-func namesOf(attrs []collector.Attr) map[string]string {
-	m := map[string]string{}
+// deviceOfPoint reads what a point is about from its labels, and the device's
+// number as /dev has it: nvidia0.
+func deviceOfPoint(attrs []collector.Attr) (d device, number string) {
 	for _, a := range attrs {
 		switch a.Key {
-		case "UUID", "gpu", "device":
-			m[a.Key] = a.Value
+		case "UUID":
+			d.uuid = a.Value
+		case "gpu":
+			d.gpu = a.Value
+		case "device":
+			number = a.Value
+		case "GPU_I_ID":
+			d.instance = a.Value
+		case "GPU_I_PROFILE":
+			d.profile = a.Value
 		}
 	}
-	return m
+	return d, number
 }
 
 // holdingsOf reads the kubelet's answer: what the device plugin handed out, and

@@ -111,6 +111,21 @@ func node(err error) collector.Source {
 	})
 }
 
+// cut is node with its second GPU cut into two MIG instances, of which the
+// second has two compute instances.
+func cut(context.Context) (collector.Batch, error) {
+	b, err := node(nil).Collect(context.Background())
+	for gi, migs := range map[string][]string{"1": {"MIG-a"}, "2": {"MIG-b", "MIG-c"}} {
+		of := []collector.Attr{{Key: "device", Value: "nvidia1"}, {Key: "gpu", Value: "1"}, {Key: "UUID", Value: "GPU-1"}, {Key: "GPU_I_PROFILE", Value: "3g.40gb"}, {Key: "GPU_I_ID", Value: gi}}
+		b.Points = append(b.Points, collector.Point{Metric: "DCGM_FI_DEV_FB_USED", Attrs: of})
+		for ci, mig := range migs {
+			b.Points = append(b.Points, collector.Point{Metric: collector.Instance, Value: 1,
+				Attrs: append(slices.Clone(of[1:]), collector.Attr{Key: "GPU_CI_ID", Value: fmt.Sprint(ci)}, collector.Attr{Key: "MIG_UUID", Value: mig})})
+		}
+	}
+	return b, err
+}
+
 // text writes points a line each, sorted.
 func text(points []collector.Point) string {
 	var lines []string
@@ -150,7 +165,7 @@ func look(t *testing.T, p *kubelet.Pods, s collector.Source) (string, error) {
 }
 
 // TestCases runs testdata/cases.txtar: what the kubelet answers, as JSON, and
-// the series that two GPUs then give.
+// the series that two GPUs then give, of which one is cut where the case says so.
 func TestCases(t *testing.T) {
 	const file = "testdata/cases.txtar"
 	ar, err := txtar.ParseFile(file)
@@ -161,7 +176,11 @@ func TestCases(t *testing.T) {
 		t.Run(ar.Files[i].Name, func(t *testing.T) {
 			f := newFake(t, string(ar.Files[i].Data))
 			defer f.start(t)()
-			got, err := look(t, pods(t, f.socket, time.Now), node(nil))
+			source := node(nil)
+			if strings.HasPrefix(ar.Files[i].Name, "cut ") {
+				source = collector.SourceFunc(cut)
+			}
+			got, err := look(t, pods(t, f.socket, time.Now), source)
 			if err != nil {
 				t.Fatal(err)
 			}
