@@ -339,6 +339,9 @@ func TestRole(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(doc), &role); err != nil {
 			t.Fatal(err)
 		}
+		if role.Name != "vedette-eyes" {
+			continue
+		}
 		for _, r := range role.Rules {
 			if diff := cmp.Diff([]string{"list", "watch"}, r.Verbs); diff != "" {
 				t.Errorf("%v may (-want +got):\n%s", r.Resources, diff)

@@ -116,6 +116,8 @@ func (m *monitors) generate(ctx context.Context, lists map[string][]unstructured
 	p := &monitoringv1.Prometheus{} // without a namespace, "its own" is every namespace
 	p.Spec.ServiceMonitorSelector, p.Spec.PodMonitorSelector, p.Spec.ProbeSelector, p.Spec.ScrapeConfigSelector = all, all, all, all
 	p.Spec.ScrapeInterval, p.Spec.EvaluationInterval = "30s", "30s"
+	role := monitoringv1.EndpointSliceRole // Endpoints are deprecated, and may not be listed
+	p.Spec.ServiceDiscoveryRole = &role
 	store := assets.NewStoreBuilder(m.client.CoreV1(), m.client.CoreV1())
 	rs, err := operatorprom.NewResourceSelector(m.log, p, store, nil, m.metrics, m.recorder)
 	if err != nil {
@@ -138,7 +140,8 @@ func (m *monitors) generate(ctx context.Context, lists map[string][]unstructured
 	if err != nil {
 		return nil, fmt.Errorf("make jobs of monitors: %w", err)
 	}
-	cfg, err := config.Load(string(text), m.log)
+	// The operator's reloader fills in which of several Prometheus this is; there is one.
+	cfg, err := config.Load(strings.ReplaceAll(string(text), "$(SHARD)", "0"), m.log)
 	if err != nil {
 		return nil, fmt.Errorf("make jobs of monitors: %w", err)
 	}

@@ -119,10 +119,17 @@ spec: {namespaceSelector: {any: true}, selector: {matchLabels: {app: dcgm}}, end
 	}
 	var got []string
 	for _, j := range cfg.ScrapeConfigs {
-		got = append(got, fmt.Sprint(j.JobName, " ", j.Scheme, " ", j.ScrapeInterval, " ", j.HonorLabels))
+		b := labels.NewBuilder(labels.FromStrings("__address__", "10.0.0.7:8000", "__meta_kubernetes_namespace", "ml", "__meta_kubernetes_pod_name", "a",
+			"__meta_kubernetes_pod_container_port_name", "http", "__meta_kubernetes_endpointslice_port_name", "gpu-metrics"))
+		for _, key := range []string{"pod_label", "service_label"} {
+			b.Set("__meta_kubernetes_"+key+"_app", map[string]string{"pod_label": "vllm", "service_label": "dcgm"}[key])
+			b.Set("__meta_kubernetes_"+key+"present_app", "true")
+		}
+		kept := relabel.ProcessBuilder(b, j.RelabelConfigs...)
+		got = append(got, fmt.Sprint(j.JobName, " ", j.Scheme, " ", j.ScrapeInterval, " ", j.HonorLabels, " ", kept, " ", b.Get("pod")))
 	}
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{"podMonitor/ml/vllm/0 http 15s false", "serviceMonitor/gpu-operator/dcgm/0 https 30s true"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"podMonitor/ml/vllm/0 http 15s false true a", "serviceMonitor/gpu-operator/dcgm/0 https 30s true true a"}, got); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
 	if !m.foreign(read("{apiVersion: monitoring.coreos.com/v1alpha1, kind: ScrapeConfig, metadata: {name: c}, spec: {consulSDConfigs: []}}")) ||
