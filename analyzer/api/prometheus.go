@@ -47,7 +47,7 @@ func (p *Prometheus) Handler() http.Handler {
 	db, engine := p.Store.DB(), p.Store.Engine()
 	retrieve := retriever{p}
 	api := v1.NewAPI(
-		engine, db, p.Store, p.Store, db,
+		engine, p.Store, p.Store, p.Store, db,
 		func(context.Context) v1.ScrapePoolsRetriever { return retrieve },
 		func(context.Context) v1.TargetRetriever { return retrieve },
 		func(context.Context) v1.AlertmanagerRetriever { return p.Alerting.Notifier },

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -79,6 +80,17 @@ var Builtin = sync.OnceValue(func() []Watch {
 	}
 	return ws
 })
+
+// Metrics returns the names of the metrics that are watched, each once.
+func Metrics() []string {
+	var names []string
+	for _, w := range Builtin() {
+		if name := string(w.Metric); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 const header = "metric,kind,direction,subject,labels,ignore,group,absence,min_effect,reason"
 

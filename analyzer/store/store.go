@@ -52,6 +52,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Tap        Tap
+	Beside     storage.Queryable // what is read besides, as if it were here; nil is nothing
 }
 
 // A Tap is told of every sample that was received and stored, after its
@@ -64,12 +65,14 @@ type Local struct {
 	db     *tsdb.DB
 	engine *promql.Engine
 	tap    Tap
+	beside storage.Queryable
 }
 
 var (
-	_ series.Querier       = (*Local)(nil)
-	_ storage.Appendable   = (*Local)(nil)
-	_ storage.AppendableV2 = (*Local)(nil)
+	_ series.Querier                  = (*Local)(nil)
+	_ storage.SampleAndChunkQueryable = (*Local)(nil)
+	_ storage.Appendable              = (*Local)(nil)
+	_ storage.AppendableV2            = (*Local)(nil)
 )
 
 // Open opens the store in dir, creating it if need be. A store that was left
@@ -105,7 +108,7 @@ func Open(dir string, o Options) (*Local, error) {
 		EnableAtModifier: true, EnableNegativeOffset: true,
 		Parser: parser.NewParser(parser.Options{}),
 	})
-	return &Local{db: db, engine: engine, tap: o.Tap}, nil
+	return &Local{db: db, engine: engine, tap: o.Tap, beside: o.Beside}, nil
 }
 
 // writable reports why a file cannot be made in dir. The TSDB would find out
@@ -122,6 +125,25 @@ func writable(dir string) error {
 // Close writes out what is in memory and closes the store.
 func (l *Local) Close() error {
 	return errors.Join(l.engine.Close(), l.db.Close())
+}
+
+// Querier implements [storage.Queryable]: what is here and what is beside it.
+// Where the latter cannot be read, the answer has a warning and the rest.
+func (l *Local) Querier(mint, maxt int64) (storage.Querier, error) {
+	here, err := l.db.Querier(mint, maxt)
+	if err != nil || l.beside == nil {
+		return here, err
+	}
+	there, err := l.beside.Querier(mint, maxt)
+	if err != nil {
+		return nil, errors.Join(err, here.Close())
+	}
+	return storage.NewMergeQuerier([]storage.Querier{here, there}, nil, storage.ChainedSeriesMerge), nil
+}
+
+// ChunkQuerier implements [storage.ChunkQueryable], of what is here.
+func (l *Local) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	return l.db.ChunkQuerier(mint, maxt)
 }
 
 // DB returns the database itself, for the parts of Prometheus that want one:
@@ -152,9 +174,9 @@ func (l *Local) Query(ctx context.Context, expr string, r series.Range) ([]serie
 
 func (l *Local) newQuery(ctx context.Context, expr string, r series.Range) (promql.Query, error) {
 	if r.Step <= 0 {
-		return l.engine.NewInstantQuery(ctx, l.db, nil, expr, r.To)
+		return l.engine.NewInstantQuery(ctx, l, nil, expr, r.To)
 	}
-	return l.engine.NewRangeQuery(ctx, l.db, nil, expr, r.From, r.To, r.Step)
+	return l.engine.NewRangeQuery(ctx, l, nil, expr, r.From, r.To, r.Step)
 }
 
 // convert turns a PromQL value into series over r, in the order of their labels.
@@ -243,7 +265,7 @@ func (f *Filler) Close(ctx context.Context) error {
 
 // LabelValues returns the values that label has now, in order.
 func (l *Local) LabelValues(ctx context.Context, label string, now time.Time) ([]string, error) {
-	q, err := l.db.Querier(now.Add(-recent).UnixMilli(), now.UnixMilli())
+	q, err := l.Querier(now.Add(-recent).UnixMilli(), now.UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("values of label %s: %w", label, err)
 	}

@@ -40,8 +40,8 @@ func (s *service) view() (v clusterView, err error) {
 		return v, err
 	}
 	v.watcher = &cluster.Watcher{API: api, Name: s.cfg.Cluster.Name, Store: s.db, Period: time.Duration(k.Period), Labels: k.Labels,
-		Keep: s.keep, Kept: s.kept, Troubles: told}
-	if !s.cfg.Scrape.Disabled {
+		Keep: s.keep, Kept: s.kept, Troubles: told, NoSeries: s.there != nil}
+	if !s.cfg.Scrape.Disabled && s.there == nil {
 		v.scraper = s.scraper(told)
 		v.scraper.API, v.scraper.Kubeconfig = api, k.Kubeconfig
 	}

@@ -44,6 +44,13 @@ type Config struct {
 		Period     strictyaml.Duration `yaml:"period"`     // spacing of the kube_* series; 30s
 		Labels     map[string][]string `yaml:"labels"`     // labels that become series kube_<kind>_labels, by resource: {pods: [app, team]}
 	} `yaml:"kubernetes"`
+	Prometheus struct { // one that is there already: its series are read instead of watched and scraped for
+		URL       string              `yaml:"url"`       // of anything with Prometheus' HTTP API; "" is none
+		TokenFile string              `yaml:"tokenFile"` // bearer token
+		CAFile    string              `yaml:"caFile"`    // who signs its certificate; "" is the system's
+		Headers   map[string]string   `yaml:"headers"`   // such as X-Scope-OrgID
+		Every     strictyaml.Duration `yaml:"every"`     // how often the detectors are told what is new there; 30s
+	} `yaml:"prometheus"`
 	Scrape struct {
 		Disabled bool     `yaml:"disabled"` // read no metrics page that announces itself in the cluster
 		Files    []string `yaml:"files"`    // more to read: Prometheus configuration files, of which scrape_configs are taken
@@ -88,6 +95,9 @@ func (c *Config) fill() {
 	if c.Kubernetes.Period == 0 {
 		c.Kubernetes.Period = strictyaml.Duration(cluster.DefaultPeriod)
 	}
+	if c.Prometheus.Every == 0 {
+		c.Prometheus.Every = strictyaml.Duration(30 * time.Second)
+	}
 	if c.Mode == "" {
 		c.Mode = action.Observe
 	}
@@ -110,6 +120,9 @@ func (c *Config) check() error {
 	}
 	if u, err := url.Parse(c.ExternalURL); err != nil || u.Host == "" {
 		errs = append(errs, fmt.Errorf("externalURL: %q is not a URL", c.ExternalURL))
+	}
+	if u, err := url.Parse(c.Prometheus.URL); c.Prometheus.URL != "" && (err != nil || u.Host == "") {
+		errs = append(errs, fmt.Errorf("prometheus.url: %q is not a URL", c.Prometheus.URL))
 	}
 	// The page's port takes OTLP over HTTP too, so it needs both.
 	errs = append(errs, guarded("listen.http", c.Listen.HTTP, c.Tokens.API != "" && c.Tokens.Ingest != ""),

@@ -88,6 +88,7 @@ var doors = map[string]string{
 	"github.com/prometheus/prometheus":               "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api collector/cluster",
 	"github.com/prometheus/prometheus/model/labels":  "collector/cluster analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api nlq/compile rules/check cmd/vedette",
 	"github.com/prometheus/prometheus/model/rulefmt": "analyzer/alerting rules/publish rules/check",
+	"github.com/prometheus/prometheus/storage":       "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api collector/cluster cmd/vedette",
 	"github.com/prometheus/prometheus/promql/parser": "analyzer/store analyzer/alerting analyzer/backtest analyzer/api nlq/compile rules/check rules/publish",
 	"go.etcd.io/bbolt":                               "collector/spool",
 	"go.opentelemetry.io/collector":                  "analyzer/ingest",
@@ -174,6 +175,7 @@ func doorOf(imp string) (door string, ok bool) {
 func TestDoorOf(t *testing.T) {
 	for imp, want := range map[string]string{
 		"k8s.io/api/core/v1":                                 doors["k8s.io/api"],
+		"github.com/prometheus/prometheus/storage":           "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api collector/cluster cmd/vedette",
 		"github.com/prometheus/prometheus/promql/parser":     doors["github.com/prometheus/prometheus/promql/parser"],
 		"github.com/prometheus/prometheus/promql/promqltest": doors["github.com/prometheus/prometheus"],
 		"k8s.io/apimachinery/pkg/util":                       "",

@@ -69,6 +69,7 @@ type service struct {
 	loop      *analyzer.Loop
 	desk      *answer.Desk
 	eyes      clusterView
+	there     *elsewhere // nil where nothing is read besides
 
 	page     net.Listener
 	otlp     net.Listener
@@ -93,8 +94,14 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 
 	// What is kept: series, what happened, what is unusual.
 	s.bank = detect.NewBank(detect.Builtin(), detect.DefaultRate)
-	s.db, err = store.Open(filepath.Join(cfg.Data, "series"), store.Options{
-		Retention: time.Duration(cfg.Retention), Logger: quieter(log), Registerer: s.registry, Tap: tap(s.bank)})
+	if s.there, err = s.elsewhere(); err != nil {
+		return nil, err
+	}
+	kept := store.Options{Retention: time.Duration(cfg.Retention), Logger: quieter(log), Registerer: s.registry, Tap: tap(s.bank)}
+	if s.there != nil {
+		kept.Beside = s.there.remote
+	}
+	s.db, err = store.Open(filepath.Join(cfg.Data, "series"), kept)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +126,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.alerts, err = alerting.New(alerting.Options{Storage: s.db.DB(), Engine: s.db.Engine(), Files: s.published.Files,
+	s.alerts, err = alerting.New(alerting.Options{Storage: ruled{s.db, s.db.DB()}, Engine: s.db.Engine(), Files: s.published.Files,
 		Every: time.Duration(cfg.Evaluate), Alertmanagers: cfg.Alertmanagers, ExternalURL: external,
 		Logger: quieter(log), Registerer: s.registry})
 	if err != nil {
@@ -224,6 +231,9 @@ func (s *service) run(ctx context.Context) error {
 	g.Go(func() error { return serveHTTP(ctx, s.http, s.page) })
 	g.Go(func() error { return every(ctx, time.Duration(s.cfg.Evaluate), s.tick) })
 	g.Go(func() error { return every(ctx, time.Hour, s.prune) })
+	if s.there != nil {
+		g.Go(func() error { return every(ctx, time.Duration(s.cfg.Prometheus.Every), s.there.follow) })
+	}
 	return g.Wait()
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
 	"google.golang.org/grpc"
 
 	"vedette.dev/analyzer"
@@ -183,6 +184,13 @@ func tap(b *detect.Bank) store.Tap {
 	return func(ref uint64, lset labels.Labels, ms int64, v float64) {
 		b.Observe(ref, func() map[string]string { return lset.Map() }, ms, v)
 	}
+}
+
+// ruled is the store as rules have it: they read what detectors see and more,
+// and what they write is no reading that detectors should see.
+type ruled struct {
+	storage.Queryable
+	storage.Appendable
 }
 
 // writeScores keeps what the detectors think as ordinary series.

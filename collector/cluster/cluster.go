@@ -55,6 +55,9 @@ type Watcher struct {
 	// resource ("pods": {"app", "team"}), as kube-state-metrics' allow-list.
 	Labels map[string][]string
 
+	// NoSeries leaves kube-state-metrics' series to somebody who has them.
+	NoSeries bool
+
 	// Keep stores revisions and events. One that fails is called again with the
 	// same, until it succeeds or ctx ends.
 	Keep func(context.Context, []collector.Event) error

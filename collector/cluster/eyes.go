@@ -64,7 +64,7 @@ func (e *eyes) watch(ctx context.Context, k kind, gvr schema.GroupVersionResourc
 	example, gvk := typeOf(gvr)
 	m := &mirror{kind: k, gvk: gvk, told: map[string]told{}, desk: e.desk, page: e.page, kin: e.kin, now: time.Now}
 	m.synced = func() { e.say(ctx, k, nil) }
-	if k.series {
+	if k.series && !e.w.NoSeries {
 		var err error
 		if m.series, err = generatorOf(k.short(), e.w.Labels); err != nil {
 			e.say(ctx, k, err)
