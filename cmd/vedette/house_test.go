@@ -36,7 +36,7 @@ var mayImport = map[string]string{
 	"collector/dcgm":     "collector rules/catalog rules/strictcsv",
 	"collector/host":     "collector rules/catalog rules/strictcsv",
 	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
-	"collector/kubelet":  "collector rules/catalog",
+	"collector/kubelet":  "collector rules/catalog rules/strictcsv",
 	"collector/otlp":     "collector rules/catalog",
 	"collector/place":    "collector rules/strictcsv",
 	"collector/spool":    "collector rules/catalog",
