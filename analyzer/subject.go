@@ -14,8 +14,14 @@ type Subject struct {
 	Name      string
 }
 
-// unspaced lists the kinds whose objects have no namespace.
-var unspaced = map[string]bool{"cluster": true, "node": true, "gpu": true, "namespace": true, "persistentvolume": true, "storageclass": true}
+// unspaced lists the kinds without a namespace whose names may hold a slash,
+// or that people name; spaced lists those that people name and that have one.
+// Of other kinds, such as custom resources, the text itself says which it is.
+var (
+	unspaced = map[string]bool{"cluster": true, "node": true, "gpu": true, "namespace": true, "persistentvolume": true, "storageclass": true}
+	spaced   = map[string]bool{"pod": true, "deployment": true, "replicaset": true, "statefulset": true, "daemonset": true, "job": true, "cronjob": true,
+		"service": true, "pvc": true, "configmap": true, "secret": true}
+)
 
 // Node, GPU, Pod and Cluster name the usual subjects.
 func Node(name string) Subject      { return Subject{Kind: "node", Name: name} }
@@ -33,6 +39,9 @@ func ParseSubject(s string) (Subject, error) {
 		return Subject{Kind: kind, Name: rest}, nil
 	}
 	ns, name, ok := strings.Cut(rest, "/")
+	if !ok && !spaced[kind] {
+		return Subject{Kind: kind, Name: rest}, nil
+	}
 	if !ok || ns == "" || name == "" {
 		return Subject{}, fmt.Errorf("subject %q has no namespace: want %s/namespace/name", s, kind)
 	}
