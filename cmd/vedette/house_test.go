@@ -70,10 +70,11 @@ var mayImport = map[string]string{
 		"rules rules/catalog rules/check rules/publish",
 	"nlq/chat": "nlq nlq/answer analyzer/diagnose analyzer/problem rules/catalog",
 
-	"fixtures":          "",
-	"fixtures/dcgmstub": "",
-	"cmd/vedette":       "*",
-	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
+	"fixtures":             "",
+	"fixtures/dcgmstub":    "",
+	"fixtures/kubeletstub": "",
+	"cmd/vedette":          "*",
+	"cmd/vedette-agent":    "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
 }
 
 // doors lists the packages that may import each heavy dependency. The longest

@@ -48,35 +48,28 @@ var _ collector.Source = (*API)(nil)
 // Collect reads every page. Those that could not be read are in the error,
 // together where they have one reason; the others are good.
 func (a *API) Collect(ctx context.Context) (collector.Batch, error) {
-	pages := []struct {
+	type page struct {
 		path string
 		read func(context.Context) (collector.Batch, error)
-	}{
-		{cadvisorPath, a.containers},
-		{summaryPath, a.summary},
-		{configPath, a.configuration},
 	}
-	type answer struct {
-		collector.Batch
-		err error
+	pages := []page{{cadvisorPath, a.containers}, {summaryPath, a.summary}, {configPath, a.configuration}}
+	if a.labels.err != nil {
+		pages = append(pages, page{podsPath, a.learn})
 	}
-	answers := make([]answer, len(pages))
+	batches, errs := make([]collector.Batch, len(pages)), make([]error, len(pages))
 	var wg sync.WaitGroup
 	for i, p := range pages {
-		wg.Go(func() {
-			answers[i].Batch, answers[i].err = p.read(ctx)
-		})
+		wg.Go(func() { batches[i], errs[i] = p.read(ctx) })
 	}
 	wg.Wait()
 
 	var b collector.Batch
 	var wrong trouble
-	for i, got := range answers {
-		b.Points = append(b.Points, got.Points...)
-		b.Events = append(b.Events, got.Events...)
-		wrong.note(pages[i].path, got.err)
+	for i, p := range pages {
+		b.Points = append(b.Points, batches[i].Points...)
+		b.Events = append(b.Events, batches[i].Events...)
+		wrong.note(p.path, errs[i])
 	}
-	wrong.note(podsPath, a.labels.err)
 	return b, wrong.err(a.Address)
 }
 
@@ -87,6 +80,9 @@ func (a *API) read(ctx context.Context, path string, do func(io.Reader) error) e
 	body, err := a.get(ctx, path)
 	if err == nil {
 		err = do(body)
+		if err == nil {
+			_, err = io.Copy(io.Discard, body) // to its end, so that the connection is kept
+		}
 		body.Close()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

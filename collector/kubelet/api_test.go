@@ -17,12 +17,20 @@ import (
 
 	"vedette.dev/collector"
 	"vedette.dev/collector/kubelet"
+	"vedette.dev/fixtures/kubeletstub"
 	"vedette.dev/rules/catalog"
 )
 
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func atNoon() time.Time { return noon }
+
+// api is what asks a port, as of a time.
+func api(t *testing.T, p *kubeletstub.Port, now func() time.Time) *kubelet.API {
+	a := &kubelet.API{Address: "https://" + p.Address, Node: p.Node, TokenFile: p.TokenFile, CAFile: p.CAFile, Patience: time.Minute, Now: now}
+	t.Cleanup(func() { a.Close() })
+	return a
+}
 
 // told writes what was read: points by their names and labels, each with its
 // value and "counter" where it is one, and events whole.
@@ -51,10 +59,10 @@ func told(b collector.Batch) string {
 	return strings.Join(lines, "")
 }
 
-// What the pages of testdata come to is testdata/pages/want.txt.
+// What the pages of the stand-in come to is testdata/pages.txt.
 func TestPages(t *testing.T) {
-	const file = "testdata/pages/want.txt"
-	b, err := newPort(t, "n1").api(atNoon).Collect(t.Context())
+	const file = "testdata/pages.txt"
+	b, err := api(t, kubeletstub.Start(t, "n1"), atNoon).Collect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,49 +124,52 @@ func TestTroubles(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		arrange func(*port, *kubelet.API)
+		arrange func(*kubeletstub.Port, *kubelet.API)
 		lost    []string
 		lines   []string // the error's, of which each holds one
 		kept    string   // of a page that is lost in part
 	}{
-		{name: "all is well", arrange: func(*port, *kubelet.API) {}},
+		{name: "all is well", arrange: func(*kubeletstub.Port, *kubelet.API) {}},
 		{name: "another token", lost: all, lines: []string{"read /metrics/cadvisor, /stats/summary, /configz of kubelet https://127.0.0.1:PORT: 401 Unauthorized"},
-			arrange: func(p *port, _ *kubelet.API) { p.write("token", "old") }},
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) { p.Take("another") }},
 		{name: "no token", lost: all, lines: []string{"read token: open "},
-			arrange: func(_ *port, a *kubelet.API) { a.TokenFile += ".gone" }},
+			arrange: func(_ *kubeletstub.Port, a *kubelet.API) { a.TokenFile += ".gone" }},
 		{name: "no rights to one", lost: all[2:], lines: []string{"read /configz of kubelet https://127.0.0.1:PORT: 403 Forbidden Forbidden (user=system:serviceaccount:vedette:vedette-agent, verb=get, resource=nodes, subresource(s)=[configz proxy])"},
-			arrange: func(p *port, _ *kubelet.API) { p.set("/configz", forbid) }},
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) { p.Answer("/configz", kubeletstub.Forbid) }},
 		{name: "no rights to two", lost: all[1:], lines: []string{"read /stats/summary of ", "read /configz of "},
-			arrange: func(p *port, _ *kubelet.API) { p.set("/stats/summary", forbid); p.set("/configz", forbid) }},
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
+				p.Answer("/stats/summary", kubeletstub.Forbid)
+				p.Answer("/configz", kubeletstub.Forbid)
+			}},
 		{name: "a certificate of nobody known", lost: all, lines: []string{"certificate signed by unknown authority"},
-			arrange: func(_ *port, a *kubelet.API) { a.CAFile = "" }},
+			arrange: func(_ *kubeletstub.Port, a *kubelet.API) { a.CAFile = "" }},
 		{name: "a certificate of another authority", lost: all, lines: []string{"certificate signed by unknown authority"},
-			arrange: func(p *port, a *kubelet.API) { a.CAFile = newPort(t, "n1").dir + "/ca.crt" }},
+			arrange: func(p *kubeletstub.Port, a *kubelet.API) { a.CAFile = kubeletstub.Start(t, "n1").CAFile }},
 		{name: "a certificate of another node", lost: all, lines: []string{"certificate is valid for n1, not n2"},
-			arrange: func(_ *port, a *kubelet.API) { a.Node = "n2" }},
+			arrange: func(_ *kubeletstub.Port, a *kubelet.API) { a.Node = "n2" }},
 		{name: "no certificates to verify by", lost: all, lines: []string{"read certificates: open "},
-			arrange: func(_ *port, a *kubelet.API) { a.CAFile += ".gone" }},
+			arrange: func(_ *kubeletstub.Port, a *kubelet.API) { a.CAFile += ".gone" }},
 		{name: "certificates that are none", lost: all, lines: []string{"token holds none"},
-			arrange: func(_ *port, a *kubelet.API) { a.CAFile = a.TokenFile }},
-		{name: "any certificate", arrange: func(_ *port, a *kubelet.API) { a.Node, a.CAFile, a.SkipVerify = "n2", "", true }},
+			arrange: func(_ *kubeletstub.Port, a *kubelet.API) { a.CAFile = a.TokenFile }},
+		{name: "any certificate", arrange: func(_ *kubeletstub.Port, a *kubelet.API) { a.Node, a.CAFile, a.SkipVerify = "n2", "", true }},
 		{name: "nobody listens", lost: all, lines: []string{"read /metrics/cadvisor, /stats/summary, /configz of kubelet https://127.0.0.1:PORT: dial tcp 127.0.0.1:PORT: connect: connection refused"},
-			arrange: func(p *port, _ *kubelet.API) { p.stop() }},
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) { p.Stop() }},
 		{name: "sent elsewhere", lost: all[1:2], lines: []string{"read /stats/summary of kubelet https://127.0.0.1:PORT: 302 Found"},
-			arrange: func(p *port, _ *kubelet.API) {
-				p.set("/stats/summary", func(w http.ResponseWriter, r *http.Request, _ []byte) { http.Redirect(w, r, "/pods", http.StatusFound) })
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
+				p.Answer("/stats/summary", func(w http.ResponseWriter, r *http.Request, _ []byte) { http.Redirect(w, r, "/pods", http.StatusFound) })
 			}},
 		{name: "slow", lost: all[1:2], lines: []string{"read /stats/summary of kubelet https://127.0.0.1:PORT: no whole answer within 3s"},
-			arrange: func(p *port, a *kubelet.API) {
+			arrange: func(p *kubeletstub.Port, a *kubelet.API) {
 				a.Patience = 3 * time.Second // the others have to come within it, however busy this machine is
-				p.set("/stats/summary", func(w http.ResponseWriter, r *http.Request, page []byte) {
+				p.Answer("/stats/summary", func(w http.ResponseWriter, r *http.Request, page []byte) {
 					w.Write(page[:100])
 					w.(http.Flusher).Flush()
 					<-r.Context().Done()
 				})
 			}},
 		{name: "endless", lost: all[:1], kept: "container_oom_events_total{", lines: []string{"read /metrics/cadvisor of kubelet https://127.0.0.1:PORT: the page is larger than 32 MiB"},
-			arrange: func(p *port, _ *kubelet.API) {
-				p.set("/metrics/cadvisor", func(w http.ResponseWriter, _ *http.Request, page []byte) {
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
+				p.Answer("/metrics/cadvisor", func(w http.ResponseWriter, _ *http.Request, page []byte) {
 					head, _, _ := bytes.Cut(page, []byte("# HELP container_start_time_seconds"))
 					w.Write(head)
 					line := append([]byte("container_start_time_seconds{pod=\""), bytes.Repeat([]byte("x"), 1<<20)...)
@@ -167,8 +178,8 @@ func TestTroubles(t *testing.T) {
 				})
 			}},
 		{name: "endless JSON", lost: all[1:2], lines: []string{"read /stats/summary of kubelet https://127.0.0.1:PORT: decode: the page is larger than 32 MiB"},
-			arrange: func(p *port, _ *kubelet.API) {
-				p.set("/stats/summary", func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
+				p.Answer("/stats/summary", func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 					spaces := bytes.Repeat([]byte(" "), 1<<20)
 					for _, err := w.Write(spaces); err == nil; _, err = w.Write(spaces) {
 					}
@@ -176,31 +187,31 @@ func TestTroubles(t *testing.T) {
 			}},
 		{name: "half", lost: all, kept: "container_cpu_cfs_throttled_seconds_total{", lines: []string{"/metrics/cadvisor of kubelet https://127.0.0.1:PORT: unexpected EOF",
 			"read /stats/summary, /configz of kubelet https://127.0.0.1:PORT: decode: unexpected EOF"},
-			arrange: func(p *port, _ *kubelet.API) {
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
 				for _, path := range all {
-					p.set(path, half)
+					p.Answer(path, half)
 				}
 			}},
 		{name: "half and no more", lost: all[:1], kept: "container_cpu_cfs_throttled_seconds_total{", lines: []string{"unexpected end of input stream"},
-			arrange: func(p *port, _ *kubelet.API) {
-				p.set("/metrics/cadvisor", func(w http.ResponseWriter, _ *http.Request, page []byte) { w.Write(page[:len(page)/2]) })
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
+				p.Answer("/metrics/cadvisor", func(w http.ResponseWriter, _ *http.Request, page []byte) { w.Write(page[:len(page)/2]) })
 			}},
 		{name: "malformed half-way", lost: all[:1], kept: "container_cpu_usage_seconds_total{", lines: []string{"read /metrics/cadvisor of kubelet https://127.0.0.1:PORT: text format parsing error"},
-			arrange: func(p *port, _ *kubelet.API) {
-				p.set("/metrics/cadvisor", func(w http.ResponseWriter, _ *http.Request, page []byte) {
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
+				p.Answer("/metrics/cadvisor", func(w http.ResponseWriter, _ *http.Request, page []byte) {
 					w.Write(bytes.Replace(page, []byte(`container_oom_events_total{`), []byte(`container_oom_events_total{{`), 1))
 				})
 			}},
 		{name: "another configz", lost: all[2:], lines: []string{"decode: there is no kubeletconfig in it"},
-			arrange: func(p *port, _ *kubelet.API) {
-				p.set("/configz", func(w http.ResponseWriter, _ *http.Request, _ []byte) { w.Write([]byte("{}")) })
+			arrange: func(p *kubeletstub.Port, _ *kubelet.API) {
+				p.Answer("/configz", func(w http.ResponseWriter, _ *http.Request, _ []byte) { w.Write([]byte("{}")) })
 			}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPort(t, "n1")
-			a := p.api(atNoon)
+			p := kubeletstub.Start(t, "n1")
+			a := api(t, p, atNoon)
 			tt.arrange(p, a)
 			b, err := a.Collect(t.Context())
 			got := told(b)
@@ -219,7 +230,7 @@ func TestTroubles(t *testing.T) {
 			if len(lines) != len(tt.lines) {
 				t.Fatalf("error %v, want %d lines", err, len(tt.lines))
 			}
-			_, number, _ := strings.Cut(p.address, ":")
+			_, number, _ := strings.Cut(p.Address, ":")
 			for i, want := range tt.lines {
 				if want := strings.ReplaceAll(want, "PORT", number); !strings.Contains(lines[i], want) {
 					t.Errorf("line %q, want %q in it", lines[i], want)
@@ -232,8 +243,8 @@ func TestTroubles(t *testing.T) {
 // A kubelet that is started anew, with another certificate and another token,
 // is read on; and while it stays it is asked over connections that are kept.
 func TestRestart(t *testing.T) {
-	p := newPort(t, "n1")
-	a := p.api(atNoon)
+	p := kubeletstub.Start(t, "n1")
+	a := api(t, p, atNoon)
 	look := func(want bool) {
 		t.Helper()
 		b, err := a.Collect(t.Context())
@@ -244,36 +255,28 @@ func TestRestart(t *testing.T) {
 	for range 5 {
 		look(true)
 	}
-	if p.connection > 3 {
-		t.Errorf("%d connections for 3 pages, want no more", p.connection)
+	if n := p.Connections(); n > 3 {
+		t.Errorf("%d connections for 3 pages, want no more", n)
 	}
-	p.stop()
+	p.Stop()
 	look(false)
-	p.authority, p.key = nil, nil
-	fresh := newPort(t, "n1")
-	p.authority, p.key = fresh.authority, fresh.key
-	p.restart("n1")
-	look(false) // the certificates are those of yesterday
-	ca, err := os.ReadFile(fresh.dir + "/ca.crt")
-	if err != nil {
+	p.Certify()
+	p.Restart()
+	look(true)
+	p.Take("second")
+	look(false)
+	if err := os.WriteFile(p.TokenFile, []byte("second"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.write("ca.crt", string(ca))
-	look(true)
-	p.mu.Lock()
-	p.token = "t2"
-	p.mu.Unlock()
-	look(false)
-	p.write("token", "t2")
 	look(true)
 }
 
 // The configuration is told at first and when it has changed; it is asked for
 // seldom, and at once where it could not be had.
 func TestConfiguration(t *testing.T) {
-	p := newPort(t, "n1")
+	p := kubeletstub.Start(t, "n1")
 	now := noon
-	a := p.api(func() time.Time { return now })
+	a := api(t, p, func() time.Time { return now })
 	look := func(after time.Duration, asked int, verb string) {
 		t.Helper()
 		now = now.Add(after)
@@ -285,22 +288,22 @@ func TestConfiguration(t *testing.T) {
 				t.Errorf("told as of %v, want %v", e.At, now)
 			}
 		}
-		if got != verb || p.asked["/configz"] != asked {
-			t.Errorf("after %v: asked %d times and told %q, want %d and %q", now.Sub(noon), p.asked["/configz"], got, asked, verb)
+		if got != verb || p.Asked("/configz") != asked {
+			t.Errorf("after %v: asked %d times and told %q, want %d and %q", now.Sub(noon), p.Asked("/configz"), got, asked, verb)
 		}
 	}
-	p.set("/configz", forbid)
+	p.Answer("/configz", kubeletstub.Forbid)
 	look(0, 1, "")
 	look(15*time.Second, 2, "")
-	p.set("/configz", nil)
+	p.Answer("/configz", nil)
 	look(15*time.Second, 3, "ADDED")
 	look(15*time.Second, 3, "")
 	look(5*time.Minute, 4, "")
-	p.set("/configz", func(w http.ResponseWriter, _ *http.Request, page []byte) {
+	p.Answer("/configz", func(w http.ResponseWriter, _ *http.Request, page []byte) {
 		w.Write(bytes.Replace(page, []byte(`"syncFrequency": "1m0s"`), []byte(`"syncFrequency": "2m0s"`), 1)) // which nobody is told
 	})
 	look(5*time.Minute, 5, "")
-	p.set("/configz", func(w http.ResponseWriter, _ *http.Request, page []byte) {
+	p.Answer("/configz", func(w http.ResponseWriter, _ *http.Request, page []byte) {
 		w.Write(bytes.Replace(page, []byte(`"maxPods": 110`), []byte(`"maxPods": 250`), 1))
 	})
 	look(5*time.Minute, 6, "MODIFIED")
@@ -316,9 +319,9 @@ func held(pod string) collector.Source {
 }
 
 func TestPodLabels(t *testing.T) {
-	p := newPort(t, "n1")
+	p := kubeletstub.Start(t, "n1")
 	now := noon
-	a := p.api(func() time.Time { return now })
+	a := api(t, p, func() time.Time { return now })
 	for _, re := range []string{"^app", "team", "^pod$", "^empty$"} {
 		a.PodLabels = append(a.PodLabels, regexp.MustCompile(re))
 	}
@@ -338,17 +341,17 @@ func TestPodLabels(t *testing.T) {
 		}
 	}
 	look("plain")
-	if n := p.asked["/pods"]; n != 1 {
+	if n := p.Asked("/pods"); n != 1 {
 		t.Errorf("asked %d times for pods that are known, want 1", n)
 	}
 	look("new")
 	now = now.Add(time.Minute)
 	look("train-0")
-	if n := p.asked["/pods"]; n != 3 {
+	if n := p.Asked("/pods"); n != 3 {
 		t.Errorf("asked %d times, want once more for a new pod and once after a minute: 3", n)
 	}
 
-	p.set("/pods", forbid)
+	p.Answer("/pods", kubeletstub.Forbid)
 	now = now.Add(time.Minute)
 	if diff := cmp.Diff(labelled, look("train-0")); diff != "" {
 		t.Errorf("refused, a minute later (-want +got):\n%s", diff)
@@ -357,22 +360,25 @@ func TestPodLabels(t *testing.T) {
 	if diff := cmp.Diff(fmt.Sprintf(bare, "", ""), look("train-0")); diff != "" {
 		t.Errorf("refused for long (-want +got):\n%s", diff)
 	}
-	if _, err := a.Collect(t.Context()); err == nil || !strings.Contains(err.Error(), "read /pods of kubelet https://"+p.address+": 403 Forbidden") {
+	if _, err := a.Collect(t.Context()); err == nil || !strings.Contains(err.Error(), "read /pods of kubelet https://"+p.Address+": 403 Forbidden") {
 		t.Errorf("error %v, want that of /pods", err)
 	}
-	p.set("/pods", nil)
+	p.Answer("/pods", nil)
+	if _, err := a.Collect(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if diff := cmp.Diff(labelled, look("train-0")); diff != "" {
 		t.Errorf("allowed again (-want +got):\n%s", diff)
 	}
-	if _, err := a.Collect(t.Context()); err != nil {
-		t.Error(err)
+	if n := p.Asked("/pods"); n != 6 {
+		t.Errorf("asked %d times, want 3 times more: refused, refused again, allowed", n)
 	}
 }
 
 // Without an allow-list nobody asks for pods.
 func TestNoPodLabels(t *testing.T) {
-	p := newPort(t, "n1")
-	if _, err := p.api(atNoon).Label(held("train-0")).Collect(t.Context()); err != nil || len(p.asked) != 0 {
-		t.Errorf("error %v, asked %v, want nothing", err, p.asked)
+	p := kubeletstub.Start(t, "n1")
+	if _, err := api(t, p, atNoon).Label(held("train-0")).Collect(t.Context()); err != nil || p.Connections() != 0 {
+		t.Errorf("error %v, %d connections, want none", err, p.Connections())
 	}
 }

@@ -55,7 +55,7 @@ func (a *API) get(ctx context.Context, path string) (io.ReadCloser, error) {
 		resp.Body.Close()
 		return nil, errors.New(strings.Join(strings.Fields(resp.Status+" "+string(why)), " "))
 	}
-	return page{io.LimitReader(resp.Body, maxPage), resp.Body}, nil
+	return answer{io.LimitReader(resp.Body, maxPage), resp.Body}, nil
 }
 
 // dial makes the client. It follows nobody elsewhere with the token, uses no
@@ -103,20 +103,20 @@ func (a *API) tls(address string) (*tls.Config, error) {
 	return c, nil
 }
 
-// A page is an answer that ends with an error where it is too large.
-type page struct {
+// An answer is a page that ends with an error where it is too large.
+type answer struct {
 	bounded io.Reader
 	body    io.ReadCloser
 }
 
-func (p page) Read(b []byte) (int, error) {
-	n, err := p.bounded.Read(b)
+func (a answer) Read(b []byte) (int, error) {
+	n, err := a.bounded.Read(b)
 	if err == io.EOF {
-		if more, _ := io.ReadFull(p.body, make([]byte, 1)); more > 0 {
+		if more, _ := io.ReadFull(a.body, make([]byte, 1)); more > 0 {
 			return n, errTooLarge
 		}
 	}
 	return n, err
 }
 
-func (p page) Close() error { return p.body.Close() }
+func (a answer) Close() error { return a.body.Close() }

@@ -43,23 +43,29 @@ func (a *API) Label(s collector.Source) collector.Source {
 	}
 	return collector.SourceFunc(func(ctx context.Context) (collector.Batch, error) {
 		b, err := s.Collect(ctx)
-		a.learn(ctx, b.Points)
-		a.label(b.Points)
+		// Where the last try failed, Collect makes the next, beside its pages: a
+		// kubelet that hangs is not waited for twice.
+		if a.labels.err == nil && a.wanting(b.Points) {
+			a.learn(ctx)
+		}
+		if a.Now().Sub(a.labels.at) <= stale {
+			a.label(b.Points)
+		}
 		return b, err
 	})
 }
 
-// learn asks for the pods where one of them is not known, or what is known is old.
-func (a *API) learn(ctx context.Context, points []collector.Point) {
-	now := a.Now()
-	fresh := now.Sub(a.labels.at) < labelsEvery
-	if fresh && a.labels.err == nil && !slices.ContainsFunc(points, func(p collector.Point) bool {
+// wanting reports whether the pod of a point is not known, or what is known is old.
+func (a *API) wanting(points []collector.Point) bool {
+	return a.Now().Sub(a.labels.at) >= labelsEvery || slices.ContainsFunc(points, func(p collector.Point) bool {
 		pod, ok := podOf(p)
 		_, known := a.labels.of[pod]
 		return ok && !known
-	}) {
-		return
-	}
+	})
+}
+
+// learn asks for the labels of the pods. It has no readings of its own.
+func (a *API) learn(ctx context.Context) (collector.Batch, error) {
 	var answer struct {
 		Items []struct {
 			Metadata struct {
@@ -75,16 +81,15 @@ func (a *API) learn(ctx context.Context, points []collector.Point) {
 		}
 		return nil
 	})
-	switch {
-	case a.labels.err == nil:
-		a.labels.of, a.labels.at = map[podName][]collector.Attr{}, now
-		for _, pod := range answer.Items {
-			m := pod.Metadata
-			a.labels.of[podName{m.Namespace, m.Name}] = a.allowed(m.Labels)
-		}
-	case now.Sub(a.labels.at) > stale:
-		a.labels.of = nil // a pod of that name may be another
+	if a.labels.err != nil {
+		return collector.Batch{}, a.labels.err
 	}
+	a.labels.of, a.labels.at = map[podName][]collector.Attr{}, a.Now()
+	for _, pod := range answer.Items {
+		m := pod.Metadata
+		a.labels.of[podName{m.Namespace, m.Name}] = a.allowed(m.Labels)
+	}
+	return collector.Batch{}, nil
 }
 
 var notInLabels = regexp.MustCompile(`[^a-zA-Z0-9_]`)
