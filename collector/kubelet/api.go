@@ -85,7 +85,7 @@ func (a *API) read(ctx context.Context, path string, do func(io.Reader) error) e
 		}
 		body.Close()
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) { // whatever else that looks like
 		return fmt.Errorf("no whole answer within %v: %w", a.Patience, context.DeadlineExceeded)
 	}
 	return err
