@@ -17,7 +17,7 @@ import (
 
 const (
 	// maxPage bounds a page: cAdvisor's of 250 pods of three containers each,
-	// which is more than twice what a node runs by default, is some 20 MiB.
+	// which is more than twice what a node runs by default, is some 25 MiB.
 	maxPage = 32 << 20
 	// maxReason bounds what is repeated of a refusal: the kubelet's says who may
 	// not get what, in one line.
