@@ -157,6 +157,7 @@ func TestLogs(t *testing.T) {
 		{"kernel line", "kernel", "NVRM: Xid", map[string]any{"k8s.node.name": "gpu-01"}, "kernel", "node/gpu-01"},
 		{"event", "k8s.event", `{"kind":"Event","involvedObject":{"kind":"Pod","namespace":"ml","name":"train-0"}}`, nil, "k8s.event", "pod/ml/train-0"},
 		{"object", "k8s.object", `{"kind":"Node","metadata":{"name":"gpu-01"}}`, map[string]any{"k8s.resource.name": "nodes"}, "k8s.object", "node/gpu-01"},
+		{"object of a kubelet", "k8s.object", `{"kind":"KubeletConfiguration","metadata":{"name":"gpu-01"},"maxPods":110}`, map[string]any{"k8s.resource.name": "kubeletconfigurations.kubelet.config.k8s.io"}, "k8s.object", "kubeletconfiguration/gpu-01"},
 		{"line of a pod", "log", "NCCL timeout", pod, "log", "pod/ml/train-0"},
 		{"somebody else's log", "", "hello", pod, "log", "pod/ml/train-0"},
 		{"about nothing", "log", "hello", nil, "", ""},

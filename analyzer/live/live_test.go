@@ -61,7 +61,10 @@ func TestDiagnoseTheRunningSystem(t *testing.T) {
 	if err := app.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if err := past.Append(t.Context(), []history.Record{{Kind: history.KernelLine, At: lost, Subject: analyzer.Node("gpu-01"), Text: xid79}}); err != nil {
+	const configs = "kubeletconfigurations.kubelet.config.k8s.io" // what agents say of kubelets is no API server
+	if err := past.Append(t.Context(), []history.Record{{Kind: history.KernelLine, At: lost, Subject: analyzer.Node("gpu-01"), Text: xid79},
+		{Kind: history.KubeObject, At: noon.Add(-time.Hour), Subject: analyzer.Subject{Kind: "kubeletconfiguration", Name: "gpu-01"}, Text: `{"kind":"KubeletConfiguration","metadata":{"name":"gpu-01"},"maxPods":110}`,
+			Attrs: map[string]string{history.AttrResource: configs, history.AttrVerb: "ADDED"}}}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -74,6 +77,9 @@ func TestDiagnoseTheRunningSystem(t *testing.T) {
 		}
 		if _, ok := s.Kernel["gpu-02"]; !ok {
 			t.Error("a quiet kernel log counts as not captured")
+		}
+		if os := s.Objects[configs]; len(os) != 1 || os[0].Source == "" {
+			t.Errorf("the kubelet's configuration is %+v, want one that can be cited", os)
 		}
 		r, err := live.Diagnoser{Camera: camera}.Diagnose(t.Context(), nil, now)
 		if err != nil || len(r.Diagnoses) != 1 || r.Diagnoses[0].Cause != "gpu-fell-off-bus" || r.Diagnoses[0].Subject != analyzer.GPU("gpu-01", "GPU-0") {

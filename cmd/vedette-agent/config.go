@@ -46,14 +46,14 @@ type config struct {
 
 	Listen string `yaml:"listen"`
 
-	DCGM     string `yaml:"dcgm"`
-	Kubelet  string `yaml:"kubelet"`
-	Counters string `yaml:"counters"`
-	HostName string `yaml:"hostnameLabel"`
-	Kmsg     string `yaml:"kmsg"`
-	Proc     string `yaml:"proc"`
-	Sys      string `yaml:"sys"`
-	Root     string `yaml:"root"`
+	DCGM     string        `yaml:"dcgm"`
+	Kubelet  kubeletConfig `yaml:"kubelet"`
+	Counters string        `yaml:"counters"`
+	HostName string        `yaml:"hostnameLabel"`
+	Kmsg     string        `yaml:"kmsg"`
+	Proc     string        `yaml:"proc"`
+	Sys      string        `yaml:"sys"`
+	Root     string        `yaml:"root"`
 
 	file    string
 	version bool
@@ -65,7 +65,7 @@ type usageError struct{ error }
 
 // defaults returns what holds where neither the file nor a flag says otherwise.
 func defaults() *config {
-	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", QueueMiB: spool.DefaultMax >> 20, DCGM: "auto", Kubelet: "auto", HostName: "Hostname", Kmsg: "/dev/kmsg",
+	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", QueueMiB: spool.DefaultMax >> 20, DCGM: "auto", Kubelet: kubeletDefaults(), HostName: "Hostname", Kmsg: "/dev/kmsg",
 		Proc: "/proc", Sys: "/sys", Root: "/"}
 }
 
@@ -126,7 +126,8 @@ func (c *config) flags() *flag.FlagSet {
 	text(&c.Queue, "queue", "keep on disk, in this `file`, what the endpoint has not taken; empty keeps events in memory and no readings")
 	text(&c.Listen, "listen", "serve /metrics, /livez and /readyz at `address`; empty is off")
 	text(&c.DCGM, "dcgm", "`auto, off, embedded or host:port` of a host engine")
-	text(&c.Kubelet, "kubelet", "`auto, off or path` of the kubelet's PodResources socket")
+	text(&c.Kubelet.Socket, "kubelet", "`auto, off or path` of the kubelet's PodResources socket")
+	text(&c.Kubelet.Address, "kubelet-address", "`auto, off or URL` of the kubelet's own port: https://host:10250")
 	text(&c.Counters, "counters", "a counter `file` of dcgm-exporter; empty reads everything that is known")
 	text(&c.Counters, "f", "the same as -counters, as dcgm-exporter calls it: `file`")
 	text(&c.HostName, "hostname-label", "the label with this node's name on GPU series: `Hostname or hostname`")
@@ -173,8 +174,6 @@ func (c *config) check() error {
 		return usageError{fmt.Errorf("period is %v, want at least 1s", time.Duration(c.Period))}
 	case c.DCGM != "auto" && c.DCGM != "off" && c.DCGM != "embedded" && !strings.ContainsAny(c.DCGM, ":/"):
 		return usageError{fmt.Errorf("dcgm is %q, want auto, off, embedded or host:port", c.DCGM)}
-	case c.Kubelet != "auto" && c.Kubelet != "off" && !strings.HasPrefix(c.Kubelet, "/"):
-		return usageError{fmt.Errorf("kubelet is %q, want auto, off or the path of its socket", c.Kubelet)}
 	case c.HostName != "Hostname" && c.HostName != "hostname":
 		return usageError{fmt.Errorf("hostnameLabel is %q, want Hostname or hostname", c.HostName)}
 	case c.QueueMiB < 1:
@@ -182,5 +181,5 @@ func (c *config) check() error {
 	case c.Protocol != otlp.GRPC && c.Protocol != otlp.HTTP:
 		return usageError{fmt.Errorf("protocol is %q, want grpc or http", c.Protocol)}
 	}
-	return nil
+	return c.Kubelet.check()
 }

@@ -3,20 +3,24 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
 
 	"vedette.dev/collector"
 	"vedette.dev/collector/dcgm"
+	"vedette.dev/fixtures/kubeletstub"
 	"vedette.dev/rules/strictyaml"
 )
 
@@ -40,6 +44,10 @@ func TestRunErrors(t *testing.T) {
 		{name: "period", args: []string{"--endpoint", "h:1", "--period", "10ms"}, code: exitUsage, want: "period is 10ms, want at least 1s"},
 		{name: "dcgm", args: []string{"--endpoint", "h:1", "--dcgm", "on"}, code: exitUsage, want: `dcgm is "on"`},
 		{name: "protocol", args: []string{"--endpoint", "h:1", "--protocol", "udp"}, code: exitUsage, want: `protocol is "udp"`},
+		{name: "kubelet", args: []string{"--endpoint", "h:1", "--kubelet", "on"}, code: exitUsage, want: `kubelet.socket is "on"`},
+		{name: "kubelet without TLS", args: []string{"--endpoint", "h:1", "--kubelet-address", "http://127.0.0.1:10255"}, code: exitUsage, want: `kubelet.address is "http://127.0.0.1:10255", want auto, off or https://host:port`},
+		{name: "pod labels", file: "endpoint: h:4317\nkubelet: {podLabels: ['(']}\n", code: exitUsage, want: "kubelet.podLabels: error parsing regexp"},
+		{name: "unknown key of the kubelet", file: "kubelet:\n  adress: off\n", code: exitError, want: `agent.yaml:4: unknown key "adress"`},
 		{name: "address", args: []string{"--listen", "256.0.0.1:1", "--kmsg", "", "--dcgm", "off"}, code: exitError, want: "256.0.0.1"},
 		{name: "CA", file: "endpoint: h:4317\ncaFile: /does/not/exist\nkmsg: ''\ndcgm: 'off'\n", code: exitError, want: `send to OTLP endpoint "h:4317": read the certificates`},
 	}
@@ -85,6 +93,68 @@ func TestExample(t *testing.T) {
 	want.Queue = "/var/lib/vedette-agent/queue.db"
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(config{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+}
+
+// The rights that deploy/ gives the agent are those that it needs, and no more.
+func TestRights(t *testing.T) {
+	f, err := os.Open("../../deploy/agent-rbac.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	type rule struct {
+		Groups    []string `yaml:"apiGroups"`
+		Resources []string `yaml:"resources"`
+		Verbs     []string `yaml:"verbs"`
+	}
+	var got []rule
+	for d := yaml.NewDecoder(f); ; {
+		var o struct {
+			Rules []rule `yaml:"rules"`
+		}
+		if err := d.Decode(&o); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, o.Rules...)
+	}
+	for _, r := range got {
+		slices.Sort(r.Resources)
+	}
+	want := []rule{{Groups: []string{""}, Resources: kubeletstub.Rights(), Verbs: []string{"get"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rights (-want +got):\n%s", diff)
+	}
+}
+
+// Where the kubelet is asked, and whether it is.
+func TestKubeletAddress(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, address, token, ip, want string }{
+		{"outside a cluster", "auto", token + ".gone", "10.0.0.7", ""},
+		{"on the node's network", "auto", token, "", "https://127.0.0.1:10250"},
+		{"in a pod", "auto", token, "10.0.0.7", "https://10.0.0.7:10250"},
+		{"in a pod of IPv6", "auto", token, "fd00::7", "https://[fd00::7]:10250"},
+		{"elsewhere", "https://n1:443", token + ".gone", "10.0.0.7", "https://n1:443"},
+		{"off", "off", token, "10.0.0.7", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("NODE_IP", tt.ip)
+			c := defaults()
+			c.Kubelet.Address, c.Kubelet.TokenFile = tt.address, tt.token
+			got := ""
+			if api, wanted := c.kubeletAPI(); wanted {
+				got = api.Address
+			}
+			if got != tt.want {
+				t.Errorf("asked at %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

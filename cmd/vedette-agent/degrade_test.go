@@ -1,15 +1,20 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"vedette.dev/fixtures/dcgmstub"
+	"vedette.dev/fixtures/kubeletstub"
 )
 
 // A stage is a node on which everything is well, to take something away from.
@@ -19,7 +24,9 @@ type stage struct {
 	env                          []string
 	proc, sys, socket, kmsg, dir string
 	queue                        string
-	nobody                       bool // the agent runs as a user who may do little
+	port                         *kubeletstub.Port
+	config                       string // text of the agent's file
+	nobody                       bool   // the agent runs as a user who may do little
 }
 
 func newStage(t *testing.T) *stage {
@@ -36,13 +43,19 @@ func newStage(t *testing.T) *stage {
 	}
 
 	s.socket = serveKubelet(t, holder{})
+	s.port = kubeletstub.Start(t, "gpu-node-1")
+	s.config = fmt.Sprintf("%skubelet: {address: 'https://%s', tokenFile: %s, caFile: %s, podLabels: ['^team$']}\n", head, s.port.Address, s.port.TokenFile, s.port.CAFile)
 	return s
 }
 
 // start starts the agent on the stage.
 func (s *stage) start(t *testing.T, endpoint string) *process {
 	t.Helper()
-	args := []string{"--endpoint", endpoint, "--insecure", "--node", "gpu-node-1", "--period", "1s", "--proc-root", s.proc, "--sys-root", s.sys,
+	config := filepath.Join(s.dir, "agent.yaml")
+	if err := os.WriteFile(config, []byte(s.config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--config", config, "--endpoint", endpoint, "--insecure", "--node", "gpu-node-1", "--period", "1s", "--proc-root", s.proc, "--sys-root", s.sys,
 		"--kmsg", s.kmsg, "--kubelet", s.socket, "--queue", s.queue}
 	if s.env != nil {
 		args = append(args, "--dcgm", "embedded")
@@ -93,11 +106,27 @@ const (
 	gpus2   = "DCGM_FI_DEV_GPU_TEMP{"
 	kernel  = "vedette_kernel_lines_total{"
 	podOf   = "vedette_gpu_pod{"
+	inUse   = "container_cpu_usage_seconds_total{"
+	disks   = "vedette_kubelet_fs_available_bytes{"
 	onDisk  = "vedette_agent_queue_bytes{"
 	readsUp = `vedette_source_up{instance="gpu-node-1",source=`
 )
 
-var allOf = []string{load, gpus2, kernel, podOf, onDisk}
+var allOf = []string{load, gpus2, kernel, podOf, inUse, disks, onDisk}
+
+// whole reports what is missing of what comes from two sources, while all is well.
+func (s *stage) whole(t *testing.T, r *receiver) {
+	t.Helper()
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(r.lines)), func(line string) bool {
+		return strings.HasPrefix(line, gpus2) && strings.Contains(line, `pod="train-0"`) && strings.Contains(line, `team="vision"`)
+	}) {
+		t.Error("no reading of a GPU has its pod's labels")
+	}
+	const kind = `"kind":"KubeletConfiguration"`
+	if n := strings.Count(strings.Join(r.logs, "\n"), kind); n != 1 {
+		t.Errorf("the kubelet's configuration is told %d times, want once", n)
+	}
+}
 
 // TestDegrade takes away one thing after another that the agent needs. Each
 // time one line says what and why, and the rest is sent on.
@@ -109,12 +138,12 @@ func TestDegrade(t *testing.T) {
 		after   func(*stage)             // undoes during, before the end
 		line    []string                 // what the one warning says
 		down    string                   // the source that is not up
-		lost    string                   // what is then not sent
+		lost    []string                 // what is then not sent
 	}{
 		{name: "all is well"},
-		{name: "no GPU", lost: gpus2, line: []string{"GPUs are not read", "no usable libdcgm.so.4"},
+		{name: "no GPU", lost: []string{gpus2}, line: []string{"GPUs are not read", "no usable libdcgm.so.4"},
 			arrange: func(_ *testing.T, s *stage) { s.env = nil }},
-		{name: "no library", lost: gpus2, down: "dcgm", line: []string{"GPUs are not read", "no usable libdcgm.so.4"},
+		{name: "no library", lost: []string{gpus2}, down: "dcgm", line: []string{"GPUs are not read", "no usable libdcgm.so.4"},
 			arrange: func(t *testing.T, s *stage) {
 				s.env = nil
 				device := filepath.Join(s.sys, "bus/pci/devices/0000:18:00.0")
@@ -125,9 +154,9 @@ func TestDegrade(t *testing.T) {
 					t.Fatal(err)
 				}
 			}},
-		{name: "no kubelet", lost: podOf, down: "kubelet", line: []string{"source kubelet fails", "list pod resources", "no such file or directory"},
+		{name: "no kubelet", lost: []string{podOf}, down: "kubelet", line: []string{"source kubelet fails", "list pod resources", "no such file or directory"},
 			arrange: func(_ *testing.T, s *stage) { s.socket += ".gone" }},
-		{name: "no permission for the kubelet", lost: podOf, down: "kubelet", line: []string{"source kubelet fails", "permission denied"},
+		{name: "no permission for the kubelet", lost: []string{podOf}, down: "kubelet", line: []string{"source kubelet fails", "permission denied"},
 			arrange: func(t *testing.T, s *stage) {
 				s.nobody, s.queue = true, filepath.Join(s.dir, "mine", "queue.db")
 				mine := filepath.Dir(s.queue)
@@ -141,7 +170,7 @@ func TestDegrade(t *testing.T) {
 					t.Fatal(err)
 				}
 			}},
-		{name: "a directory for the queue that is not writable", lost: onDisk, line: []string{"there is no queue on disk", "permission denied"},
+		{name: "a directory for the queue that is not writable", lost: []string{onDisk}, line: []string{"there is no queue on disk", "permission denied"},
 			arrange: func(t *testing.T, s *stage) {
 				s.nobody = true
 				if err := os.Chmod(s.socket, 0o777); err != nil {
@@ -155,9 +184,26 @@ func TestDegrade(t *testing.T) {
 			}},
 		{name: "no kernel log", down: "kmsg", line: []string{"source kmsg fails", "open kernel log", "no such file or directory"},
 			arrange: func(_ *testing.T, s *stage) { s.kmsg += ".gone" }},
-		{name: "an engine that hangs", lost: gpus2, down: "dcgm", line: []string{"source dcgm fails", "no answer after"},
+		{name: "no kubelet at its port", lost: []string{inUse, disks}, down: "kubelet-api", line: []string{"source kubelet-api fails", "/metrics/cadvisor, /stats/summary, /configz", "connection refused"},
+			arrange: func(_ *testing.T, s *stage) { s.port.Stop() }},
+		{name: "no right to a page of the kubelet's", lost: []string{disks}, down: "kubelet-api", line: []string{"source kubelet-api fails", "/stats/summary", "403 Forbidden", "subresource(s)=[stats]"},
+			arrange: func(_ *testing.T, s *stage) { s.port.Answer("/stats/summary", kubeletstub.Forbid) }},
+		{name: "a kubelet that takes another token", lost: []string{inUse, disks}, down: "kubelet-api", line: []string{"source kubelet-api fails", "401 Unauthorized"},
+			during: func(s *stage) { s.port.Take("second") }, after: func(s *stage) { s.port.Take("first") }},
+		{name: "a kubelet's certificate of nobody known", lost: []string{inUse, disks}, down: "kubelet-api", line: []string{"source kubelet-api fails", "unknown authority"},
+			arrange: func(_ *testing.T, s *stage) { s.config = strings.Replace(s.config, s.port.CAFile, "''", 1) }},
+		{name: "a kubelet's certificate that nobody verifies", line: []string{"the kubelet's certificate is not verified"},
+			arrange: func(_ *testing.T, s *stage) {
+				s.config = strings.Replace(s.config, "caFile: "+s.port.CAFile, "insecureSkipVerify: true", 1)
+			}},
+		{name: "a page of the kubelet's that hangs", lost: []string{disks}, down: "kubelet-api", line: []string{"source kubelet-api fails", "/stats/summary", "no whole answer within"},
+			during: func(s *stage) {
+				s.port.Answer("/stats/summary", func(_ http.ResponseWriter, r *http.Request, _ []byte) { <-r.Context().Done() })
+			},
+			after: func(s *stage) { s.port.Answer("/stats/summary", nil) }},
+		{name: "an engine that hangs", lost: []string{gpus2}, down: "dcgm", line: []string{"source dcgm fails", "no answer after"},
 			during: func(s *stage) { s.script.Hang(true) }, after: func(s *stage) { s.script.Hang(false) }},
-		{name: "an engine that dies", lost: gpus2, down: "dcgm", line: []string{"source dcgm fails", "start the embedded host engine", "connection invalid"},
+		{name: "an engine that dies", lost: []string{gpus2}, down: "dcgm", line: []string{"source dcgm fails", "start the embedded host engine", "connection invalid"},
 			during: func(s *stage) { s.script.Die(true) }, after: func(s *stage) { s.script.Die(false) }},
 	}
 	for _, tt := range tests {
@@ -193,7 +239,7 @@ func TestDegrade(t *testing.T) {
 
 			var rest []string
 			for _, prefix := range allOf {
-				if prefix != tt.lost {
+				if !slices.Contains(tt.lost, prefix) {
 					rest = append(rest, prefix)
 				}
 			}
@@ -208,10 +254,15 @@ func TestDegrade(t *testing.T) {
 				return r.pushes > pushes
 			})
 			r.note(func() {
-				if n, _ := r.series(tt.lost); n > 0 && tt.lost != "" {
-					t.Errorf("%s is sent, want it lost", tt.lost)
+				if tt.lost == nil {
+					s.whole(t, r)
 				}
-				for _, source := range []string{"dcgm", "host", "kmsg", "kubelet"} {
+				for _, lost := range tt.lost {
+					if n, _ := r.series(lost); n > 0 {
+						t.Errorf("%s is sent, want it lost", lost)
+					}
+				}
+				for _, source := range []string{"dcgm", "host", "kmsg", "kubelet", "kubelet-api"} {
 					want := 1.0
 					if source == tt.down {
 						want = 0

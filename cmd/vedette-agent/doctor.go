@@ -48,7 +48,7 @@ func doctor(ctx context.Context, c *config, out io.Writer) int {
 		look func(context.Context, *config) verdict
 	}{
 		{"node", lookNode}, {"host", lookHost}, {"pressure", lookPressure}, {"kernel log", lookKernelLog}, {"driver", lookDriver},
-		{"gpus", lookGPUs}, {"kubelet", lookKubelet}, {"endpoint", lookEndpoint}, {"page", lookPage},
+		{"gpus", lookGPUs}, {"kubelet", lookKubelet}, {"kubelet API", lookKubeletAPI}, {"endpoint", lookEndpoint}, {"page", lookPage},
 	}
 	code := exitDone
 	tw := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -153,13 +153,13 @@ func lookGPUs(ctx context.Context, c *config) verdict {
 }
 
 func lookKubelet(ctx context.Context, c *config) verdict {
-	socket, wanted := kubeletSocket(c.Kubelet)
+	socket, wanted := c.Kubelet.socket()
 	if !wanted {
 		return verdict{state: missing, detail: "no kubelet here: which pod holds a GPU is not known"}
 	}
 	pods, err := kubelet.New(socket, c.Node, time.Now)
 	if err != nil {
-		return verdict{broken, err.Error(), "correct kubelet"}
+		return verdict{broken, err.Error(), "correct kubelet.socket"}
 	}
 	defer pods.Close()
 	b, err := pods.Collect(ctx)
@@ -167,6 +167,24 @@ func lookKubelet(ctx context.Context, c *config) verdict {
 		return verdict{broken, err.Error(), "mount " + filepath.Dir(socket) + " into the container"}
 	}
 	return verdict{state: good, detail: fmt.Sprintf("%d containers hold a GPU or a part of one", len(b.Points))}
+}
+
+func lookKubeletAPI(ctx context.Context, c *config) verdict {
+	api, wanted := c.kubeletAPI()
+	if !wanted {
+		return verdict{state: missing, detail: "no token to show to a kubelet: what containers use is not known"}
+	}
+	defer api.Close()
+	b, err := api.Collect(ctx)
+	if err != nil {
+		return verdict{broken, err.Error(), "apply deploy/agent-rbac.yaml; in a pod without the host's network set NODE_IP; " +
+			"where the kubelet signs its own certificate, name it with kubelet.caFile or set kubelet.insecureSkipVerify"}
+	}
+	detail := fmt.Sprintf("%d readings of %s", len(b.Points), api.Address)
+	if api.SkipVerify {
+		detail += ", whose certificate is not verified"
+	}
+	return verdict{state: good, detail: detail}
 }
 
 // lookEndpoint sends one reading.

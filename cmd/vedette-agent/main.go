@@ -19,7 +19,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -108,7 +107,7 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		}
 	}
 
-	if socket, wanted := kubeletSocket(c.Kubelet); wanted {
+	if socket, wanted := c.Kubelet.socket(); wanted {
 		pods, err := kubelet.New(socket, c.Node, time.Now)
 		if err != nil {
 			return err
@@ -118,6 +117,18 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		if gpus, ok := sources["dcgm"]; ok {
 			sources["dcgm"] = pods.Label(gpus)
 		}
+	}
+	if api, wanted := c.kubeletAPI(); wanted {
+		defer api.Close()
+		sources["kubelet-api"] = api
+		if gpus, ok := sources["dcgm"]; ok {
+			sources["dcgm"] = api.Label(gpus)
+		}
+		if api.SkipVerify {
+			log.Warn("the kubelet's certificate is not verified: kubelet.insecureSkipVerify is set", "address", api.Address)
+		}
+	} else if len(c.Kubelet.PodLabels) > 0 {
+		log.Warn("GPU series get no pod labels: the kubelet is not asked at its own port", "address", c.Kubelet.Address, "token", c.Kubelet.TokenFile)
 	}
 
 	troubles := &collector.Troubles{Now: time.Now,
@@ -188,19 +199,6 @@ func openQueue(c *config, log *slog.Logger) *spool.Queue {
 		log.Warn("there is no queue on disk: what the endpoint does not take is lost", "err", err)
 	}
 	return q
-}
-
-// kubeletSocket returns where the kubelet is asked, and whether it is: auto is
-// where one has been. A machine outside a cluster has none, which is no trouble.
-func kubeletSocket(conf string) (socket string, wanted bool) {
-	switch conf {
-	case "off":
-		return "", false
-	case "auto":
-		_, err := os.Stat(filepath.Dir(kubelet.DefaultSocket))
-		return kubelet.DefaultSocket, err == nil
-	}
-	return conf, true
 }
 
 // serve answers at address until stop is called.

@@ -37,7 +37,7 @@ var mayImport = map[string]string{
 	"collector/dcgm":     "collector rules/catalog rules/strictcsv",
 	"collector/host":     "collector rules/catalog rules/strictcsv",
 	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
-	"collector/kubelet":  "collector rules/catalog",
+	"collector/kubelet":  "collector rules/catalog rules/strictcsv",
 	"collector/otlp":     "collector rules/catalog",
 	"collector/place":    "collector rules/strictcsv",
 	"collector/spool":    "collector rules/catalog",
@@ -71,10 +71,11 @@ var mayImport = map[string]string{
 		"rules rules/catalog rules/check rules/publish",
 	"nlq/chat": "nlq nlq/answer analyzer/diagnose analyzer/problem rules/catalog",
 
-	"fixtures":          "",
-	"fixtures/dcgmstub": "",
-	"cmd/vedette":       "*",
-	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
+	"fixtures":             "",
+	"fixtures/dcgmstub":    "",
+	"fixtures/kubeletstub": "",
+	"cmd/vedette":          "*",
+	"cmd/vedette-agent":    "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
 }
 
 // doors lists the packages that may import each heavy dependency. The longest

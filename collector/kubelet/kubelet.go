@@ -1,6 +1,7 @@
-// Package kubelet knows which pod holds which GPU. It asks the kubelet's
-// PodResources API (v1) over its socket, and gives the readings of a GPU the
-// pod that they belong to.
+// Package kubelet asks a node's kubelet. [Pods] knows which pod holds which GPU
+// from its PodResources API (v1), over its socket, and gives the readings of a
+// GPU the pod that they belong to; [API] reads what pods and containers use,
+// and how the kubelet is configured, from its HTTPS port.
 //
 // What a reader would get wrong: a GPU that several pods share (time-slicing,
 // MPS, DRA) has no one pod. Its readings stay without one, since they are of
