@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
@@ -236,15 +237,11 @@ func TestCluster(t *testing.T) {
 	}
 	c.within(t, "the pending pod", patience, func() bool { return len(c.query(`kube_pod_status_unschedulable{pod="train-0"} == 1`)) == 1 })
 	said := ""
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("asked why, it says:\n%s", said)
-		}
-	})
 	c.within(t, "why the pod waits", patience, func() bool {
 		said, _, _ = run(t, vedette, "--server", c.url, "--token-file", c.apiFile, "ask", "why is pod train-0 pending")
 		return strings.Contains(said, "nvidia.com/gpu")
 	})
+	t.Log(said)
 	if !strings.Contains(said, "history#") {
 		t.Errorf("it says why without a source:\n%s", said)
 	}
@@ -280,6 +277,10 @@ func TestNoRights(t *testing.T) {
 	c := startServerAt(t, t.TempDir(), "", "127.0.0.1:0", "127.0.0.1:0", watching(k.config(t, k.addr, token)))
 	c.within(t, "the node", patience, func() bool { return len(c.query(`kube_node_info`)) == 1 })
 	c.find(t, `(watch of pods fails.*forbidden)`)
+	c.within(t, "that it is said in a report", patience, func() bool {
+		said, _, _ := run(t, vedette, "--server", c.url, "--token-file", c.apiFile, "ask", "what is wrong with the cluster")
+		return strings.Contains(said, "pods of now")
+	})
 	c.within(t, "the watch that is down", patience, func() bool {
 		return len(c.query(`vedette_source_up{source="kube/pods"} == 0`)) == 1 && len(c.query(`vedette_source_up{source="kube/nodes"} == 1`)) == 1
 	})
@@ -457,13 +458,15 @@ func TestManyNodes(t *testing.T) {
 	}
 	c := startServerAt(t, t.TempDir(), "", "127.0.0.1:0", "127.0.0.1:0",
 		fmt.Sprintf("kubernetes: {kubeconfig: %q, period: 5s}\n", k.config(t, k.addr, "root")))
+	began := time.Now()
 	total := fmt.Sprintf(`sum(kube_node_status_allocatable{resource="nvidia_com_gpu"}) == %d`, 8*nodes)
 	c.within(t, "the GPUs of all nodes", patience, func() bool { return len(c.query(total)) == 1 })
+	took := time.Since(began)
 	if err := k.CoreV1().Nodes().Delete(t.Context(), "gpu-2500", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	c.within(t, "a node less", patience, func() bool { return len(c.query(fmt.Sprintf(`count(kube_node_info) == %d`, nodes-1))) == 1 })
-	t.Logf("%d nodes: %v series, %v bytes resident", nodes, c.query(`count({__name__=~"kube_.*"})`), c.memory(t))
+	t.Logf("%d nodes: %v series after %s, %s resident", nodes, c.query(`count({__name__=~"kube_.*"})`), took.Round(100*time.Millisecond), c.memory(t))
 }
 
 // memory is what the process holds, as the kernel tells it.

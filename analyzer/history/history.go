@@ -140,8 +140,12 @@ type Want struct {
 	Subject  analyzer.Subject
 	From, To time.Time // both included
 	AfterID  int64     // only records that arrived after this one
-	Limit    int       // the newest Limit records; 0 is 10,000
+	Limit    int       // the newest Limit records; 0 is [Most]
 }
+
+// Most is how many records Select returns where nobody says how many: what a
+// cluster of some hundred nodes tells in half an hour, in some 50 MB.
+const Most = 10_000
 
 // Select returns the wanted records in the order of their times.
 func (l *Log) Select(ctx context.Context, w Want) ([]Record, error) {
@@ -164,7 +168,7 @@ func (l *Log) Select(ctx context.Context, w Want) ([]Record, error) {
 		add("id > ?", w.AfterID)
 	}
 	if w.Limit == 0 {
-		w.Limit = 10_000
+		w.Limit = Most
 	}
 	cond := ""
 	if len(where) > 0 {

@@ -52,7 +52,7 @@ func (c *Camera) Take(ctx context.Context, now time.Time) (*snapshot.Snapshot, e
 		Cluster: c.Cluster, Origin: "vedette", Objects: map[string][]snapshot.Object{}, Kernel: map[string][]snapshot.Line{}}
 	var errs []error
 	for what, take := range map[string]func(context.Context, *snapshot.Snapshot) error{
-		"objects": c.objects, "events": c.events, "metrics": c.metrics, "kernel logs": c.quiet,
+		"objects": c.objects, "events": c.events, "metrics": c.metrics, "kernel logs": c.quiet, "watches": c.blind,
 	} {
 		if err := take(ctx, s); err != nil {
 			errs = append(errs, err)
@@ -82,8 +82,33 @@ func (c *Camera) objects(ctx context.Context, s *snapshot.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	c.full(s, "revisions of objects", len(was))
 	for _, r := range was {
 		s.History = append(s.History, snapshot.Revision{At: r.At, Type: r.Attrs[history.AttrVerb], Raw: json.RawMessage(r.Text), Source: r.Source()})
+	}
+	return nil
+}
+
+// full says that there was more than is taken.
+func (c *Camera) full(s *snapshot.Snapshot, what string, n int) {
+	if n >= history.Most {
+		s.Unseen = append(s.Unseen, fmt.Sprintf("%s: only the newest %d of the last %s", what, n, window))
+	}
+}
+
+// blind names the kinds of objects that are watched in vain.
+func (c *Camera) blind(ctx context.Context, s *snapshot.Snapshot) error {
+	ss, err := c.Querier.Query(ctx, fmt.Sprintf(`last_over_time(vedette_source_up{source=~"kube(/.+)?"}[%ds]) == 0`, int(fresh.Seconds())), series.Instant(s.CapturedAt))
+	if err != nil {
+		return err
+	}
+	for _, x := range ss {
+		what, ok := strings.CutPrefix(x.Labels["source"], "kube/")
+		if !ok {
+			s.Unseen = append(s.Unseen, "Kubernetes objects and events of now: the API server does not answer")
+			continue
+		}
+		s.Unseen = append(s.Unseen, what+" of now: the API server does not show them; the service's log says why")
 	}
 	return nil
 }
@@ -109,6 +134,7 @@ func (c *Camera) events(ctx context.Context, s *snapshot.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	c.full(s, "events, kernel and log lines", len(rs))
 	logs := map[[3]string]int{} // index in s.Logs
 	newest := map[string]int{}  // index in s.Events, by the event's own name
 	for _, r := range rs {

@@ -109,3 +109,24 @@ func TestAClosedHistoryCostsOnlyItself(t *testing.T) {
 		t.Errorf("snapshot %+v, error %v; want both, and the events among the unseen", s, err)
 	}
 }
+
+// What is watched in vain is said, so that nothing counts as absent for being unseen.
+func TestWatchedInVain(t *testing.T) {
+	db, past := open(t)
+	app := db.Appender(t.Context())
+	for source, up := range map[string]float64{"kube": 1, "kube/pods": 0, "kube/nodes": 1} {
+		if _, err := app.Append(0, labels.FromStrings("__name__", "vedette_source_up", "source", source, "instance", "prod"), noon.UnixMilli(), up); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := app.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := (&live.Camera{Querier: db, History: past, Metrics: diagnose.Metrics()}).Take(t.Context(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if unseen := strings.Join(s.Unseen, "\n"); !strings.Contains(unseen, "pods of now: the API server does not show them") || strings.Contains(unseen, "nodes of now") {
+		t.Errorf("unseen is\n%s", unseen)
+	}
+}
