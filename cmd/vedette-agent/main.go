@@ -77,8 +77,9 @@ const lastPush = 5 * time.Second
 // the other until ctx ends.
 func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	start := time.Now()
-	sources := map[string]collector.Source{
-		"host": &host.Source{Node: c.Node, Proc: c.Proc, Sys: c.Sys, Root: c.Root},
+	sources := map[string]collector.Source{}
+	if c.Host != "off" {
+		sources["host"] = &host.Source{Node: c.Node, Proc: c.Proc, Sys: c.Sys, Root: c.Root}
 	}
 	xids := &kmsg.Merge{Node: c.Node, Now: time.Now} // every Xid once, whoever reports it
 	if c.Kmsg != "" {

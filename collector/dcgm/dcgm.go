@@ -45,6 +45,7 @@ type Source struct {
 
 	engine *engine   // nil while there is no connection; owned by the look in flight
 	heard  time.Time // up to when the Xids were read
+	values reader    // of the newest readings; likewise
 	known  map[uint]*gpu
 	warned map[string]bool
 
@@ -104,6 +105,7 @@ func (s *Source) Collect(ctx context.Context) (collector.Batch, error) {
 func (s *Source) Close() error {
 	return s.do(context.Background(), func() error {
 		s.disconnect()
+		s.values.close()
 		return nil
 	})
 }

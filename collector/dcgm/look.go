@@ -42,7 +42,7 @@ func (s *Source) look() ([]collector.Point, error) {
 		return nil, errNoGPU
 	}
 
-	var ps []collector.Point
+	ps := make([]collector.Point, 0, len(r.answering)*(len(s.engine.read)+len(systems)+1))
 	var errs []error
 	now := s.conf.Now()
 	alive := map[uint]bool{}
@@ -89,17 +89,17 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 	for i, f := range fields {
 		ids[i] = f.id
 	}
-	vs, err := godcgm.EntityGetLatestValues(godcgm.FE_GPU, id, ids)
+	vs, err := s.values.latest(godcgm.FE_GPU, id, ids)
 	if err != nil {
 		return nil, fmt.Errorf("dcgm: read GPU %d: %w", id, err)
 	}
 
 	labels := map[string]string{}
-	var ps []collector.Point
+	ps := make([]collector.Point, 0, len(vs))
 	answers := false
 	for i := range vs {
 		f, v := fields[i], &vs[i]
-		if v.Status != 0 {
+		if v.status != 0 {
 			continue
 		}
 		if f.kind == label {
@@ -108,8 +108,8 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 			}
 			continue
 		}
-		value, ok := number(v.FieldType, v)
-		at := time.UnixMicro(v.TS)
+		value, ok := number(uint(v.kind), v)
+		at := time.UnixMicro(v.at)
 		switch {
 		case !ok:
 			continue

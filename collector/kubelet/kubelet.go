@@ -12,6 +12,7 @@
 package kubelet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -326,7 +327,10 @@ func holdingsOf(resp *podresources.ListPodResourcesResponse) []holding {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b holding) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	slices.SortFunc(all, func(a, b holding) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Container, b.Container),
+			cmp.Compare(a.resource, b.resource), cmp.Compare(a.device, b.device))
+	})
 	return slices.Compact(all)
 }
 

@@ -1,12 +1,13 @@
 package otlp
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"vedette.dev/collector"
 	"vedette.dev/rules/catalog"
@@ -15,14 +16,16 @@ import (
 // A Page is a [collector.Sink] that keeps the newest points and serves them as
 // a Prometheus /metrics page, for those who would rather scrape. Events are not
 // shown. The zero value is ready.
+//
+// It writes the text format itself: client_golang's registry, made for metrics
+// that a program keeps, took more of a cycle's time than reading the GPUs.
 type Page struct {
 	Help func(catalog.ID) string // the help text of a metric, "" is the catalog's; nil is always the catalog's
 
-	once    sync.Once
-	handler http.Handler
-
 	mu     sync.Mutex
 	points []collector.Point
+	text   []byte // of points; nil until somebody asks
+	size   int    // of the text before
 }
 
 var _ collector.Sink = (*Page)(nil)
@@ -31,18 +34,22 @@ var _ collector.Sink = (*Page)(nil)
 func (p *Page) Push(_ context.Context, b collector.Batch) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.points = b.Points
+	p.points, p.text = b.Points, nil
 	return nil
 }
 
 // ServeHTTP implements [http.Handler].
-func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.once.Do(func() {
-		reg := prometheus.NewRegistry()
-		reg.MustRegister(shown{p})
-		p.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
-	})
-	p.handler.ServeHTTP(w, r)
+func (p *Page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	p.mu.Lock()
+	if p.text == nil {
+		p.text = p.render(make([]byte, 0, p.size+p.size/8)) // pages hardly change in size
+		p.size = len(p.text)
+	}
+	text := p.text
+	p.mu.Unlock()
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text) // the client has gone away
 }
 
 func (p *Page) help(id catalog.ID) string {
@@ -55,32 +62,73 @@ func (p *Page) help(id catalog.ID) string {
 	return known.Help
 }
 
-// shown is the page as client_golang wants it.
-type shown struct{ page *Page }
-
-// Describe implements [prometheus.Collector]: what there will be is not known beforehand.
-func (shown) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements [prometheus.Collector].
-func (s shown) Collect(out chan<- prometheus.Metric) {
-	s.page.mu.Lock()
-	points := s.page.points
-	s.page.mu.Unlock()
-
-	for _, p := range points {
-		names, values := make([]string, len(p.Attrs)), make([]string, len(p.Attrs))
-		for i, a := range p.Attrs {
-			names[i], values[i] = a.Key, a.Value
-		}
-		desc := prometheus.NewDesc(string(p.Metric), s.page.help(p.Metric), names, nil)
-		kind := prometheus.GaugeValue
-		if p.Counter {
-			kind = prometheus.CounterValue
-		}
-		m, err := prometheus.NewConstMetric(desc, kind, p.Value, values...)
-		if err != nil {
-			m = prometheus.NewInvalidMetric(desc, err)
-		}
-		out <- m
+// render appends the points in the text format, version 0.0.4: the series of a
+// metric together, under its help and type.
+func (p *Page) render(out []byte) []byte {
+	order := make([]*collector.Point, len(p.points))
+	for i := range p.points {
+		order[i] = &p.points[i]
 	}
+	slices.SortStableFunc(order, func(a, b *collector.Point) int { return cmp.Compare(a.Metric, b.Metric) })
+
+	written := map[labelled]span{} // the points of a GPU share their labels
+	var sorted []collector.Attr
+	for i, pt := range order {
+		if i == 0 || pt.Metric != order[i-1].Metric {
+			out = p.appendHead(out, pt)
+		}
+		out = append(out, pt.Metric...)
+		if len(pt.Attrs) > 0 {
+			l := labelled{&pt.Attrs[0], len(pt.Attrs)}
+			if s, ok := written[l]; ok {
+				out = append(out, out[s.from:s.to]...)
+			} else {
+				sorted = append(sorted[:0], pt.Attrs...)
+				slices.SortFunc(sorted, func(a, b collector.Attr) int { return cmp.Compare(a.Key, b.Key) })
+				from := len(out)
+				out = appendLabels(out, sorted)
+				written[l] = span{from, len(out)}
+			}
+		}
+		out = append(out, ' ')
+		out = strconv.AppendFloat(out, pt.Value, 'g', -1, 64) // NaN, +Inf and -Inf as the format has them
+		out = append(out, '\n')
+	}
+	return out
+}
+
+// A labelled is a slice of attributes, a span where the page has their text.
+type (
+	labelled struct {
+		first *collector.Attr
+		n     int
+	}
+	span struct{ from, to int }
+)
+
+func (p *Page) appendHead(out []byte, pt *collector.Point) []byte {
+	kind := "gauge"
+	if pt.Counter {
+		kind = "counter"
+	}
+	out = append(append(append(out, "# HELP "...), pt.Metric...), ' ')
+	out = append(out, helpEscapes.Replace(p.help(pt.Metric))...)
+	out = append(append(append(out, "\n# TYPE "...), pt.Metric...), ' ')
+	return append(append(out, kind...), '\n')
+}
+
+// What the format escapes in a help text, and in a label's value.
+var (
+	helpEscapes  = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+	valueEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+)
+
+func appendLabels(out []byte, attrs []collector.Attr) []byte {
+	open := byte('{')
+	for _, a := range attrs {
+		out = append(append(append(out, open), a.Key...), '=', '"')
+		out = append(append(out, valueEscapes.Replace(strings.ToValidUTF8(a.Value, "\uFFFD"))...), '"')
+		open = ','
+	}
+	return append(out, '}')
 }
