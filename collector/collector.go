@@ -52,6 +52,7 @@ const (
 	AttrVerb      = "k8s.watch.type"    // of a KubeObject: ADDED, MODIFIED or DELETED
 	AttrXid       = "nvidia.xid"        // of a KernelLine that reports an Xid
 	AttrPCI       = "nvidia.pci.bus_id" // of a KernelLine about a GPU: 00000000:4E:00.0
+	AttrSXid      = "nvidia.sxid"       // of a KernelLine that reports an SXid, of an NVSwitch
 	AttrInstance  = "nvidia.gpu_i.id"   // of an Xid that DCGM gives to a MIG instance: the driver's number of it
 )
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -213,6 +214,10 @@ func (w *world) caveats(c *candidate) []string {
 	for _, f := range c.against {
 		all = append(all, "against it: "+f.Text)
 	}
+	for _, f := range c.roots {
+		code, _ := strconv.Atoi(f.detail["xid"]) // an Xid's, or 0
+		all = append(all, disputes(fault.Xids()[fault.Xid(code)])...)
+	}
 	if ks := c.kinds(); len(ks) == 1 {
 		all = append(all, fmt.Sprintf("it rests on one kind of evidence, the %s", ks[0]))
 	}
@@ -224,6 +229,15 @@ func (w *world) caveats(c *candidate) []string {
 			all = append(all, "not everything that it explains has a known time")
 			break
 		}
+	}
+	return all
+}
+
+// disputes says who wants something else done about an Xid than NVIDIA.
+func disputes(x fault.XidFact) []string {
+	var all []string
+	for _, claim := range x.Disputed {
+		all = append(all, fmt.Sprintf("of Xid %d NVIDIA says %s and %s says %s (%s)", x.Code, x.Remedy, claim.Who, claim.Remedy, claim.Source))
 	}
 	return all
 }

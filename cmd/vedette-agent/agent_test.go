@@ -48,6 +48,7 @@ type receiver struct {
 	mu      sync.Mutex
 	lines   map[string]float64 // series and its newest value
 	logs    []string
+	from    string // the resource of the newest push
 	pushes  int
 	changed chan struct{} // closed when something came
 }
@@ -90,6 +91,7 @@ func (s *metricService) Export(_ context.Context, in pmetricotlp.ExportRequest) 
 	s.note(func() {
 		s.pushes++
 		for _, rm := range in.Metrics().ResourceMetrics().All() {
+			s.from = labels(rm.Resource().Attributes())
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
 					var points pmetric.NumberDataPointSlice
@@ -226,8 +228,11 @@ func TestNode(t *testing.T) {
 	if err := os.WriteFile(kernel, []byte("2,1,1,-;NVRM: Xid (PCI:0000:4e:00): 13, from before the agent\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(sys, "class/dmi/id/sys_vendor"), []byte("Amazon EC2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	r := listen(t)
-	agent := start(t, nil, "--endpoint", r.address, "--insecure", "--node", "gpu-node-1", "--cluster", "prod", "--period", "1h",
+	agent := start(t, []string{"OTEL_RESOURCE_ATTRIBUTES=cloud.region=us-east-1"}, "--endpoint", r.address, "--insecure", "--node", "gpu-node-1", "--cluster", "prod", "--period", "1h",
 		"--proc-root", proc, "--sys-root", sys, "--kmsg", kernel, "--dcgm", "auto")
 	r.wait(t, "first push", func() bool { return r.pushes == 1 })
 
@@ -265,6 +270,11 @@ func TestNode(t *testing.T) {
 		if got, ok := r.lines[series]; !ok || got != want {
 			t.Errorf("%s is %v (%v), want %v", series, got, ok, want)
 		}
+	}
+	const from = `{cloud.platform="aws_ec2",cloud.provider="aws",cloud.region="us-east-1",host.name="gpu-node-1",host.type="p5.48xlarge",` +
+		`k8s.cluster.name="prod",k8s.node.name="gpu-node-1",service.name="vedette-agent"}`
+	if r.from != from {
+		t.Errorf("it comes from %s, want %s", r.from, from)
 	}
 	if n := strings.Count(logged, "no usable libdcgm.so.4"); n != 1 {
 		t.Errorf("the missing library is logged %d times, want once:\n%s", n, logged)

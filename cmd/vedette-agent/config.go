@@ -11,7 +11,9 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"vedette.dev/collector"
 	"vedette.dev/collector/otlp"
+	"vedette.dev/collector/place"
 	"vedette.dev/collector/spool"
 	"vedette.dev/rules/strictyaml"
 )
@@ -23,6 +25,9 @@ type config struct {
 	Kind       string              `yaml:"kind"`
 	Node       string              `yaml:"node"`
 	Cluster    string              `yaml:"cluster"`
+	Resource   map[string]string   `yaml:"resource"`
+	NodeLabels string              `yaml:"nodeLabels"`
+	IMDS       string              `yaml:"imds"`
 	Period     strictyaml.Duration `yaml:"period"`
 
 	Endpoint  string            `yaml:"endpoint"`
@@ -144,9 +149,14 @@ func (c *config) flags() *flag.FlagSet {
 	return fs
 }
 
-// otlp is how readings are sent, to be counted from start.
-func (c *config) otlp(start time.Time) otlp.Config {
-	return otlp.Config{Endpoint: c.Endpoint, Protocol: c.Protocol, TokenFile: c.TokenFile, Headers: c.Headers,
+// place is how it is found out where the node is.
+func (c *config) place() place.Config {
+	return place.Config{Sys: c.Sys, IMDS: c.IMDS, Labels: c.NodeLabels, Env: os.Getenv("OTEL_RESOURCE_ATTRIBUTES"), Cluster: c.Cluster, Attributes: c.Resource}
+}
+
+// otlp is how readings are sent from a place, to be counted from start.
+func (c *config) otlp(start time.Time, where []collector.Attr) otlp.Config {
+	return otlp.Config{Resource: where, Endpoint: c.Endpoint, Protocol: c.Protocol, TokenFile: c.TokenFile, Headers: c.Headers,
 		Insecure: c.Insecure, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Compression: c.Compression, Node: c.Node, Start: start}
 }
 

@@ -176,7 +176,7 @@ func lookEndpoint(ctx context.Context, c *config) verdict {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	sink, err := otlp.New(c.otlp(time.Now()))
+	sink, err := otlp.New(c.otlp(time.Now(), nil))
 	if err == nil {
 		defer sink.Close()
 		err = sink.Push(ctx, collector.Batch{Points: []collector.Point{{Metric: collector.Up, Value: 1, At: time.Now(),

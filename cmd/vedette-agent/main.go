@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -38,6 +39,7 @@ const (
 )
 
 func main() {
+	log.SetOutput(io.Discard) // go-dcgm's, which tells of what is no news; ours is log/slog
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -132,7 +134,11 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	health := &health{period: time.Duration(c.Period), now: time.Now, started: start}
 	sinks := sinks{page, health}
 	if c.Endpoint != "" {
-		sink, err := otlp.New(c.otlp(start))
+		where, err := c.place().Find(ctx)
+		if err != nil {
+			log.Warn("not all is known of where this node is", "err", err)
+		}
+		sink, err := otlp.New(c.otlp(start, where))
 		if err != nil {
 			return err
 		}

@@ -38,6 +38,7 @@ var mayImport = map[string]string{
 	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
 	"collector/kubelet":  "collector rules/catalog",
 	"collector/otlp":     "collector rules/catalog",
+	"collector/place":    "collector rules/strictcsv",
 	"collector/spool":    "collector rules/catalog",
 	"collector/simulate": "collector rules/catalog rules/strictcsv rules/strictyaml",
 
@@ -72,7 +73,7 @@ var mayImport = map[string]string{
 	"fixtures":          "",
 	"fixtures/dcgmstub": "",
 	"cmd/vedette":       "*",
-	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/spool rules/catalog rules/strictyaml",
+	"cmd/vedette-agent": "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
 }
 
 // doors lists the packages that may import each heavy dependency. The longest

@@ -27,7 +27,7 @@ const exporterOwn = "DCGM_EXP_"
 // instead says where what dcgm-exporter computes is found here.
 var instead = map[string]string{
 	"DCGM_EXP_XID_ERRORS_COUNT":   "vedette_xid_errors_total counts every Xid",
-	"DCGM_EXP_CLOCK_EVENTS_COUNT": "DCGM_FI_DEV_CLOCKS_EVENT_REASONS has the reasons as bits",
+	"DCGM_EXP_CLOCK_EVENTS_COUNT": "vedette_gpu_clock_event has a series for each reason",
 }
 
 // ReadCounters reads a counter file in dcgm-exporter's form: a line for each
@@ -55,13 +55,15 @@ func ReadCounters(file string, r io.Reader) (*Counters, error) {
 	if len(c.Help) == 0 {
 		return nil, fmt.Errorf("%s: asks for no metric", file)
 	}
-	// What names a GPU is read whatever the file says, and so are the Xids.
+	// What names a GPU is read whatever the file says, and so are the Xids and
+	// the limits that policies are set by.
 	for _, f := range builtinFields() {
 		identity := slices.Contains([]catalog.ID{"UUID", "modelName", "pci_bus_id"}, f.metric)
-		if f.id != fieldXid && !identity || slices.ContainsFunc(c.fields, func(o field) bool { return o.id == f.id }) {
+		unseen := slices.Contains([]godcgm.Short{fieldXid, fieldSlowdownTemp, fieldEnforcedPower}, f.id)
+		if !unseen && !identity || slices.ContainsFunc(c.fields, func(o field) bool { return o.id == f.id }) {
 			continue
 		}
-		f.hidden = f.id == fieldXid
+		f.hidden = unseen
 		c.fields = append(c.fields, f)
 	}
 	return c, nil
@@ -125,7 +127,7 @@ func (s *Source) changeOver() {
 	}
 	s.fields = next
 	if s.engine != nil {
-		if err := s.readXids(); err != nil { // their watch ends
+		if err := s.readHappened(); err != nil { // the watch ends
 			s.warn(err)
 		}
 		s.unwatch()

@@ -102,7 +102,7 @@ func TestUse(t *testing.T) {
 	}
 	for range 2 {
 		b.Use(c)
-		if got, want := metrics(), "GPU_TEMP TOTAL_ENERGY_CONSUMPTION vedette_gpu_health vedette_gpu_lost"; got != want {
+		if got, want := metrics(), "GPU_TEMP TOTAL_ENERGY_CONSUMPTION vedette_gpu_health vedette_gpu_lost vedette_gpu_policy_violations_total"; got != want {
 			t.Errorf("with the file it reads %s, want %s", got, want)
 		}
 		b.Use(nil)

@@ -43,18 +43,19 @@ type Source struct {
 	conf   Config
 	fields []field
 
-	engine *engine   // nil while there is no connection; owned by the look in flight
-	heard  time.Time // up to when the Xids were read
-	values reader    // of the newest readings; likewise
-	known  map[uint]*gpu
-	warned map[string]bool
+	engine                *engine   // nil while there is no connection; owned by the look in flight
+	values                reader    // of the newest readings; likewise
+	heardXids, heardSXids time.Time // up to when they were read
+	known                 map[uint]*gpu
+	warned                map[string]bool
 
-	mu     sync.Mutex
-	busy   bool      // a look is in flight
-	doing  string    // its step
-	since  time.Time // when it began
-	events []collector.Event
-	next   []field // to read from the next look on; nil is as before
+	mu         sync.Mutex
+	busy       bool      // a look is in flight
+	doing      string    // its step
+	since      time.Time // when it began
+	events     []collector.Event
+	violations map[violation]float64
+	next       []field // to read from the next look on; nil is as before
 }
 
 var _ collector.Source = (*Source)(nil)
@@ -79,7 +80,7 @@ func Open(c Config) (*Source, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Source{conf: c, fields: builtinFields(), known: map[uint]*gpu{}, warned: map[string]bool{}}, nil
+	return &Source{conf: c, fields: builtinFields(), known: map[uint]*gpu{}, warned: map[string]bool{}, violations: map[violation]float64{}}, nil
 }
 
 // Collect returns the newest readings of every GPU that answers, and an error

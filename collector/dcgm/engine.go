@@ -25,6 +25,17 @@ type engine struct {
 	readInstances []field
 	names         names
 
+	switches godcgm.GroupHandle
+	sxids    godcgm.FieldHandle
+	others   roster    // the switches and CPUs
+	listed   time.Time // as of then
+
+	readCPUs []field
+	policed  bool     // the policies are set, or cannot be
+	policies []func() // end them
+	peers    []peer
+	asked    time.Time // as of then
+
 	healthy  bool // health is watched
 	checked  time.Time
 	ailments map[ailment]float64 // as of then
@@ -34,6 +45,8 @@ type engine struct {
 type roster struct {
 	gpus      []uint
 	instances []instance
+	switches  []uint
+	cpus      []uint
 }
 
 // The library keeps the Xids of the last hour, in case this source hangs; of the rest, the newest.
@@ -62,8 +75,9 @@ func (s *Source) connect() error {
 	}
 	godcgm.FieldsInit()
 	s.engine = &engine{shutdown: shutdown}
-	if s.heard.IsZero() { // an engine that is found again goes on where it was
-		s.heard = s.conf.Now()
+	if s.heardXids.IsZero() { // an engine that is found again goes on where it was
+		s.heardXids = s.conf.Now()
+		s.heardSXids = s.heardXids
 	}
 	s.recognize()
 	return nil
@@ -100,10 +114,11 @@ func (s *Source) disconnect() {
 // watch makes the engine sample what there is, unless it does so already.
 func (s *Source) watch(r roster) error {
 	e := s.engine
-	if isSubset(r.gpus, e.watched.gpus) && sameInstances(r.instances, e.watched.instances) {
+	if isSubset(r.gpus, e.watched.gpus) && sameInstances(r.instances, e.watched.instances) &&
+		slices.Equal(r.switches, e.watched.switches) && slices.Equal(r.cpus, e.watched.cpus) {
 		return nil
 	}
-	if err := s.readXids(); err != nil { // those since the last look, before their watch ends
+	if err := s.readHappened(); err != nil { // since the last look, before the watch ends
 		s.warn(err)
 	}
 	s.unwatch()
@@ -133,6 +148,7 @@ func (s *Source) watch(r roster) error {
 	var base, profiling, xid []field
 	for _, f := range e.fields {
 		switch {
+		case f.ofCPU():
 		case f.id == fieldXid:
 			xid = append(xid, f)
 		case f.profiling():
@@ -149,6 +165,12 @@ func (s *Source) watch(r roster) error {
 	}
 	if err := s.watchInstances(r.instances); err != nil {
 		s.warn(fmt.Errorf("MIG instances are not read: %w", err))
+	}
+	if err := s.watchSwitches(r.switches); err != nil {
+		s.warn(fmt.Errorf("no SXids through DCGM: %w", err))
+	}
+	if err := s.watchCPUs(r.cpus); err != nil {
+		s.warn(fmt.Errorf("CPUs are not read through DCGM: %w", err))
 	}
 	e.read = slices.Concat(base, xid)
 	if _, err := s.watchFields("vedette-profiling", e.gpus, profiling, 0, 1); err != nil {
@@ -196,6 +218,7 @@ func (s *Source) watchFields(name string, of godcgm.GroupHandle, fs []field, age
 // unwatch undoes watch. What cannot be undone ends with the connection.
 func (s *Source) unwatch() {
 	e := s.engine
+	s.unwatchPolicies()
 	for _, g := range e.groups {
 		_ = godcgm.DestroyGroup(g)
 	}
@@ -203,13 +226,15 @@ func (s *Source) unwatch() {
 		_ = godcgm.FieldGroupDestroy(h)
 	}
 	e.groups, e.sets = nil, nil
-	e.watched, e.read, e.readInstances = roster{}, nil, nil
+	e.watched, e.read, e.readInstances, e.readCPUs = roster{}, nil, nil, nil
+	e.asked, e.peers = time.Time{}, nil
+	e.switches, e.sxids = godcgm.GroupHandle{}, godcgm.FieldHandle{}
 }
 
 // A roll is the GPUs that DCGM knows of, by what became of them.
 type roll struct {
-	answering, lost []uint
-	instances       []instance
+	roster // those that answer
+	lost   []uint
 }
 
 // call asks DCGM for the roll.
@@ -224,7 +249,7 @@ func (s *Source) call() (roll, error) {
 		s.step("ask for the state of GPU %d", id)
 		switch godcgm.GetGPUStatus(id) {
 		case godcgm.EntityStatusOk, godcgm.EntityStatusFake:
-			r.answering = append(r.answering, id)
+			r.gpus = append(r.gpus, id)
 		case godcgm.EntityStatusLost, godcgm.EntityStatusDetached, godcgm.EntityStatusUnknown:
 			r.lost = append(r.lost, id)
 		case godcgm.EntityStatusUnsupported, godcgm.EntityStatusInaccessible, godcgm.EntityStatusDisabled:
@@ -232,6 +257,7 @@ func (s *Source) call() (roll, error) {
 		}
 	}
 	r.instances = s.listInstances()
+	r.switches, r.cpus = s.listOthers()
 	return r, nil
 }
 

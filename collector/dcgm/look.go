@@ -18,6 +18,7 @@ import (
 type gpu struct {
 	uuid, pci string
 	attrs     []collector.Attr // of its series
+	limits    limits
 }
 
 // stalePeriods is after how many of its periods a reading no longer counts: a
@@ -32,22 +33,22 @@ func (s *Source) look() ([]collector.Point, error) {
 	}
 	r, err := s.call()
 	if err == nil {
-		err = s.watch(roster{r.answering, r.instances})
+		err = s.watch(r.roster)
 	}
 	if err != nil {
 		s.disconnect() // the host engine may have been restarted: anew next time
 		return nil, err
 	}
-	if len(r.answering)+len(r.lost)+len(s.known) == 0 {
+	if len(r.gpus)+len(r.lost)+len(s.known) == 0 {
 		return nil, errNoGPU
 	}
 
-	ps := make([]collector.Point, 0, len(r.answering)*(len(s.engine.read)+len(systems)+1))
+	ps := make([]collector.Point, 0, len(r.gpus)*(len(s.engine.read)+len(systems)+1))
 	var errs []error
 	now := s.conf.Now()
 	alive := map[uint]bool{}
 	whole := map[uint][]collector.Point{}
-	for _, id := range r.answering {
+	for _, id := range r.gpus {
 		read, err := s.readGPU(id, now)
 		if err != nil {
 			errs = append(errs, err)
@@ -58,11 +59,22 @@ func (s *Source) look() ([]collector.Point, error) {
 	if err != nil {
 		errs = append(errs, err)
 	}
-	for _, id := range r.answering {
+	for _, id := range r.gpus {
 		ps = append(ps, without(whole[id], parts[id])...)
 		ps = append(ps, parts[id]...)
 	}
-	health, err := s.readHealth(r.answering, now)
+	answer := slices.DeleteFunc(slices.Clone(r.gpus), func(id uint) bool { return !alive[id] })
+	s.watchPolicies(answer)
+	ps = append(ps, s.violationPoints(now)...)
+	ps = append(ps, s.readPeers(answer, now)...)
+	for _, id := range r.cpus {
+		read, err := s.readCPU(id, now)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		ps = append(ps, read...)
+	}
+	health, err := s.readHealth(r.gpus, now)
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -75,7 +87,7 @@ func (s *Source) look() ([]collector.Point, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.known)) {
 		ps = append(ps, s.lostPoint(id, !alive[id], now))
 	}
-	if err := s.readXids(); err != nil {
+	if err := s.readHappened(); err != nil {
 		errs = append(errs, err)
 	}
 	return ps, errors.Join(errs...)
@@ -96,6 +108,8 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 
 	labels := map[string]string{}
 	ps := make([]collector.Point, 0, len(vs))
+	var held collector.Point // the reasons of the clocks, in one
+	var of limits
 	answers := false
 	for i := range vs {
 		f, v := fields[i], &vs[i]
@@ -120,6 +134,10 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 		default:
 			answers = true
 		}
+		of.note(f.id, value)
+		if f.id == fieldClockEvents {
+			held = collector.Point{Value: value, At: at}
+		}
 		if f.hidden {
 			continue
 		}
@@ -129,9 +147,12 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 		return nil, nil
 	}
 	attrs := s.attrs(id, labels)
-	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"], attrs: attrs}
+	s.known[id] = &gpu{uuid: labels["UUID"], pci: labels["pci_bus_id"], attrs: attrs, limits: of}
 	for i := range ps {
 		ps[i].Attrs = attrs
+	}
+	if !held.At.IsZero() {
+		ps = append(ps, s.clockPoints(id, labels["UUID"], uint64(held.Value), held.At)...)
 	}
 	return ps, nil
 }
@@ -163,68 +184,6 @@ func (s *Source) lostPoint(id uint, lost bool, now time.Time) collector.Point {
 		p.Value = 1
 	}
 	return p
-}
-
-// readXids takes the Xids since the last look, repeats of the same one
-// included, which the newest value does not show. Most of them the kernel log
-// has too; see [kmsg.Merge].
-func (s *Source) readXids() error {
-	if s.engine.watched.gpus == nil {
-		return nil
-	}
-	s.step("read the Xids")
-	vs, next, err := godcgm.GetValuesSince(s.engine.happens, s.engine.xids, s.heard)
-	if err != nil {
-		return fmt.Errorf("dcgm: read the Xids: %w", err)
-	}
-	s.heard = next
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range vs {
-		v := &vs[i]
-		code := v.Int64()
-		if v.Status != 0 || code <= 0 || blankInt(code) {
-			continue
-		}
-		s.events = append(s.events, s.xidEvent(godcgm.GroupEntityPair{EntityGroupId: v.EntityGroupId, EntityId: v.EntityID}, code, time.UnixMicro(v.TS)))
-	}
-	return nil
-}
-
-// xidEvent words an Xid as the driver words it in the kernel log, so that
-// whoever reads the log reads this. With MIG, an Xid may be an instance's.
-func (s *Source) xidEvent(of godcgm.GroupEntityPair, code int64, at time.Time) collector.Event {
-	id, part := s.engine.watched.find(of)
-	pci := ""
-	if g := s.known[id]; g != nil {
-		pci = g.pci
-	}
-	slot := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(pci, "0000"), ".0"))
-	e := collector.Event{Kind: collector.KernelLine, At: at,
-		Text: fmt.Sprintf("NVRM: Xid (PCI:%s): %d, reported through DCGM", slot, code),
-		Attrs: []collector.Attr{
-			{Key: collector.AttrNode, Value: s.conf.Node},
-			{Key: collector.AttrXid, Value: strconv.FormatInt(code, 10)},
-			{Key: collector.AttrPCI, Value: pci},
-		}}
-	if part != "" {
-		e.Text += ", of GPU instance " + part
-		e.Attrs = append(e.Attrs, collector.Attr{Key: collector.AttrInstance, Value: part})
-	}
-	return e
-}
-
-// find returns the GPU that an entity is or is a part of, and the driver's
-// number of the part.
-func (r roster) find(e godcgm.GroupEntityPair) (gpu uint, part string) {
-	for _, in := range r.instances {
-		is := e.EntityGroupId == godcgm.FE_GPU_I && e.EntityId == in.entity ||
-			e.EntityGroupId == godcgm.FE_GPU_CI && slices.ContainsFunc(in.computes, func(c compute) bool { return c.entity == e.EntityId })
-		if is {
-			return in.gpu, strconv.FormatUint(uint64(in.local), 10)
-		}
-	}
-	return e.EntityId, ""
 }
 
 // number returns a value of a field's type, and false where it is blank or not a number.

@@ -91,6 +91,7 @@ func (s *Source) Collect(ctx context.Context) (collector.Batch, error) {
 		{"disks", s.readDisks},
 		{"network", s.readNetwork},
 		{"InfiniBand", s.readInfiniBand},
+		{"EFA", s.readEFA},
 		{"GPUs on the bus", s.readGPUs},
 		{"kernel", s.readUname},
 		{"file systems", func(b *batch, fs procfs.FS) error { return s.readMounts(ctx, b, fs) }},

@@ -7,9 +7,11 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
+	"vedette.dev/rules/fault"
 	"vedette.dev/rules/strictcsv"
 )
 
@@ -24,6 +26,15 @@ type pattern struct {
 type match struct {
 	class          Class
 	xid, pci, sxid string
+	nameless       bool    // the line does not name its Xid
+	link           *nvlink // of an Xid of NVLink 5
+}
+
+// An nvlink is what an Xid of NVLink 5 says besides its number.
+type nvlink struct {
+	link, unit, severity string
+	subcode              int
+	remedy               string // NVIDIA's, or "" where the catalog has none for it
 }
 
 //go:embed patterns.csv
@@ -44,21 +55,39 @@ func classify(line string) match {
 		if groups == nil {
 			continue
 		}
-		m := match{class: p.class, xid: p.xid}
+		m := match{class: p.class, xid: p.xid, nameless: p.xid != ""}
+		said := map[string]string{}
 		for i, name := range p.re.SubexpNames() {
-			switch name {
-			case "pci":
-				m.pci = busID(groups[i])
-			case "xid":
-				m.xid = groups[i]
-			case "sxid":
-				m.sxid = groups[i]
-			}
+			said[name] = groups[i]
+		}
+		m.pci, m.sxid = busID(said["pci"]), said["sxid"]
+		if said["xid"] != "" {
+			m.xid = said["xid"]
+		}
+		if said["unit"] != "" {
+			m.link = linkOf(m.xid, said)
 		}
 		return m
 	}
 	return match{}
 }
+
+// linkOf decodes the words of an NVLink 5 line: its first has the subcode, its
+// second the status.
+func linkOf(xid string, said map[string]string) *nvlink {
+	code, _ := strconv.Atoi(xid) // the pattern takes digits only, and so below
+	word, _ := strconv.ParseUint(said["word"], 0, 32)
+	status, _ := strconv.ParseUint(said["status"], 0, 32)
+	l := &nvlink{link: said["link"], unit: said["unit"], severity: strings.Replace(strings.ToLower(said["severity"]), "nonfatal", "non-fatal", 1), // as the table has it
+		subcode: fault.Subcode(uint32(word))}
+	if f, ok := fault.NVLink5(fault.NVLink5Error{Xid: fault.Xid(code), Unit: l.unit, Subcode: l.subcode, Status: uint32(status)}); ok {
+		l.severity, l.remedy = f.Severity, f.Remedy
+	}
+	return l
+}
+
+// groupNames are the parts of a line that a pattern may pick out.
+var groupNames = []string{"", "pci", "xid", "sxid", "unit", "severity", "link", "word", "status"}
 
 // busID writes a PCI address as DCGM does, 00000000:4E:00.0, whether or not it
 // has the domain in full and the function, which the driver leaves out.
@@ -89,16 +118,16 @@ func parsePatterns(file string, r io.Reader) ([]pattern, error) {
 
 func parsePattern(rec []string) (pattern, error) {
 	p := pattern{class: Class(rec[0]), xid: rec[1]}
-	if !slices.Contains([]Class{Xid, SXid, AER, OOM}, p.class) {
-		return pattern{}, fmt.Errorf("class %q is none of xid, sxid, aer, oom", p.class)
+	if !slices.Contains([]Class{Xid, SXid, AER, OOM, Mismatch}, p.class) {
+		return pattern{}, fmt.Errorf("class %q is none of xid, sxid, aer, oom, mismatch", p.class)
 	}
 	var err error
 	if p.re, err = regexp.Compile("(?s)" + rec[2]); err != nil {
 		return pattern{}, err
 	}
 	for _, name := range p.re.SubexpNames() {
-		if !slices.Contains([]string{"", "pci", "xid", "sxid"}, name) {
-			return pattern{}, fmt.Errorf("group %q is none of pci, xid, sxid", name)
+		if !slices.Contains(groupNames, name) {
+			return pattern{}, fmt.Errorf("group %q is none of %s", name, strings.Join(groupNames[1:], ", "))
 		}
 	}
 	if (p.class == Xid) != (p.xid != "" || p.re.SubexpIndex("xid") >= 0) {

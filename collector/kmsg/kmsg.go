@@ -1,6 +1,7 @@
 // Package kmsg reads a node's kernel log: which lines report an Xid, an NVSwitch's
-// SXid, a PCIe error or a process killed for memory, and of which GPU. What it
-// looks for is a data file, patterns.csv; what an Xid means is left to rules/fault.
+// SXid, a PCIe error, a process killed for memory or a driver of another version,
+// and of which GPU. What it looks for is a data file, patterns.csv; what an Xid
+// means is left to rules/fault.
 //
 // What a reader would get wrong: not every line becomes an event. Lines of no
 // class are counted, and passed on only if the kernel itself calls them a
@@ -8,6 +9,7 @@
 package kmsg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,14 +25,22 @@ import (
 
 // The metrics of this package.
 const (
-	Xids  catalog.ID = "vedette_xid_errors_total"   // labels Hostname, pci_bus_id, xid
-	Lines catalog.ID = "vedette_kernel_lines_total" // labels instance, class
+	Xids    catalog.ID = "vedette_xid_errors_total"     // labels Hostname, pci_bus_id, xid
+	SXids   catalog.ID = "vedette_sxid_errors_total"    // labels Hostname, pci_bus_id of the switch, sxid
+	NVLinks catalog.ID = "vedette_nvlink5_errors_total" // labels Hostname, pci_bus_id, xid, unit, subcode, severity; each is an Xid too
+	Lines   catalog.ID = "vedette_kernel_lines_total"   // labels instance, class
 )
 
 // Keys of event attributes that are this package's own.
 const (
 	AttrClass = "vedette.class" // a [Class]; "" of a line that is merely a warning
-	AttrSXid  = "nvidia.sxid"   // of a line of class sxid
+
+	// Of an Xid of NVLink 5.
+	AttrUnit     = "nvidia.nvlink.unit"
+	AttrSubcode  = "nvidia.xid.subcode"
+	AttrSeverity = "nvidia.xid.severity"
+	AttrRemedy   = "nvidia.xid.remedy"
+	AttrLink     = "nvidia.nvlink.link"
 )
 
 // A Class says what a kernel line is about.
@@ -38,11 +48,12 @@ type Class string
 
 // The classes of lines.
 const (
-	Xid   Class = "xid"
-	SXid  Class = "sxid"
-	AER   Class = "aer"
-	OOM   Class = "oom"
-	other Class = "other" // in the label class only
+	Xid      Class = "xid"
+	SXid     Class = "sxid"
+	AER      Class = "aer"
+	OOM      Class = "oom"
+	Mismatch Class = "mismatch" // two parts of the driver are of two versions
+	other    Class = "other"    // in the label class only
 )
 
 // warning is the least urgent syslog level at which a line of no class is an event.
@@ -62,12 +73,25 @@ type Source struct {
 	Boot time.Time        // when the records' clock was zero
 	Now  func() time.Time // the time of the counts; nil is time.Now
 
-	next  uint64
-	xids  map[xid]float64
-	lines map[Class]float64
+	next   uint64
+	counts map[fact]float64
+	links  map[linkFact]float64
+	lines  map[Class]float64
+	heard  map[fact]sighting // the newest line of each Xid
 }
 
-type xid struct{ pci, code string }
+// A fact is an Xid of a GPU or an SXid of a switch.
+type fact struct {
+	of        catalog.ID // Xids or SXids
+	pci, code string
+}
+
+func byPlace(a, b fact) int {
+	return cmp.Or(cmp.Compare(b.of, a.of), cmp.Compare(a.pci, b.pci), cmp.Compare(a.code, b.code))
+}
+
+// A linkFact is an error of an NVLink.
+type linkFact struct{ pci, code, unit, subcode, severity string }
 
 var _ collector.Source = (*Source)(nil)
 
@@ -75,8 +99,8 @@ var _ collector.Source = (*Source)(nil)
 // so far. Records that cannot be read are skipped, and part of the error.
 func (s *Source) Collect(ctx context.Context) (collector.Batch, error) {
 	if s.lines == nil {
-		s.xids = map[xid]float64{}
-		s.lines = map[Class]float64{Xid: 0, SXid: 0, AER: 0, OOM: 0, other: 0}
+		s.counts, s.links, s.heard = map[fact]float64{}, map[linkFact]float64{}, map[fact]sighting{}
+		s.lines = map[Class]float64{Xid: 0, SXid: 0, AER: 0, OOM: 0, Mismatch: 0, other: 0}
 	}
 	records, err := s.Records(ctx)
 	errs := []error{err}
@@ -109,15 +133,41 @@ func (s *Source) see(r record) (collector.Event, bool) {
 		return e, r.level <= warning
 	}
 	s.lines[m.class]++
-	for _, a := range []collector.Attr{{Key: collector.AttrXid, Value: m.xid}, {Key: collector.AttrPCI, Value: m.pci}, {Key: AttrSXid, Value: m.sxid}} {
+	switch {
+	case m.class == SXid:
+		s.counts[fact{SXids, m.pci, m.sxid}]++
+	case m.class == Xid && s.echo(m, e.At):
+		m.xid = "" // told already: the line is an event, and no Xid of its own
+	case m.class == Xid:
+		s.counts[fact{Xids, m.pci, m.xid}]++
+	}
+	attrs := []collector.Attr{{Key: collector.AttrXid, Value: m.xid}, {Key: collector.AttrPCI, Value: m.pci}, {Key: collector.AttrSXid, Value: m.sxid}}
+	if l := m.link; l != nil {
+		subcode := strconv.Itoa(l.subcode)
+		s.links[linkFact{m.pci, m.xid, l.unit, subcode, l.severity}]++
+		attrs = append(attrs, collector.Attr{Key: AttrUnit, Value: l.unit}, collector.Attr{Key: AttrSubcode, Value: subcode},
+			collector.Attr{Key: AttrSeverity, Value: l.severity}, collector.Attr{Key: AttrRemedy, Value: l.remedy}, collector.Attr{Key: AttrLink, Value: l.link})
+	}
+	for _, a := range attrs {
 		if a.Value != "" {
 			e.Attrs = append(e.Attrs, a)
 		}
 	}
-	if m.class == Xid {
-		s.xids[xid{m.pci, m.xid}]++
-	}
 	return e, true
+}
+
+// echo reports whether a line tells again of an Xid in other words: of a GPU
+// that falls off the bus the driver writes one line with the number 79 and one
+// without. Two lines of the same words are two Xids.
+func (s *Source) echo(m match, at time.Time) bool {
+	f := fact{Xids, m.pci, m.xid}
+	last, told := s.heard[f]
+	if told && last.nameless != m.nameless && at.Sub(last.at).Abs() <= sameXid {
+		delete(s.heard, f)
+		return true
+	}
+	s.heard[f] = sighting{f, at, m.nameless}
+	return false
 }
 
 func (s *Source) points() []collector.Point {
@@ -127,14 +177,29 @@ func (s *Source) points() []collector.Point {
 	}
 	at := now()
 	var ps []collector.Point
-	for _, x := range slices.SortedFunc(maps.Keys(s.xids), func(a, b xid) int { return strings.Compare(a.pci+" "+a.code, b.pci+" "+b.code) }) {
-		ps = append(ps, xidPoint(s.Node, x, s.xids[x], at))
+	for _, f := range slices.SortedFunc(maps.Keys(s.counts), byPlace) {
+		ps = append(ps, f.point(s.Node, s.counts[f], at))
+	}
+	for _, l := range slices.SortedFunc(maps.Keys(s.links), func(a, b linkFact) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) {
+		ps = append(ps, collector.Point{Metric: NVLinks, Counter: true, Value: s.links[l], At: at, Attrs: []collector.Attr{
+			{Key: "Hostname", Value: s.Node}, {Key: "pci_bus_id", Value: l.pci}, {Key: "xid", Value: l.code},
+			{Key: "unit", Value: l.unit}, {Key: "subcode", Value: l.subcode}, {Key: "severity", Value: l.severity}}})
 	}
 	for _, c := range slices.Sorted(maps.Keys(s.lines)) {
 		ps = append(ps, collector.Point{Metric: Lines, Counter: true, Value: s.lines[c], At: at, Attrs: []collector.Attr{
 			{Key: "instance", Value: s.Node}, {Key: "class", Value: string(c)}}})
 	}
 	return ps
+}
+
+// point is the count of f.
+func (f fact) point(node string, n float64, at time.Time) collector.Point {
+	key := "xid"
+	if f.of == SXids {
+		key = "sxid"
+	}
+	return collector.Point{Metric: f.of, Counter: true, Value: n, At: at, Attrs: []collector.Attr{
+		{Key: "Hostname", Value: node}, {Key: "pci_bus_id", Value: f.pci}, {Key: key, Value: f.code}}}
 }
 
 // A record is one entry of the kernel log.

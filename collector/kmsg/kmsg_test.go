@@ -37,7 +37,7 @@ func TestLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, row := range rows[1:] {
-		line, class, xid, pci, sxid := row[0], row[1], row[2], row[3], row[4]
+		line, class, xid, pci, sxid, link := row[0], row[1], row[2], row[3], row[4], strings.Split(row[5]+"||||", "|")
 		t.Run(cut(line), func(t *testing.T) {
 			log := []string{fmt.Sprintf("6,%d,1500000,-;%s", i, line)}
 			b, err := source(&log).Collect(t.Context())
@@ -52,7 +52,8 @@ func TestLines(t *testing.T) {
 			}
 			want := []collector.Event{{Kind: collector.KernelLine, At: boot.Add(1500 * time.Millisecond), Text: unescape(line)}}
 			for _, a := range []collector.Attr{{Key: collector.AttrNode, Value: "gpu-node-1"}, {Key: AttrClass, Value: class},
-				{Key: collector.AttrXid, Value: xid}, {Key: collector.AttrPCI, Value: pci}, {Key: AttrSXid, Value: sxid}} {
+				{Key: collector.AttrXid, Value: xid}, {Key: collector.AttrPCI, Value: pci}, {Key: collector.AttrSXid, Value: sxid},
+				{Key: AttrUnit, Value: link[0]}, {Key: AttrSubcode, Value: link[1]}, {Key: AttrSeverity, Value: link[2]}, {Key: AttrRemedy, Value: link[3]}, {Key: AttrLink, Value: link[4]}} {
 				if a.Value != "" {
 					want[0].Attrs = append(want[0].Attrs, a)
 				}
@@ -104,6 +105,7 @@ func TestCollect(t *testing.T) {
 	wantPoints := []string{
 		"vedette_xid_errors_total[{Hostname gpu-node-1} {pci_bus_id 00000000:4E:00.0} {xid 79}] true 2",
 		"vedette_kernel_lines_total[{instance gpu-node-1} {class aer}] true 0",
+		"vedette_kernel_lines_total[{instance gpu-node-1} {class mismatch}] true 0",
 		"vedette_kernel_lines_total[{instance gpu-node-1} {class oom}] true 0",
 		"vedette_kernel_lines_total[{instance gpu-node-1} {class other}] true 3",
 		"vedette_kernel_lines_total[{instance gpu-node-1} {class sxid}] true 0",
@@ -216,4 +218,68 @@ func FuzzParseRecord(f *testing.F) {
 		}
 		classify(r.text)
 	})
+}
+
+// Two lines of one GPU that falls off the bus are one Xid, whichever comes
+// first; two lines of the same words are two.
+func TestEcho(t *testing.T) {
+	const named, nameless = "NVRM: Xid (PCI:0000:4e:00): 79, GPU has fallen off the bus.", "NVRM: GPU 0000:4e:00.0: GPU has fallen off the bus."
+	tests := map[string]struct {
+		lines []string // with their seconds
+		want  float64
+	}{
+		"named first":    {[]string{"1;" + named, "1;" + nameless}, 1},
+		"nameless first": {[]string{"1;" + nameless, "2;" + named}, 1},
+		"nameless alone": {[]string{"1;" + nameless}, 1},
+		"repeats":        {[]string{"1;" + named, "1;" + named, "1;" + nameless}, 2},
+		"again later":    {[]string{"1;" + named, "1;" + nameless, "9;" + named, "9;" + nameless}, 2},
+		"much later":     {[]string{"1;" + named, "60;" + nameless}, 2},
+		"another GPU":    {[]string{"1;" + named, "1;" + strings.Replace(nameless, "4e", "4f", 1)}, 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var log []string
+			for i, l := range tt.lines {
+				second, text, _ := strings.Cut(l, ";")
+				log = append(log, fmt.Sprintf("2,%d,%s000000,-;%s", i, second, text))
+			}
+			b, err := source(&log).Collect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, xids := 0.0, 0.0
+			for _, p := range b.Points {
+				if p.Metric == Xids {
+					n += p.Value
+				}
+			}
+			for _, e := range b.Events {
+				if e.Attr(collector.AttrXid) == "79" {
+					xids++
+				}
+			}
+			if n != tt.want || xids != tt.want || len(b.Events) != len(tt.lines) {
+				t.Errorf("counted %v, %v events of %d are Xids, want %v of %d", n, xids, len(b.Events), tt.want, len(tt.lines))
+			}
+		})
+	}
+}
+
+func TestNVLinkErrors(t *testing.T) {
+	const line = "NVRM: Xid (PCI:0000:04:00): 145, RLW_REMAP %s XC0 i0 Link 07 (0x00000004 0x%08x 0x00000000 0x00000000)"
+	log := []string{"3,1,1000000,-;" + fmt.Sprintf(line, "Fatal", 0x40), "3,2,2000000,-;" + fmt.Sprintf(line, "Nonfatal", 1), "3,3,3000000,-;" + fmt.Sprintf(line, "Nonfatal", 2)}
+	b, err := source(&log).Collect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range b.Points {
+		if p.Metric == NVLinks {
+			got = append(got, fmt.Sprint(p.Attrs[2:], p.Value))
+		}
+	}
+	want := []string{"[{xid 145} {unit RLW_REMAP} {subcode 0} {severity fatal}] 1", "[{xid 145} {unit RLW_REMAP} {subcode 0} {severity non-fatal}] 2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

@@ -1,7 +1,6 @@
 package kmsg
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -20,9 +19,9 @@ const (
 	word = 5 * time.Minute
 )
 
-// A Merge tells of every Xid once. The kernel log and DCGM both report Xids,
-// each some that the other does not; what both report is the kernel's to tell,
-// in more words. It is a source: that of the kernel log, with what only DCGM saw.
+// A Merge tells of every Xid and SXid once. The kernel log and DCGM both report
+// them, each some that the other does not; what both report is the kernel's to
+// tell, in more words. It is a source: that of the kernel log, with what only DCGM saw.
 type Merge struct {
 	Kernel collector.Source // reads the kernel log; nil where it cannot be read
 	Node   string
@@ -32,17 +31,21 @@ type Merge struct {
 	mu      sync.Mutex
 	said    []sighting        // by the kernel, and not yet by DCGM
 	waiting []collector.Event // of DCGM, for the kernel's word
-	extra   map[xid]float64   // what only DCGM saw
+	extra   map[fact]float64  // what only DCGM saw
 }
 
-// A sighting is an Xid at a time.
+// A sighting is an Xid or SXid at a time.
 type sighting struct {
-	xid
-	at time.Time
+	fact
+	at       time.Time
+	nameless bool // told in words that do not name it
 }
 
 func sightingOf(e collector.Event) (sighting, bool) {
-	s := sighting{xid{e.Attr(collector.AttrPCI), e.Attr(collector.AttrXid)}, e.At}
+	s := sighting{fact: fact{Xids, e.Attr(collector.AttrPCI), e.Attr(collector.AttrXid)}, at: e.At}
+	if s.code == "" {
+		s.of, s.code = SXids, e.Attr(collector.AttrSXid)
+	}
 	return s, e.Kind == collector.KernelLine && s.code != ""
 }
 
@@ -95,9 +98,9 @@ func (m *Merge) Collect(ctx context.Context) (collector.Batch, error) {
 		}
 		b.Events = append(b.Events, e)
 		if m.extra == nil {
-			m.extra = map[xid]float64{}
+			m.extra = map[fact]float64{}
 		}
-		m.extra[s.xid]++
+		m.extra[s.fact]++
 		return true
 	})
 	b.Points = m.counted(b.Points, now)
@@ -105,11 +108,13 @@ func (m *Merge) Collect(ctx context.Context) (collector.Batch, error) {
 }
 
 // known reports whether the kernel has told of s, and takes its word for it:
-// the same Xid again is another. The nearest in time is the one.
+// the same Xid again is another. The nearest in time is the one. DCGM may not
+// know where a lost GPU or a switch was; then the code and the time must do.
 func (m *Merge) known(s sighting) bool {
 	best := -1
 	for i, k := range m.said {
-		if k.xid == s.xid && k.at.Sub(s.at).Abs() <= sameXid && (best < 0 || k.at.Sub(s.at).Abs() < m.said[best].at.Sub(s.at).Abs()) {
+		same := k.of == s.of && k.code == s.code && (k.pci == s.pci || s.pci == "")
+		if same && k.at.Sub(s.at).Abs() <= sameXid && (best < 0 || k.at.Sub(s.at).Abs() < m.said[best].at.Sub(s.at).Abs()) {
 			best = i
 		}
 	}
@@ -125,28 +130,23 @@ func (m *Merge) counted(points []collector.Point, now time.Time) []collector.Poi
 	left := maps.Clone(m.extra)
 	for i := range points {
 		p := &points[i]
-		if p.Metric != Xids {
+		if p.Metric != Xids && p.Metric != SXids {
 			continue
 		}
-		var x xid
+		f := fact{of: p.Metric}
 		for _, a := range p.Attrs {
 			switch a.Key {
 			case "pci_bus_id":
-				x.pci = a.Value
-			case "xid":
-				x.code = a.Value
+				f.pci = a.Value
+			case "xid", "sxid":
+				f.code = a.Value
 			}
 		}
-		p.Value += left[x]
-		delete(left, x)
+		p.Value += left[f]
+		delete(left, f)
 	}
-	for _, x := range slices.SortedFunc(maps.Keys(left), func(a, b xid) int { return cmp.Or(cmp.Compare(a.pci, b.pci), cmp.Compare(a.code, b.code)) }) {
-		points = append(points, xidPoint(m.Node, x, left[x], now))
+	for _, f := range slices.SortedFunc(maps.Keys(left), byPlace) {
+		points = append(points, f.point(m.Node, left[f], now))
 	}
 	return points
-}
-
-func xidPoint(node string, x xid, n float64, at time.Time) collector.Point {
-	return collector.Point{Metric: Xids, Counter: true, Value: n, At: at, Attrs: []collector.Attr{
-		{Key: "Hostname", Value: node}, {Key: "pci_bus_id", Value: x.pci}, {Key: "xid", Value: x.code}}}
 }

@@ -17,7 +17,8 @@ import (
 // TestMerge tells a story in lines: "k 79@10" is the kernel's Xid 79 at second
 // 10 and "d 79@10" DCGM's, read in the look they stand in; "deaf" is a look in
 // which the log cannot be read. A look ends with "look SECOND", and what it
-// told, and the counts then, follow after "=".
+// told, and the counts then, follow after "=". s20034 is an SXid, and ?79 an
+// Xid of which DCGM does not know where it was.
 func TestMerge(t *testing.T) {
 	tests := map[string]string{
 		"both, in one look":         "k 79@10 d 79@11 look 15 = k79 | 79:1",
@@ -32,6 +33,9 @@ func TestMerge(t *testing.T) {
 		"the log cannot be read":    "deaf d 79@10 look 10 = d79 | 79:1",
 		"and then it can":           "deaf d 79@10 look 10 = d79 | 79:1 ; k 48@20 d 48@20 look 21 = k48 | 48:1 79:1",
 		"what is not an Xid passes": "x look 5 = x | ",
+		"SXids":                     "k s28006@10 d s28006@11 d s20034@11 look 15 = ks28006 ds20034 | s20034:1 s28006:1",
+		"an SXid is not an Xid":     "k 79@10 d s79@10 look 15 = k79 ds79 | 79:1 s79:1",
+		"DCGM knows no place":       "k 79@10 d ?79@11 look 15 = k79 | 79:1",
 	}
 	for name, story := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +51,11 @@ func TestMerge(t *testing.T) {
 				b := kernel
 				kernel = collector.Batch{}
 				for code, n := range counts {
-					b.Points = append(b.Points, xidPoint("n", xid{"bus", code}, n, now))
+					f := fact{Xids, "bus", code}
+					if sxid, is := strings.CutPrefix(code, "s"); is {
+						f = fact{SXids, "bus", sxid}
+					}
+					b.Points = append(b.Points, f.point("n", n, now))
 				}
 				return b, nil
 			})}
@@ -81,6 +89,12 @@ func TestMerge(t *testing.T) {
 					fmt.Sscanf(rest, "%g", &second)
 					e := collector.Event{Kind: collector.KernelLine, At: at(second), Text: w + code,
 						Attrs: []collector.Attr{{Key: collector.AttrXid, Value: code}, {Key: collector.AttrPCI, Value: "bus"}}}
+					if sxid, is := strings.CutPrefix(code, "s"); is {
+						e.Attrs[0] = collector.Attr{Key: collector.AttrSXid, Value: sxid}
+					}
+					if xid, is := strings.CutPrefix(code, "?"); is {
+						e.Attrs = []collector.Attr{{Key: collector.AttrXid, Value: xid}}
+					}
 					if w == "k" {
 						kernel.Events = append(kernel.Events, e)
 						counts[code]++
@@ -100,7 +114,7 @@ func TestMerge(t *testing.T) {
 					told = append(told, e.Text)
 				}
 				for _, p := range b.Points {
-					counted = append(counted, fmt.Sprintf("%s:%g", p.Attrs[2].Value, p.Value))
+					counted = append(counted, fmt.Sprintf("%s%s:%g", strings.TrimSuffix(p.Attrs[2].Key, "xid"), p.Attrs[2].Value, p.Value))
 				}
 				slices.Sort(counted)
 				got := strings.Join(told, " ") + " | " + strings.Join(counted, " ")

@@ -54,7 +54,10 @@ type Config struct {
 
 	Timeout time.Duration // of one request; 0 is 10 s
 	Node    string        // the resource's host.name and k8s.node.name
-	Start   time.Time     // since when the counters count; zero is when they are first sent
+
+	Resource []collector.Attr // what else the resource says, of where the node is
+
+	Start time.Time // since when the counters count; zero is when they are first sent
 }
 
 // A Sink sends batches to one endpoint. Use [New]. Push must not be called
@@ -82,10 +85,10 @@ func New(c Config) (*Sink, error) {
 	if c.Compression != "" && c.Compression != "gzip" && c.Compression != "none" {
 		return nil, fmt.Errorf("send to OTLP endpoint %q: compression %q is neither gzip nor none", c.Endpoint, c.Compression)
 	}
-	s := &Sink{endpoint: c.Endpoint, start: c.Start, accepted: map[string]bool{}, resource: resource.NewSchemaless(
-		attribute.String("service.name", "vedette-agent"),
+	s := &Sink{endpoint: c.Endpoint, start: c.Start, accepted: map[string]bool{}, resource: resource.NewSchemaless(append(attributes(c.Resource),
+		attribute.String("service.name", "vedette-agent"), // of two of a name the later holds
 		attribute.String("host.name", c.Node),
-		attribute.String("k8s.node.name", c.Node))}
+		attribute.String("k8s.node.name", c.Node))...)}
 	s.records = newRecorder(s.resource)
 
 	var err error

@@ -1,6 +1,9 @@
-// Package fault is what can go wrong: NVIDIA's Xid codes, and the causes that
-// a diagnosis may name, each with its meaning, remedy and source. They are
-// data files, xids.csv and causes.csv.
+// Package fault is what can go wrong: the Xids of GPUs and the SXids of their
+// switches, and the causes that a diagnosis may name, each with its meaning,
+// remedy and source. They are data files.
+//
+// What a reader would get wrong: an Xid's remedy is NVIDIA's word. Where others
+// who run many GPUs do something else, the fact says so too ([XidFact.Disputed]).
 package fault
 
 import (
@@ -26,7 +29,12 @@ type XidFact struct {
 	Fatal   bool    // the GPU or the application does not go on
 	Cause   CauseID // the cause it points to when it stands alone, or ""
 	Source  string
+
+	Disputed []Claim // what others want done instead
 }
+
+// A Claim is someone's word on what an Xid asks for, where it is not NVIDIA's.
+type Claim struct{ Who, Remedy, Source string }
 
 // A CauseID names a cause in diagnosis reports, such as gpu-fell-off-bus.
 type CauseID string
@@ -44,12 +52,18 @@ type Cause struct {
 //go:embed xids.csv
 var xids []byte
 
+//go:embed xid_disagreements.csv
+var disagreements []byte
+
 //go:embed causes.csv
 var causes []byte
 
 // Xids returns the Xid table, by code.
 var Xids = sync.OnceValue(func() map[Xid]XidFact {
 	t, err := ParseXids("xids.csv", bytes.NewReader(xids))
+	if err == nil {
+		err = dispute(t, "xid_disagreements.csv", bytes.NewReader(disagreements))
+	}
 	if err != nil {
 		panic(err) // embedded data: a test reads it too
 	}
@@ -87,6 +101,26 @@ func ParseXids(file string, r io.Reader) (map[Xid]XidFact, error) {
 		return nil
 	})
 	return t, err
+}
+
+// dispute adds to a table what others say, from a file in the form of
+// xid_disagreements.csv.
+func dispute(t map[Xid]XidFact, file string, r io.Reader) error {
+	return strictcsv.Each(file, r, "xid,who,remedy,source", func(f []string) error {
+		code, err := strconv.Atoi(f[0])
+		x, known := t[Xid(code)]
+		switch {
+		case err != nil || !known:
+			return fmt.Errorf("Xid %q is not in the table", f[0])
+		case f[1] == "" || f[2] == "" || f[3] == "":
+			return fmt.Errorf("Xid %d: who, remedy and source are required", code)
+		case f[2] == x.Remedy:
+			return fmt.Errorf("Xid %d: %s says %s, as NVIDIA does", code, f[1], f[2])
+		}
+		x.Disputed = append(x.Disputed, Claim{f[1], f[2], f[3]})
+		t[x.Code] = x
+		return nil
+	})
 }
 
 // ParseCauses reads a table in the form of causes.csv. An error names file and line.

@@ -76,3 +76,83 @@ func TestParseRejects(t *testing.T) {
 		})
 	}
 }
+
+func TestSXids(t *testing.T) {
+	if n := len(SXids()); n < 90 {
+		t.Errorf("sxids.csv has %d codes, want at least 90", n)
+	}
+	for code, want := range map[SXid]SXidClass{20012: NonFatal, 20034: Fatal, 12020: AlwaysFatal, 10004: Notable} {
+		if got := SXids()[code].Class; got != want {
+			t.Errorf("SXid %d is %q, want %q", code, got, want)
+		}
+	}
+	const head = "code,name,class,source\n"
+	for in, want := range map[string]string{
+		head + "x,n,fatal,s\n":                "x.csv:2: code",
+		head + "1,n,bad,s\n":                  `x.csv:2: SXid 1: class "bad"`,
+		head + "1,n,fatal,\n":                 "x.csv:2: SXid 1: name and source",
+		head + "1,n,fatal,s\n1,n,notable,s\n": "x.csv:3: SXid 1 is listed twice",
+	} {
+		if _, err := ParseSXids("x.csv", strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseSXids: got error %v, want one with %q", err, want)
+		}
+	}
+}
+
+func TestNVLink5(t *testing.T) {
+	tests := []struct {
+		of       NVLink5Error
+		severity string // "" where nothing is known
+		remedy   string
+	}{
+		{NVLink5Error{145, "RLW_REMAP", 0, 0x40}, "fatal", "RESET_GPU"},
+		{NVLink5Error{145, "RLW_REMAP", 0, 0x100}, "non-fatal", "IGNORE"},
+		{NVLink5Error{149, "NETIR_LINK_EVT", Subcode(0x00a02846), 0}, "link fatal", "RESET_GPU"},
+		{NVLink5Error{149, "NETIR_LINK_EVT/NETIR_LINK_DOWN", 10, 0}, "link fatal", "RESET_GPU"},
+		{NVLink5Error{149, "NETIR_LINK_EVT", 0x3f, 0}, "", ""},
+		{NVLink5Error{146, "RLW_REMAP", 0, 0x40}, "", ""},
+	}
+	for _, tt := range tests {
+		got, ok := NVLink5(tt.of)
+		if got.Severity != tt.severity || got.Remedy != tt.remedy || ok != (tt.severity != "") {
+			t.Errorf("NVLink5(%+v) = %+v, %v, want %s and %s", tt.of, got, ok, tt.severity, tt.remedy)
+		}
+	}
+	const head = "xid,unit,subcode,status,severity,remedy,source\n"
+	for in, want := range map[string]string{
+		head + "79,U,0,0,fatal,R,s\n":                       `x.csv:2: xid "79"`,
+		head + "144,U,64,0,fatal,R,s\n":                     `x.csv:2: subcode "64"`,
+		head + "144,U,0,y,fatal,R,s\n":                      `x.csv:2: status "y"`,
+		head + "144,U,0,0,,R,s\n":                           "x.csv:2: Xid 144: unit, severity",
+		head + "144,U,0,0,fatal,R,s\n144,U,0,0,fatal,R,s\n": "x.csv:3: ",
+	} {
+		if _, err := ParseNVLink5("x.csv", strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseNVLink5: got error %v, want one with %q", err, want)
+		}
+	}
+}
+
+// What others say of an Xid stands beside NVIDIA's word, with its source.
+func TestDisputes(t *testing.T) {
+	for code, remedy := range map[Xid]string{63: "IGNORE", 64: "RESET_GPU", 94: "RESTART_APP"} {
+		x := Xids()[code]
+		if x.Remedy != remedy || len(x.Disputed) == 0 {
+			t.Errorf("Xid %d: %s, disputed by %v, want %s and somebody", code, x.Remedy, x.Disputed, remedy)
+		}
+		for _, c := range x.Disputed {
+			if !strings.HasPrefix(c.Source, "https://") {
+				t.Errorf("Xid %d: source is %q, want a URL", code, c.Source)
+			}
+		}
+	}
+	const head = "xid,who,remedy,source\n"
+	for in, want := range map[string]string{
+		head + "9999,me,R,s\n":    `x.csv:2: Xid "9999" is not in the table`,
+		head + "63,me,R,\n":       "x.csv:2: Xid 63: who, remedy and source",
+		head + "63,me,IGNORE,s\n": "x.csv:2: Xid 63: me says IGNORE, as NVIDIA does",
+	} {
+		if err := dispute(map[Xid]XidFact{63: {Code: 63, Remedy: "IGNORE"}}, "x.csv", strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("dispute: got error %v, want one with %q", err, want)
+		}
+	}
+}
