@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -44,6 +45,16 @@ func main() {
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// beAGuest has Go use one processor, whatever the node has, unless
+// $GOMAXPROCS says otherwise: a cycle is a few milliseconds of work, which
+// Go would spread over all of them, waking each and giving each its own memory.
+// A call of DCGM's that hangs holds none.
+func beAGuest() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 }
 
 // run is the program. It returns when ctx ends, or at once where it cannot start.

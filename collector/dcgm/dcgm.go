@@ -45,6 +45,7 @@ type Source struct {
 
 	engine                *engine   // nil while there is no connection; owned by the look in flight
 	values                reader    // of the newest readings; likewise
+	points                int       // how many the last look had
 	heardXids, heardSXids time.Time // up to when they were read
 	known                 map[uint]*gpu
 	warned                map[string]bool

@@ -21,9 +21,18 @@ type gpu struct {
 	limits    limits
 }
 
-// stalePeriods is after how many of its periods a reading no longer counts: a
-// GPU that is lost may go on showing the last one that it gave.
-const stalePeriods = 6
+// A reading no longer counts after so many of its periods, and so long at the
+// least, since an engine that was held up for a second has lost no GPU: one
+// that is lost may go on showing the last that it gave.
+const (
+	stalePeriods = 6
+	staleAtLeast = 5 * time.Second
+)
+
+// stale reports whether a reading is too old to count.
+func (s *Source) stale(at, now time.Time) bool {
+	return now.Sub(at) > max(stalePeriods*s.conf.Every, staleAtLeast)
+}
 
 // look reads every GPU once. The points it returns with an error are good.
 func (s *Source) look() ([]collector.Point, error) {
@@ -43,7 +52,7 @@ func (s *Source) look() ([]collector.Point, error) {
 		return nil, errNoGPU
 	}
 
-	ps := make([]collector.Point, 0, len(r.gpus)*(len(s.engine.read)+len(systems)+1))
+	ps := make([]collector.Point, 0, s.points+s.points/8) // there are hardly ever more than last time
 	var errs []error
 	now := s.conf.Now()
 	alive := map[uint]bool{}
@@ -90,6 +99,7 @@ func (s *Source) look() ([]collector.Point, error) {
 	if err := s.readHappened(); err != nil {
 		errs = append(errs, err)
 	}
+	s.points = len(ps)
 	return ps, errors.Join(errs...)
 }
 
@@ -107,8 +117,8 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 	}
 
 	labels := map[string]string{}
-	ps := make([]collector.Point, 0, len(vs))
-	var held collector.Point // the reasons of the clocks, in one
+	ps := make([]collector.Point, 0, 2*len(vs)) // some fields become several points
+	var held collector.Point                    // the reasons of the clocks, in one
 	var of limits
 	answers := false
 	for i := range vs {
@@ -129,7 +139,7 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 			continue
 		case f.id == fieldXid:
 			at = now // an Xid stands until the next, also when the GPU is gone
-		case now.Sub(at) > stalePeriods*s.conf.Every:
+		case s.stale(at, now):
 			continue
 		default:
 			answers = true
