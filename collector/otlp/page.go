@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"vedette.dev/collector"
 	"vedette.dev/rules/catalog"
@@ -22,11 +23,21 @@ import (
 type Page struct {
 	Help func(catalog.ID) string // the help text of a metric, "" is the catalog's; nil is always the catalog's
 
-	mu     sync.Mutex
-	points []collector.Point
-	text   []byte // of points; nil until somebody asks
-	size   int    // of the text before
+	mu      sync.Mutex
+	points  []collector.Point
+	fresh   bool   // text is of points
+	text    []byte // the newest that somebody asked for
+	written map[labelled]span
 }
+
+// A labelled is a slice of attributes; attributes are never written to.
+type labelled struct {
+	first *collector.Attr
+	n     int
+}
+
+// A span is where in the page's text something stands.
+type span struct{ from, to int }
 
 var _ collector.Sink = (*Page)(nil)
 
@@ -34,16 +45,16 @@ var _ collector.Sink = (*Page)(nil)
 func (p *Page) Push(_ context.Context, b collector.Batch) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.points, p.text = b.Points, nil
+	p.points, p.fresh = b.Points, false
 	return nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (p *Page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
-	if p.text == nil {
-		p.text = p.render(make([]byte, 0, p.size+p.size/8)) // pages hardly change in size
-		p.size = len(p.text)
+	if !p.fresh {
+		p.render()
+		p.fresh = true
 	}
 	text := p.text
 	p.mu.Unlock()
@@ -62,16 +73,19 @@ func (p *Page) help(id catalog.ID) string {
 	return known.Help
 }
 
-// render appends the points in the text format, version 0.0.4: the series of a
-// metric together, under its help and type.
-func (p *Page) render(out []byte) []byte {
+// render writes the points in the text format, version 0.0.4: the series of a
+// metric together, under its help and type. Labels that stood on the page
+// before, or stand on it already, as those that the points of a GPU share, are
+// copied from there.
+func (p *Page) render() {
 	order := make([]*collector.Point, len(p.points))
 	for i := range p.points {
 		order[i] = &p.points[i]
 	}
 	slices.SortStableFunc(order, func(a, b *collector.Point) int { return cmp.Compare(a.Metric, b.Metric) })
 
-	written := map[labelled]span{} // the points of a GPU share their labels
+	out := make([]byte, 0, len(p.text)+len(p.text)/8) // pages hardly change in size
+	written := make(map[labelled]span, len(p.written))
 	var sorted []collector.Attr
 	for i, pt := range order {
 		if i == 0 || pt.Metric != order[i-1].Metric {
@@ -80,31 +94,24 @@ func (p *Page) render(out []byte) []byte {
 		out = append(out, pt.Metric...)
 		if len(pt.Attrs) > 0 {
 			l := labelled{&pt.Attrs[0], len(pt.Attrs)}
+			from := len(out)
 			if s, ok := written[l]; ok {
 				out = append(out, out[s.from:s.to]...)
+			} else if s, ok := p.written[l]; ok {
+				out = append(out, p.text[s.from:s.to]...)
 			} else {
 				sorted = append(sorted[:0], pt.Attrs...)
 				slices.SortFunc(sorted, func(a, b collector.Attr) int { return cmp.Compare(a.Key, b.Key) })
-				from := len(out)
 				out = appendLabels(out, sorted)
-				written[l] = span{from, len(out)}
 			}
+			written[l] = span{from, len(out)}
 		}
 		out = append(out, ' ')
 		out = strconv.AppendFloat(out, pt.Value, 'g', -1, 64) // NaN, +Inf and -Inf as the format has them
 		out = append(out, '\n')
 	}
-	return out
+	p.text, p.written = out, written
 }
-
-// A labelled is a slice of attributes, a span where the page has their text.
-type (
-	labelled struct {
-		first *collector.Attr
-		n     int
-	}
-	span struct{ from, to int }
-)
 
 func (p *Page) appendHead(out []byte, pt *collector.Point) []byte {
 	kind := "gauge"
@@ -123,11 +130,25 @@ var (
 	valueEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 )
 
+// plain reports whether s needs no escapes, as hardly any does.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 func appendLabels(out []byte, attrs []collector.Attr) []byte {
 	open := byte('{')
 	for _, a := range attrs {
 		out = append(append(append(out, open), a.Key...), '=', '"')
-		out = append(append(out, valueEscapes.Replace(strings.ToValidUTF8(a.Value, "\uFFFD"))...), '"')
+		value := a.Value
+		if !plain(value) {
+			value = valueEscapes.Replace(strings.ToValidUTF8(value, "\uFFFD"))
+		}
+		out = append(append(out, value...), '"')
 		open = ','
 	}
 	return append(out, '}')
