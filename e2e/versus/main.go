@@ -26,13 +26,13 @@ import (
 	"vedette.dev/fixtures/dcgmstub"
 )
 
-const gpus = 8 // of a node as they are sold
+const nodeGPUs = 8 // as nodes are sold
 
 //go:embed counters.csv
 var counters string
 
 func main() {
-	b := &bench{}
+	b := &bench{gpus: nodeGPUs}
 	flag.StringVar(&b.agent, "agent", "bin/vedette-agent", "vedette-agent's binary")
 	flag.StringVar(&b.exporter, "exporter", "", "dcgm-exporter's binary; empty measures ours alone")
 	flag.DurationVar(&b.period, "period", 100*time.Millisecond, "of a cycle; the shortest that DCGM samples at makes the most cycles")
@@ -53,8 +53,9 @@ type bench struct {
 	period          time.Duration
 	cycles, rounds  int
 
-	dir string
-	env []string
+	gpus int
+	dir  string
+	env  []string
 }
 
 // A subject is a program with its arguments.
@@ -117,8 +118,8 @@ var fields = []int{67, 100, 101, 112, 113, 140, 150, 155, 156, 158, 160, 164, 17
 
 // script gives each of them a reading on every GPU. MIG, which is 67, is off.
 func (b *bench) script() *dcgmstub.Script {
-	s := dcgmstub.NewScript(gpus)
-	for g := range gpus {
+	s := dcgmstub.NewScript(b.gpus)
+	for g := range b.gpus {
 		for _, f := range fields {
 			s.Set(g, f, float64(f)+float64(g)/8)
 		}
@@ -136,7 +137,7 @@ func (b *bench) launch(s subject) (*process, func(), error) {
 	stopPods := func() {}
 	socket := b.file("kubelet.sock")
 	if s.pods > 0 {
-		if stopPods, err = serveKubelet(socket, gpus, s.pods); err != nil {
+		if stopPods, err = serveKubelet(socket, b.gpus, s.pods); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -230,7 +231,7 @@ func (b *bench) compare() error {
 			all[s.name] = append(all[s.name], c)
 		}
 	}
-	fmt.Printf("%d GPUs, 40 fields each, a cycle and a scrape every %v; medians of %d runs of %d cycles\n\n", gpus, b.period, b.rounds, b.cycles)
+	fmt.Printf("%d GPUs, 40 fields each, a cycle and a scrape every %v; medians of %d runs of %d cycles\n\n", b.gpus, b.period, b.rounds, b.cycles)
 	fmt.Printf("%-36s %12s %10s %10s %8s\n", "", "CPU a cycle", "RSS", "of it own", "series")
 	mid := map[string]cost{}
 	for _, s := range subjects {
