@@ -44,7 +44,8 @@ type config struct {
 	Queue    string `yaml:"queue"`
 	QueueMiB int64  `yaml:"queueMiB"`
 
-	Listen string `yaml:"listen"`
+	Listen    string `yaml:"listen"`
+	WebConfig string `yaml:"webConfigFile"`
 
 	Host     string `yaml:"host"`
 	DCGM     string `yaml:"dcgm"`
@@ -130,6 +131,7 @@ func (c *config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.Insecure, "insecure", c.Insecure, "speak to the endpoint without TLS")
 	text(&c.Queue, "queue", "keep on disk, in this `file`, what the endpoint has not taken; empty keeps events in memory and no readings")
 	text(&c.Listen, "listen", "serve /metrics, /livez and /readyz at `address`; empty is off")
+	text(&c.WebConfig, "web-config-file", "`file` with the TLS and the passwords of what is served, as Prometheus' exporters have it; empty is neither")
 	text(&c.Host, "host", "the machine's own readings, under node_exporter's names: `on or off`")
 	text(&c.DCGM, "dcgm", "`auto, off, embedded or host:port` of a host engine")
 	text(&c.Kubelet, "kubelet", "`auto, off or path` of the kubelet's PodResources socket")

@@ -188,6 +188,17 @@ func parsePage(t *testing.T, text []byte) map[string]*dto.MetricFamily {
 	return families
 }
 
+// freeAddress is one that nobody listens at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // ourPage is the agent's page for the GPUs and counters of the recordings,
 // each held by so many pods.
 func ourPage(t *testing.T, holders int) []byte {
@@ -208,12 +219,7 @@ func ourPage(t *testing.T, holders int) []byte {
 		socket = filepath.Join(dir, "kubelet.sock")
 		servePods(t, socket, holders)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	agent := start(t, env, "--listen", address, "--node", "gpu-node-1", "--period", "100ms", "--host", "off", "--kmsg", "", "--dcgm", "embedded",
 		"-f", "testdata/exporter/default-counters.csv", "--hostname-label", "hostname", "--kubelet", socket)
 	defer agent.end(t)

@@ -24,6 +24,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/exporter-toolkit/web"
+
 	"vedette.dev/collector"
 	"vedette.dev/collector/host"
 	"vedette.dev/collector/kmsg"
@@ -168,7 +170,7 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		log.Warn("the token is sent in the clear: insecure is set", "endpoint", c.Endpoint)
 	}
 	if c.Listen != "" {
-		stop, err := serve(c.Listen, page, health)
+		stop, err := serve(c, page, health, log)
 		if err != nil {
 			return err
 		}
@@ -215,9 +217,12 @@ func kubeletSocket(conf string) (socket string, wanted bool) {
 	return conf, true
 }
 
-// serve answers at address until stop is called.
-func serve(address string, page http.Handler, h *health) (stop func() error, err error) {
-	l, err := net.Listen("tcp", address)
+// serve answers at the configured address until stop is called.
+func serve(c *config, page http.Handler, h *health, log *slog.Logger) (stop func() error, err error) {
+	if err := web.Validate(c.WebConfig); err != nil {
+		return nil, fmt.Errorf("web config file %s: %w", c.WebConfig, err)
+	}
+	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +231,17 @@ func serve(address string, page http.Handler, h *health) (stop func() error, err
 	mux.HandleFunc("GET /livez", h.live)
 	mux.HandleFunc("GET /readyz", h.ready)
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go srv.Serve(l) // ends with stop
+	go func() {
+		if c.WebConfig == "" {
+			_ = srv.Serve(l) // ends with stop
+			return
+		}
+		// It reads the file anew for each connection.
+		err := web.Serve(l, srv, &web.FlagConfig{WebConfigFile: &c.WebConfig}, log)
+		if err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Error("nothing is served any more", "err", err)
+		}
+	}()
 	return srv.Close, nil
 }
 

@@ -81,7 +81,8 @@ var mayImport = map[string]string{
 var doors = map[string]string{
 	"github.com/NVIDIA/go-dcgm":                      "collector/dcgm",
 	"github.com/VictoriaMetrics/metricsql":           "rules/check nlq/compile",
-	"github.com/prometheus/client_golang":            "collector/otlp cmd/vedette cmd/vedette-agent analyzer/store analyzer/alerting analyzer/api",
+	"github.com/prometheus/client_golang":            "cmd/vedette analyzer/store analyzer/alerting analyzer/api",
+	"github.com/prometheus/exporter-toolkit":         "cmd/vedette-agent",
 	"github.com/prometheus/procfs":                   "collector/host",
 	"github.com/prometheus/prometheus":               "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api",
 	"github.com/prometheus/prometheus/model/labels":  "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api nlq/compile rules/check cmd/vedette",
