@@ -3,6 +3,7 @@ package otlp
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -35,6 +36,9 @@ type labelled struct {
 	first *collector.Attr
 	n     int
 }
+
+// A chain is the points of a metric, in their order: each tells the next.
+type chain struct{ first, last int }
 
 // A span is where in the page's text something stands.
 type span struct{ from, to int }
@@ -78,37 +82,49 @@ func (p *Page) help(id catalog.ID) string {
 // before, or stand on it already, as those that the points of a GPU share, are
 // copied from there.
 func (p *Page) render() {
-	order := make([]*collector.Point, len(p.points))
+	series := map[catalog.ID]chain{}
+	next := make([]int, len(p.points)) // in the chain
 	for i := range p.points {
-		order[i] = &p.points[i]
+		c, ok := series[p.points[i].Metric]
+		if !ok {
+			c.first = i
+		} else {
+			next[c.last] = i
+		}
+		c.last = i
+		series[p.points[i].Metric] = c
 	}
-	slices.SortStableFunc(order, func(a, b *collector.Point) int { return cmp.Compare(a.Metric, b.Metric) })
 
 	out := make([]byte, 0, len(p.text)+len(p.text)/8) // pages hardly change in size
 	written := make(map[labelled]span, len(p.written))
 	var sorted []collector.Attr
-	for i, pt := range order {
-		if i == 0 || pt.Metric != order[i-1].Metric {
-			out = p.appendHead(out, pt)
-		}
-		out = append(out, pt.Metric...)
-		if len(pt.Attrs) > 0 {
-			l := labelled{&pt.Attrs[0], len(pt.Attrs)}
-			from := len(out)
-			if s, ok := written[l]; ok {
-				out = append(out, out[s.from:s.to]...)
-			} else if s, ok := p.written[l]; ok {
-				out = append(out, p.text[s.from:s.to]...)
-			} else {
-				sorted = append(sorted[:0], pt.Attrs...)
-				slices.SortFunc(sorted, func(a, b collector.Attr) int { return cmp.Compare(a.Key, b.Key) })
-				out = appendLabels(out, sorted)
+	for _, metric := range slices.Sorted(maps.Keys(series)) {
+		c := series[metric]
+		out = p.appendHead(out, &p.points[c.first])
+		for i := c.first; ; i = next[i] {
+			pt := &p.points[i]
+			out = append(out, metric...)
+			if len(pt.Attrs) > 0 {
+				l := labelled{&pt.Attrs[0], len(pt.Attrs)}
+				from := len(out)
+				if s, ok := written[l]; ok {
+					out = append(out, out[s.from:s.to]...)
+				} else if s, ok := p.written[l]; ok {
+					out = append(out, p.text[s.from:s.to]...)
+				} else {
+					sorted = append(sorted[:0], pt.Attrs...)
+					slices.SortFunc(sorted, func(a, b collector.Attr) int { return cmp.Compare(a.Key, b.Key) })
+					out = appendLabels(out, sorted)
+				}
+				written[l] = span{from, len(out)}
 			}
-			written[l] = span{from, len(out)}
+			out = append(out, ' ')
+			out = strconv.AppendFloat(out, pt.Value, 'g', -1, 64) // NaN, +Inf and -Inf as the format has them
+			out = append(out, '\n')
+			if i == c.last {
+				break
+			}
 		}
-		out = append(out, ' ')
-		out = strconv.AppendFloat(out, pt.Value, 'g', -1, 64) // NaN, +Inf and -Inf as the format has them
-		out = append(out, '\n')
 	}
 	p.text, p.written = out, written
 }

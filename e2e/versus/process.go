@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A process is one of the two programs, running.
@@ -81,22 +83,12 @@ func (p *process) scrape() ([]byte, error) {
 	return text, err
 }
 
-// tick is the unit of the times in /proc/PID/stat, on every Linux that Go runs on.
-const tick = 10 * time.Millisecond
-
 // cpu is the processor time that the program has used, its kernel's part included.
 func (p *process) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third on: the name may hold spaces
-	user, err := strconv.Atoi(fields[14-3])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[15-3])
-	return time.Duration(user+system) * tick, err
+	const scheduler = 2 // the kernel's clock that counts by the nanosecond: clock_getcpuclockid(3)
+	var t unix.Timespec
+	err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|scheduler), &t)
+	return time.Duration(t.Nano()), err
 }
 
 // A memory is what of the program is in memory, in MiB: all of it, and the part
