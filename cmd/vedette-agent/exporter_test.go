@@ -123,6 +123,26 @@ func TestSameAsExporter(t *testing.T) {
 	}
 }
 
+// Whoever changes over finds every flag of dcgm-exporter in the table.
+func TestEveryFlagIsTold(t *testing.T) {
+	flags, err := os.ReadFile("testdata/exporter/flags.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../../deploy/from-dcgm-exporter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for flag := range strings.FieldsSeq(string(flags)) {
+		if !strings.HasPrefix(flag, "--") || strings.HasPrefix(flag, "--help") {
+			continue // of the comment
+		}
+		if !strings.Contains(string(guide), flag+"`") && !strings.Contains(string(guide), flag+" ") {
+			t.Errorf("deploy/from-dcgm-exporter.md does not say what becomes of %s", flag)
+		}
+	}
+}
+
 // compare compares the series of a metric, by the GPU that they are of.
 func compare(t *testing.T, recording string, ours, theirs *dto.MetricFamily, ds []difference, seen map[int]bool) {
 	t.Helper()
