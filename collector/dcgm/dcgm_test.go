@@ -423,4 +423,5 @@ func BenchmarkLook(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(8*len(s.fields)*b.N)/b.Elapsed().Seconds(), "fields/s")
 }
