@@ -48,6 +48,17 @@ screenshots: build ## the pictures of the README, from a running demo
 bench: ## what the hot paths cost
 	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm ./collector/simulate
 
+# A quarter of an hour, most of it the 10,000 cycles of the last part. dcgm-exporter
+# is built from GitHub, or taken from $EXPORTER or $EXPORTER_SOURCE: see e2e/versus/exporter.
+.PHONY: bench-agent
+bench-agent: bin/vedette-agent ## the agent beside NVIDIA's dcgm-exporter: processor time and memory of a cycle
+	$(GO) test -run '^$$' -bench Look -benchmem ./collector/dcgm
+	$(GO) run -tags e2e ./e2e/versus -exporter "$$(e2e/versus/exporter)"
+
+.PHONY: record-exporter
+record-exporter: ## the pages of dcgm-exporter that the agent's tests compare with
+	$(GO) run -tags e2e ./e2e/versus -exporter "$$(e2e/versus/exporter)" -record cmd/vedette-agent/testdata/exporter
+
 .PHONY: clean
 clean:
 	rm -rf bin

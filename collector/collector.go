@@ -27,7 +27,7 @@ type Point struct {
 	Counter bool // a count since some start that only grows; otherwise a gauge
 	Value   float64
 	At      time.Time
-	Attrs   []Attr // the labels, without __name__; keys are unique
+	Attrs   []Attr // the labels, without __name__; keys are unique; may be shared, so never written to
 }
 
 // An EventKind says what the text of an [Event] is.
@@ -171,10 +171,7 @@ func (a *Agent) Look(ctx context.Context, now time.Time) {
 	all.Points = append(all.Points, Point{Metric: Dropped, Counter: true, Value: a.dropped, At: now,
 		Attrs: []Attr{{"instance", a.Node}}})
 	if a.Cluster != "" {
-		for i := range all.Points {
-			p := &all.Points[i]
-			p.Attrs = append(slices.Clip(p.Attrs), Attr{"cluster", a.Cluster})
-		}
+		addAttr(all.Points, Attr{"cluster", a.Cluster})
 	}
 
 	all.Events = append(a.held, all.Events...)
@@ -184,6 +181,24 @@ func (a *Agent) Look(ctx context.Context, now time.Time) {
 		err = errors.Join(err, a.hold(all.Events))
 	}
 	a.note(ctx, "sink", err)
+}
+
+// addAttr gives every point one more attribute. Points in a row that share
+// their attributes, as those of a GPU do, go on sharing them.
+func addAttr(points []Point, more Attr) {
+	var was, is []Attr
+	for i := range points {
+		p := &points[i]
+		if !SameAttrs(p.Attrs, was) {
+			was, is = p.Attrs, append(slices.Clip(p.Attrs), more)
+		}
+		p.Attrs = is
+	}
+}
+
+// SameAttrs reports whether a and b are one slice, and not merely equal.
+func SameAttrs(a, b []Attr) bool {
+	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
 }
 
 // hold keeps the newest of es for the next push, and says what it gave up.

@@ -44,8 +44,10 @@ type config struct {
 	Queue    string `yaml:"queue"`
 	QueueMiB int64  `yaml:"queueMiB"`
 
-	Listen string `yaml:"listen"`
+	Listen    string `yaml:"listen"`
+	WebConfig string `yaml:"webConfigFile"`
 
+	Host     string        `yaml:"host"`
 	DCGM     string        `yaml:"dcgm"`
 	Kubelet  kubeletConfig `yaml:"kubelet"`
 	Counters string        `yaml:"counters"`
@@ -60,12 +62,16 @@ type config struct {
 	doctor  bool // look once at everything, and say what is wrong
 }
 
+// minPeriod is the shortest time that DCGM samples its profiling fields in:
+// below it they are not valid, and nothing else on a node changes faster.
+const minPeriod = 100 * time.Millisecond
+
 // A usageError is a mistake on the command line.
 type usageError struct{ error }
 
 // defaults returns what holds where neither the file nor a flag says otherwise.
 func defaults() *config {
-	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", QueueMiB: spool.DefaultMax >> 20, DCGM: "auto", Kubelet: kubeletDefaults(), HostName: "Hostname", Kmsg: "/dev/kmsg",
+	return &config{Period: strictyaml.Duration(15 * time.Second), Protocol: otlp.GRPC, Compression: "gzip", QueueMiB: spool.DefaultMax >> 20, Host: "on", DCGM: "auto", Kubelet: kubeletDefaults(), HostName: "Hostname", Kmsg: "/dev/kmsg",
 		Proc: "/proc", Sys: "/sys", Root: "/"}
 }
 
@@ -125,6 +131,8 @@ func (c *config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.Insecure, "insecure", c.Insecure, "speak to the endpoint without TLS")
 	text(&c.Queue, "queue", "keep on disk, in this `file`, what the endpoint has not taken; empty keeps events in memory and no readings")
 	text(&c.Listen, "listen", "serve /metrics, /livez and /readyz at `address`; empty is off")
+	text(&c.WebConfig, "web-config-file", "`file` with the TLS and the passwords of what is served, as Prometheus' exporters have it; empty is neither")
+	text(&c.Host, "host", "the machine's own readings, under node_exporter's names: `on or off`")
 	text(&c.DCGM, "dcgm", "`auto, off, embedded or host:port` of a host engine")
 	text(&c.Kubelet.Socket, "kubelet", "`auto, off or path` of the kubelet's PodResources socket")
 	text(&c.Kubelet.Address, "kubelet-address", "`auto, off or URL` of the kubelet's own port: https://host:10250")
@@ -136,7 +144,7 @@ func (c *config) flags() *flag.FlagSet {
 	text(&c.Sys, "sys-root", "`where` the node's /sys is")
 	text(&c.Root, "root", "`where` the node's / is, to see how full its file systems are")
 	fs.BoolVar(&c.version, "version", false, "print the version and end")
-	fs.Func("period", "`duration` between two looks, at least 1s (default 15s)", func(s string) error {
+	fs.Func("period", "`duration` between two looks, at least 100ms (default 15s)", func(s string) error {
 		d, err := model.ParseDuration(s)
 		c.Period = strictyaml.Duration(d)
 		return err
@@ -170,8 +178,10 @@ func (c *config) check() error {
 	switch {
 	case c.Endpoint == "" && c.Listen == "" && !c.doctor:
 		return usageError{errors.New("the readings have nowhere to go: give an endpoint, or an address to listen at")}
-	case time.Duration(c.Period) < time.Second:
-		return usageError{fmt.Errorf("period is %v, want at least 1s", time.Duration(c.Period))}
+	case time.Duration(c.Period) < minPeriod:
+		return usageError{fmt.Errorf("period is %v, want at least %v", time.Duration(c.Period), minPeriod)}
+	case c.Host != "on" && c.Host != "off":
+		return usageError{fmt.Errorf("host is %q, want on or off", c.Host)}
 	case c.DCGM != "auto" && c.DCGM != "off" && c.DCGM != "embedded" && !strings.ContainsAny(c.DCGM, ":/"):
 		return usageError{fmt.Errorf("dcgm is %q, want auto, off, embedded or host:port", c.DCGM)}
 	case c.HostName != "Hostname" && c.HostName != "hostname":

@@ -41,7 +41,7 @@ func TestRunErrors(t *testing.T) {
 		{name: "nowhere to send", code: exitUsage, want: "nowhere to go"},
 		{name: "unknown flag", args: []string{"--endpoit", "h:1"}, code: exitUsage, want: "flag provided but not defined: -endpoit"},
 		{name: "a word", args: []string{"serve"}, code: exitUsage, want: `what is "serve"?`},
-		{name: "period", args: []string{"--endpoint", "h:1", "--period", "10ms"}, code: exitUsage, want: "period is 10ms, want at least 1s"},
+		{name: "period", args: []string{"--endpoint", "h:1", "--period", "10ms"}, code: exitUsage, want: "period is 10ms, want at least 100ms"},
 		{name: "dcgm", args: []string{"--endpoint", "h:1", "--dcgm", "on"}, code: exitUsage, want: `dcgm is "on"`},
 		{name: "protocol", args: []string{"--endpoint", "h:1", "--protocol", "udp"}, code: exitUsage, want: `protocol is "udp"`},
 		{name: "kubelet", args: []string{"--endpoint", "h:1", "--kubelet", "on"}, code: exitUsage, want: `kubelet.socket is "on"`},

@@ -25,6 +25,10 @@ const hostEngine = "127.0.0.1:5555"
 // not there: a driver may be installed under it.
 const lookAgain = 3 * time.Minute
 
+// patience is how long DCGM is waited for at the least: a call that takes a
+// few short periods on a busy node does not hang.
+const patience = 500 * time.Millisecond
+
 // gpus is the DCGM source of a node that may have no GPU, or no library yet.
 type gpus struct {
 	conf *config
@@ -119,7 +123,7 @@ func (g *gpus) open() {
 		address = ""
 	}
 	s, err := dcgm.Open(dcgm.Config{Address: address, Node: g.conf.Node, HostName: g.conf.HostName, Every: min(time.Duration(g.conf.Period), 10*time.Second),
-		Patience: min(time.Duration(g.conf.Period)/2, 5*time.Second),
+		Patience: max(min(time.Duration(g.conf.Period)/2, 5*time.Second), patience),
 		Warn:     func(err error) { g.log.Warn(err.Error()) }})
 	if err != nil {
 		if g.missing == nil {

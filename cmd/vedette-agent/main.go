@@ -19,8 +19,11 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
 
 	"vedette.dev/collector"
 	"vedette.dev/collector/host"
@@ -43,6 +46,16 @@ func main() {
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// beAGuest has Go use one processor, whatever the node has, unless
+// $GOMAXPROCS says otherwise: a cycle is a few milliseconds of work, which
+// Go would spread over all of them, waking each and giving each its own memory.
+// A call of DCGM's that hangs holds none.
+func beAGuest() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 }
 
 // run is the program. It returns when ctx ends, or at once where it cannot start.
@@ -78,8 +91,9 @@ const lastPush = 5 * time.Second
 // the other until ctx ends.
 func watch(ctx context.Context, c *config, log *slog.Logger) error {
 	start := time.Now()
-	sources := map[string]collector.Source{
-		"host": &host.Source{Node: c.Node, Proc: c.Proc, Sys: c.Sys, Root: c.Root},
+	sources := map[string]collector.Source{}
+	if c.Host != "off" {
+		sources["host"] = &host.Source{Node: c.Node, Proc: c.Proc, Sys: c.Sys, Root: c.Root}
 	}
 	xids := &kmsg.Merge{Node: c.Node, Now: time.Now} // every Xid once, whoever reports it
 	if c.Kmsg != "" {
@@ -167,7 +181,7 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		log.Warn("the token is sent in the clear: insecure is set", "endpoint", c.Endpoint)
 	}
 	if c.Listen != "" {
-		stop, err := serve(c.Listen, page, health)
+		stop, err := serve(c, page, health, log)
 		if err != nil {
 			return err
 		}
@@ -201,9 +215,12 @@ func openQueue(c *config, log *slog.Logger) *spool.Queue {
 	return q
 }
 
-// serve answers at address until stop is called.
-func serve(address string, page http.Handler, h *health) (stop func() error, err error) {
-	l, err := net.Listen("tcp", address)
+// serve answers at the configured address until stop is called.
+func serve(c *config, page http.Handler, h *health, log *slog.Logger) (stop func() error, err error) {
+	if err := web.Validate(c.WebConfig); err != nil {
+		return nil, fmt.Errorf("web config file %s: %w", c.WebConfig, err)
+	}
+	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +229,17 @@ func serve(address string, page http.Handler, h *health) (stop func() error, err
 	mux.HandleFunc("GET /livez", h.live)
 	mux.HandleFunc("GET /readyz", h.ready)
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go srv.Serve(l) // ends with stop
+	go func() {
+		if c.WebConfig == "" {
+			_ = srv.Serve(l) // ends with stop
+			return
+		}
+		// It reads the file anew for each connection.
+		err := web.Serve(l, srv, &web.FlagConfig{WebConfigFile: &c.WebConfig}, log)
+		if err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Error("nothing is served any more", "err", err)
+		}
+	}()
 	return srv.Close, nil
 }
 

@@ -58,7 +58,7 @@ func (s *Source) readCPU(id uint, now time.Time) ([]collector.Point, error) {
 		f, v := fields[i], &vs[i]
 		value, ok := number(v.FieldType, v)
 		at := time.UnixMicro(v.TS)
-		if v.Status != 0 || !ok || f.kind == label || now.Sub(at) > stalePeriods*s.conf.Every {
+		if v.Status != 0 || !ok || f.kind == label || s.stale(at, now) {
 			continue
 		}
 		ps = append(ps, collector.Point{Metric: f.metric, Counter: f.kind == counter, Value: value, At: at, Attrs: attrs})

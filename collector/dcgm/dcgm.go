@@ -44,6 +44,8 @@ type Source struct {
 	fields []field
 
 	engine                *engine   // nil while there is no connection; owned by the look in flight
+	values                reader    // of the newest readings; likewise
+	points                int       // how many the last look had
 	heardXids, heardSXids time.Time // up to when they were read
 	known                 map[uint]*gpu
 	warned                map[string]bool
@@ -105,6 +107,7 @@ func (s *Source) Collect(ctx context.Context) (collector.Batch, error) {
 func (s *Source) Close() error {
 	return s.do(context.Background(), func() error {
 		s.disconnect()
+		s.values.close()
 		return nil
 	})
 }

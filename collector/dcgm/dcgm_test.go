@@ -232,6 +232,17 @@ func TestStaleReadings(t *testing.T) {
 	}
 }
 
+// An engine that samples ten times a second and is held up for two has lost no GPU.
+func TestHeldUp(t *testing.T) {
+	ahead := time.Duration(0)
+	b := newBench(t, 1, Config{Every: time.Second / 10, Now: func() time.Time { return time.Now().Add(ahead) }})
+	b.look()
+	ahead = 2 * time.Second
+	if got := b.look(); len(values(got, "DCGM_FI_DEV_GPU_TEMP")) != 1 || values(got, Lost)["0"] != 0 {
+		t.Errorf("lost %v, want 0, and a temperature", values(got, Lost))
+	}
+}
+
 func TestNewGPU(t *testing.T) {
 	b := newBench(t, 2, Config{})
 	b.Keep(1)
@@ -412,4 +423,5 @@ func BenchmarkLook(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(8*len(s.fields)*b.N)/b.Elapsed().Seconds(), "fields/s")
 }

@@ -70,7 +70,7 @@ func (s *Source) readHealth(gpus []uint, now time.Time) ([]collector.Point, erro
 			s.ails(in)
 		}
 	}
-	var ps []collector.Point
+	ps := make([]collector.Point, 0, len(gpus)*len(systems))
 	for _, id := range gpus {
 		if s.known[id] == nil {
 			continue

@@ -21,9 +21,18 @@ type gpu struct {
 	limits    limits
 }
 
-// stalePeriods is after how many of its periods a reading no longer counts: a
-// GPU that is lost may go on showing the last one that it gave.
-const stalePeriods = 6
+// A reading no longer counts after so many of its periods, and so long at the
+// least, since an engine that was held up for a second has lost no GPU: one
+// that is lost may go on showing the last that it gave.
+const (
+	stalePeriods = 6
+	staleAtLeast = 5 * time.Second
+)
+
+// stale reports whether a reading is too old to count.
+func (s *Source) stale(at, now time.Time) bool {
+	return now.Sub(at) > max(stalePeriods*s.conf.Every, staleAtLeast)
+}
 
 // look reads every GPU once. The points it returns with an error are good.
 func (s *Source) look() ([]collector.Point, error) {
@@ -36,7 +45,7 @@ func (s *Source) look() ([]collector.Point, error) {
 		return nil, errNoGPU
 	}
 
-	var ps []collector.Point
+	ps := make([]collector.Point, 0, s.points+s.points/8) // there are hardly ever more than last time
 	var errs []error
 	now := s.conf.Now()
 	alive := map[uint]bool{}
@@ -83,6 +92,7 @@ func (s *Source) look() ([]collector.Point, error) {
 	if err := s.readHappened(); err != nil {
 		errs = append(errs, err)
 	}
+	s.points = len(ps)
 	return ps, errors.Join(errs...)
 }
 
@@ -113,19 +123,19 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 	for i, f := range fields {
 		ids[i] = f.id
 	}
-	vs, err := godcgm.EntityGetLatestValues(godcgm.FE_GPU, id, ids)
+	vs, err := s.values.latest(godcgm.FE_GPU, id, ids)
 	if err != nil {
 		return nil, fmt.Errorf("dcgm: read GPU %d: %w", id, err)
 	}
 
 	labels := map[string]string{}
-	var ps []collector.Point
-	var held collector.Point // the reasons of the clocks, in one
+	ps := make([]collector.Point, 0, 2*len(vs)) // some fields become several points
+	var held collector.Point                    // the reasons of the clocks, in one
 	var of limits
 	answers := false
 	for i := range vs {
 		f, v := fields[i], &vs[i]
-		if v.Status != 0 {
+		if v.status != 0 {
 			continue
 		}
 		if f.kind == label {
@@ -134,14 +144,14 @@ func (s *Source) readGPU(id uint, now time.Time) ([]collector.Point, error) {
 			}
 			continue
 		}
-		value, ok := number(v.FieldType, v)
-		at := time.UnixMicro(v.TS)
+		value, ok := number(uint(v.kind), v)
+		at := time.UnixMicro(v.at)
 		switch {
 		case !ok:
 			continue
 		case f.id == fieldXid:
 			at = now // an Xid stands until the next, also when the GPU is gone
-		case now.Sub(at) > stalePeriods*s.conf.Every:
+		case s.stale(at, now):
 			continue
 		default:
 			answers = true

@@ -59,6 +59,9 @@ const (
 // told, those that there were: MIG must not cost the readings of GPUs.
 func (s *Source) listInstances() []instance {
 	s.step("list the MIG instances")
+	if ids, err := godcgm.GetEntityGroupEntities(godcgm.FE_GPU_I); err == nil && len(ids) == 0 {
+		return nil // most nodes: the hierarchy takes room for every instance that there could be
+	}
 	h, err := godcgm.GetGPUInstanceHierarchy()
 	if err != nil {
 		s.warn(fmt.Errorf("dcgm: list the MIG instances: %w", err))
@@ -221,7 +224,7 @@ func (s *Source) readBatch(batch []instance, fields []field, now time.Time, poin
 		}
 		value, ok := number(v.FieldType, v)
 		at := time.UnixMicro(v.TS)
-		if !ok || now.Sub(at) > stalePeriods*s.conf.Every {
+		if !ok || s.stale(at, now) {
 			continue
 		}
 		g := gpus[v.EntityID]

@@ -13,6 +13,7 @@
 package kubelet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -45,6 +46,9 @@ const (
 	maxMessage = 64 << 20
 	// patience is how long an answer is waited for; the readings wait with it.
 	patience = time.Second
+	// askEvery is how often it is asked at most: no pod starts within it, and
+	// the kubelet turns away who asks a hundred times a second.
+	askEvery = time.Second
 	// stale is how old an answer may be that is used while no newer one comes:
 	// past it, the GPU may be another pod's.
 	stale = 2 * time.Minute
@@ -69,7 +73,7 @@ type Pods struct {
 	api  podresources.PodResourcesListerClient
 
 	mu       sync.Mutex
-	holdings []holding // of the newest answer
+	holdings []told    // of the newest answer
 	at       time.Time // of it
 	err      error     // why the last try gave none
 	asked    bool      // since the last Collect
@@ -80,6 +84,14 @@ type Pods struct {
 type holding struct {
 	Holder
 	resource, device string
+}
+
+// A told is a holding, and what is told of it: it seldom changes, and whoever
+// sees that it is the same need not look at it again.
+type told struct {
+	holding
+	of    device
+	attrs []collector.Attr
 }
 
 // A device is a GPU as the readings name it, or a MIG instance of one.
@@ -117,23 +129,29 @@ func (p *Pods) Collect(ctx context.Context) (collector.Batch, error) {
 	defer p.mu.Unlock()
 	var b collector.Batch
 	if p.fresh() {
-		for _, h := range p.holdings {
-			b.Points = append(b.Points, p.point(h))
+		b.Points = make([]collector.Point, len(p.holdings))
+		for i := range p.holdings {
+			h := &p.holdings[i]
+			if d := p.devices[h.device]; h.attrs == nil || h.of != d {
+				h.of, h.attrs = d, p.attrs(h.holding, d)
+			}
+			b.Points[i] = collector.Point{Metric: Holds, Value: 1, At: p.now(), Attrs: h.attrs}
 		}
 	}
 	return b, p.err
 }
 
-func (p *Pods) point(h holding) collector.Point {
+// attrs are the labels of a holding of d, which is zero where no such device was read.
+func (p *Pods) attrs(h holding, d device) []collector.Attr {
 	attrs := []collector.Attr{{Key: "Hostname", Value: p.node}, {Key: "namespace", Value: h.Namespace}, {Key: "pod", Value: h.Pod},
 		{Key: "container", Value: h.Container}, {Key: "resource", Value: h.resource}, {Key: "device", Value: h.device}}
-	if d, ok := p.devices[h.device]; ok {
+	if d.uuid != "" {
 		attrs = append(attrs, collector.Attr{Key: "gpu", Value: d.gpu}, collector.Attr{Key: "UUID", Value: d.uuid})
-		if d.instance != "" {
-			attrs = append(attrs, collector.Attr{Key: "GPU_I_ID", Value: d.instance}, collector.Attr{Key: "GPU_I_PROFILE", Value: d.profile})
-		}
 	}
-	return collector.Point{Metric: Holds, Value: 1, At: p.now(), Attrs: attrs}
+	if d.instance != "" {
+		attrs = append(attrs, collector.Attr{Key: "GPU_I_ID", Value: d.instance}, collector.Attr{Key: "GPU_I_PROFILE", Value: d.profile})
+	}
+	return attrs
 }
 
 // Label returns a source that reads s and gives each reading of a GPU the
@@ -158,8 +176,12 @@ func (p *Pods) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p.mu.Lock()
-	failed := p.err != nil
+	failed, recent := p.err != nil, !p.at.IsZero() && p.now().Sub(p.at) < askEvery
+	p.asked = p.asked || recent && !failed
 	p.mu.Unlock()
+	if recent && !failed {
+		return
+	}
 	if failed {
 		p.conn.ResetConnectBackoff() // a look comes seldom enough: dial at each
 	}
@@ -171,7 +193,15 @@ func (p *Pods) ask(ctx context.Context) {
 		p.err = fmt.Errorf("list pod resources: %w", err)
 		return
 	}
-	p.err, p.at, p.holdings = nil, p.now(), holdingsOf(resp)
+	p.err, p.at = nil, p.now()
+	all := holdingsOf(resp)
+	if slices.EqualFunc(p.holdings, all, func(t told, h holding) bool { return t.holding == h }) {
+		return
+	}
+	p.holdings = make([]told, len(all))
+	for i, h := range all {
+		p.holdings[i].holding = h
+	}
 }
 
 func (p *Pods) fresh() bool { return !p.at.IsZero() && p.now().Sub(p.at) <= stale }
@@ -327,7 +357,10 @@ func holdingsOf(resp *podresources.ListPodResourcesResponse) []holding {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b holding) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	slices.SortFunc(all, func(a, b holding) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Container, b.Container),
+			cmp.Compare(a.resource, b.resource), cmp.Compare(a.device, b.device))
+	})
 	return slices.Compact(all)
 }
 

@@ -35,6 +35,7 @@ type fake struct {
 
 	mu     sync.Mutex
 	answer *podresources.ListPodResourcesResponse
+	asked  int
 	slow   chan struct{} // List waits until it is closed
 	peers  map[string]bool
 	server *grpc.Server
@@ -43,6 +44,7 @@ type fake struct {
 func (f *fake) List(ctx context.Context, _ *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
 	f.mu.Lock()
 	answer, slow := f.answer, f.slow
+	f.asked++
 	f.mu.Unlock()
 	if slow != nil {
 		select {
@@ -202,6 +204,28 @@ func TestCases(t *testing.T) {
 
 const oneHolder = `{"podResources":[{"name":"train-0","namespace":"ml","containers":[{"name":"main","devices":[{"resourceName":"nvidia.com/gpu","deviceIds":["GPU-0"]}]}]}]}`
 
+// askEvery is how often a kubelet is asked at most.
+const askEvery = time.Second
+
+// Who looks ten times a second asks the kubelet once, and is told of the pods each time.
+func TestAskedOnceASecond(t *testing.T) {
+	now := time.Unix(1000, 0)
+	f := newFake(t, oneHolder)
+	defer f.start(t)()
+	p := pods(t, f.socket, func() time.Time { return now })
+	for range 25 {
+		if got, err := look(t, p, node(nil)); err != nil || !strings.Contains(got, "pod=train-0") {
+			t.Fatalf("error %v, series:\n%s", err, got)
+		}
+		now = now.Add(100 * time.Millisecond)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.asked != 3 {
+		t.Errorf("asked %d times in 2.5 s, want 3", f.asked)
+	}
+}
+
 // Whatever the kubelet does, the readings come; and it is asked over one connection.
 func TestFaults(t *testing.T) {
 	now := time.Unix(1000, 0)
@@ -209,6 +233,7 @@ func TestFaults(t *testing.T) {
 	p := pods(t, f.socket, func() time.Time { return now })
 	has := func(what string, pod bool, wrong string) {
 		t.Helper()
+		now = now.Add(askEvery)
 		got, err := look(t, p, node(errors.New("GPU 3 is gone")))
 		if n := strings.Count(got, "DCGM_FI_"); n != 4 {
 			t.Errorf("%s: %d readings, want 4", what, n)
@@ -246,6 +271,7 @@ func TestFaults(t *testing.T) {
 	has("it is restarting", true, "list pod resources")
 	defer f.start(t)()
 	for limit := time.After(time.Minute); ; {
+		now = now.Add(askEvery)
 		if _, err := look(t, p, node(nil)); err == nil {
 			break
 		}

@@ -21,8 +21,12 @@ func resourceMetrics(r *resource.Resource, start time.Time, points []collector.P
 	var order []catalog.ID
 	data := map[catalog.ID][]metricdata.DataPoint[float64]{}
 	counter := map[catalog.ID]bool{}
-	for _, p := range points {
-		d := metricdata.DataPoint[float64]{Attributes: attribute.NewSet(attributes(p.Attrs)...), Time: p.At, Value: p.Value}
+	var set attribute.Set
+	for i, p := range points {
+		if i == 0 || !collector.SameAttrs(p.Attrs, points[i-1].Attrs) { // the points of a GPU share theirs
+			set = attribute.NewSet(attributes(p.Attrs)...)
+		}
+		d := metricdata.DataPoint[float64]{Attributes: set, Time: p.At, Value: p.Value}
 		if p.Counter {
 			d.StartTime = start
 			counter[p.Metric] = true

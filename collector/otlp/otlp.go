@@ -1,6 +1,6 @@
 // Package otlp carries batches away: [Sink] sends them to an OTLP endpoint over
 // gRPC or HTTP, and [Page] shows the newest as a Prometheus /metrics page. It
-// is where the agent meets OpenTelemetry and client_golang.
+// is where the agent meets OpenTelemetry.
 //
 // What a reader would get wrong: names and attributes go out as they are. The
 // scope's name, [Scope], tells our own receiver to store them so; any other

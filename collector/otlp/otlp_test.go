@@ -535,8 +535,8 @@ func TestPage(t *testing.T) {
 	}
 	const want = `# HELP DCGM_FI_DEV_GPU_TEMP HELP
 # TYPE DCGM_FI_DEV_GPU_TEMP gauge
-DCGM_FI_DEV_GPU_TEMP{gpu="1"} 84.5
 DCGM_FI_DEV_GPU_TEMP{Hostname="gpu-node-1",gpu="0"} 83
+DCGM_FI_DEV_GPU_TEMP{gpu="1"} 84.5
 # HELP node_vmstat_oom_kill HELP
 # TYPE node_vmstat_oom_kill counter
 node_vmstat_oom_kill{instance="gpu-node-1"} 2
