@@ -19,8 +19,10 @@ import (
 // a Prometheus /metrics page, for those who would rather scrape. Events are not
 // shown. The zero value is ready.
 //
-// It writes the text format itself: client_golang's registry, made for metrics
-// that a program keeps, took more of a cycle's time than reading the GPUs.
+// It writes the text format itself, and what it writes is read by Prometheus'
+// own parser in the tests: client_golang, by its registry as by a gatherer of
+// our own, made a cycle cost 0.42 to 0.53 of dcgm-exporter's instead of 0.28
+// (make bench-agent).
 type Page struct {
 	Help func(catalog.ID) string // the help text of a metric, "" is the catalog's; nil is always the catalog's
 
