@@ -51,6 +51,7 @@ type config struct {
 	DCGM     string        `yaml:"dcgm"`
 	Kubelet  kubeletConfig `yaml:"kubelet"`
 	Counters string        `yaml:"counters"`
+	Jobs     string        `yaml:"jobs"`
 	HostName string        `yaml:"hostnameLabel"`
 	Kmsg     string        `yaml:"kmsg"`
 	Proc     string        `yaml:"proc"`
@@ -138,6 +139,7 @@ func (c *config) flags() *flag.FlagSet {
 	text(&c.Kubelet.Address, "kubelet-address", "`auto, off or URL` of the kubelet's own port: https://host:10250")
 	text(&c.Counters, "counters", "a counter `file` of dcgm-exporter; empty reads everything that is known")
 	text(&c.Counters, "f", "the same as -counters, as dcgm-exporter calls it: `file`")
+	text(&c.Jobs, "hpc-job-mapping-dir", "a `directory` with a file for each GPU that names its jobs, as dcgm-exporter has it; empty is none")
 	text(&c.HostName, "hostname-label", "the label with this node's name on GPU series: `Hostname or hostname`")
 	text(&c.Kmsg, "kmsg", "the kernel log's `path`; empty is off")
 	text(&c.Proc, "proc-root", "`where` the node's /proc is")

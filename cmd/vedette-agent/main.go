@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"vedette.dev/collector"
+	"vedette.dev/collector/batchjob"
 	"vedette.dev/collector/host"
 	"vedette.dev/collector/kmsg"
 	"vedette.dev/collector/kubelet"
@@ -131,6 +132,10 @@ func watch(ctx context.Context, c *config, log *slog.Logger) error {
 		if gpus, ok := sources["dcgm"]; ok {
 			sources["dcgm"] = pods.Label(gpus)
 		}
+	}
+	if gpus, ok := sources["dcgm"]; ok && c.Jobs != "" {
+		jobs := &batchjob.Jobs{Dir: c.Jobs}
+		sources["dcgm"], sources["jobs"] = jobs.Label(gpus), jobs
 	}
 	if api, wanted := c.kubeletAPI(); wanted {
 		defer api.Close()

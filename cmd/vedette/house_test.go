@@ -33,6 +33,7 @@ var mayImport = map[string]string{
 	"rules/publish":    "rules",
 
 	"collector":          "rules/catalog",
+	"collector/batchjob": "collector",
 	"collector/cluster":  "collector rules/strictcsv",
 	"collector/dcgm":     "collector rules/catalog rules/strictcsv",
 	"collector/host":     "collector rules/catalog rules/strictcsv",
