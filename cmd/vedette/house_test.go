@@ -76,7 +76,7 @@ var mayImport = map[string]string{
 	"fixtures/dcgmstub":    "",
 	"fixtures/kubeletstub": "",
 	"cmd/vedette":          "*",
-	"cmd/vedette-agent":    "collector collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
+	"cmd/vedette-agent":    "collector collector/batchjob collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
 }
 
 // doors lists the packages that may import each heavy dependency. The longest
