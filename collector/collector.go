@@ -65,8 +65,13 @@ type Event struct {
 }
 
 // Attr returns the value of the attribute named key, or "".
-func (e Event) Attr(key string) string {
-	for _, a := range e.Attrs {
+func (e Event) Attr(key string) string { return valueOf(e.Attrs, key) }
+
+// Attr returns the value of the label named key, or "".
+func (p Point) Attr(key string) string { return valueOf(p.Attrs, key) }
+
+func valueOf(attrs []Attr, key string) string {
+	for _, a := range attrs {
 		if a.Key == key {
 			return a.Value
 		}

@@ -133,19 +133,11 @@ func label(points []collector.Point, jobs map[string][]string) []collector.Point
 // jobsOf returns the jobs of what p is about. What is said of a whole GPU holds
 // for its instances, unless something is said of them.
 func jobsOf(p collector.Point, jobs map[string][]string) []string {
-	var gpu, instance string
-	for _, a := range p.Attrs {
-		switch a.Key {
-		case "gpu":
-			gpu = a.Value
-		case "GPU_I_ID":
-			instance = a.Value
-		}
-	}
+	gpu := p.Attr("gpu")
 	if gpu == "" {
 		return nil
 	}
-	if of, ok := jobs[gpu+"."+instance]; ok {
+	if of, ok := jobs[gpu+"."+p.Attr("GPU_I_ID")]; ok {
 		return of
 	}
 	return jobs[gpu]

@@ -259,15 +259,7 @@ func (p *Pods) learn(points []collector.Point) map[part][]string {
 			continue
 		}
 		d, _ := deviceOfPoint(x.Attrs)
-		var mig, compute string
-		for _, a := range x.Attrs {
-			switch a.Key {
-			case "MIG_UUID":
-				mig = a.Value
-			case "GPU_CI_ID":
-				compute = a.Value
-			}
-		}
+		mig, compute := x.Attr("MIG_UUID"), x.Attr("GPU_CI_ID")
 		// Drivers before 470 name a MIG device by where it is.
 		for _, alias := range []string{mig, "MIG-" + d.uuid + "/" + d.instance + "/" + compute} {
 			if alias != "" {
