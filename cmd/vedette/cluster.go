@@ -25,31 +25,31 @@ type clusterView struct {
 }
 
 // view returns what is to be seen of a cluster: where no kubeconfig is given
-// and this is no pod, only the pages that the configuration names.
+// and this is no pod, or one without a service account, only the pages that the
+// configuration names.
 func (s *service) view() (v clusterView, err error) {
 	k, told := s.cfg.Kubernetes, troubles(s.log)
-	if k.Disabled || k.Kubeconfig == "" && os.Getenv(inCluster) == "" {
-		if len(s.cfg.Scrape.Files) > 0 && !s.cfg.Scrape.Disabled {
-			v.scraper = s.scraper(told)
+	if !k.Disabled && (k.Kubeconfig != "" || os.Getenv(inCluster) != "") {
+		klog.SetSlogLogger(quieter(s.log)) // client-go's own words; what matters is in Troubles
+		api, err := cluster.Config(k.Kubeconfig)
+		switch {
+		case err != nil && k.Kubeconfig != "":
+			return v, err
+		case err != nil:
+			s.log.Warn("the cluster is not watched: give the pod a service account, or set kubernetes.kubeconfig", "err", err)
+		default:
+			v.watcher = &cluster.Watcher{API: api, Name: s.cfg.Cluster.Name, Store: s.db, Period: time.Duration(k.Period), Labels: k.Labels,
+				Keep: s.keep, Kept: s.kept, Troubles: told, NoSeries: s.there != nil}
 		}
-		return v, nil
 	}
-	klog.SetSlogLogger(quieter(s.log)) // client-go's own words; what matters is in Troubles
-	api, err := cluster.Config(k.Kubeconfig)
-	if err != nil {
-		return v, err
-	}
-	v.watcher = &cluster.Watcher{API: api, Name: s.cfg.Cluster.Name, Store: s.db, Period: time.Duration(k.Period), Labels: k.Labels,
-		Keep: s.keep, Kept: s.kept, Troubles: told, NoSeries: s.there != nil}
-	if !s.cfg.Scrape.Disabled && s.there == nil {
-		v.scraper = s.scraper(told)
-		v.scraper.API, v.scraper.Kubeconfig = api, k.Kubeconfig
+	announced := v.watcher != nil && s.there == nil // a Prometheus that is there reads what announces itself
+	if !s.cfg.Scrape.Disabled && (announced || len(s.cfg.Scrape.Files) > 0) {
+		v.scraper = &cluster.Scraper{Store: s.db, Files: s.cfg.Scrape.Files, Covered: s.covered, Troubles: told, Logger: quieter(s.log), Registerer: s.registry}
+		if announced {
+			v.scraper.API, v.scraper.Kubeconfig = v.watcher.API, k.Kubeconfig
+		}
 	}
 	return v, nil
-}
-
-func (s *service) scraper(told *collector.Troubles) *cluster.Scraper {
-	return &cluster.Scraper{Store: s.db, Files: s.cfg.Scrape.Files, Covered: s.covered, Troubles: told, Logger: quieter(s.log), Registerer: s.registry}
 }
 
 // silent is how long an agent may say nothing and still cover its node: it may
