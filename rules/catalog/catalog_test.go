@@ -1,7 +1,6 @@
 package catalog
 
 import (
-
 	"slices"
 	"strings"
 	"testing"
