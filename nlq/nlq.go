@@ -20,8 +20,8 @@ type Question struct {
 	Now  time.Time
 }
 
-// An Intent is what a question asks for: a [Lookup], an [Alert], a [Why] or a
-// [When]. Its String is the meaning in canonical words, shown back to the asker.
+// An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
+// [When] or a [Formula]. Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {
 	String() string
 	isIntent()
