@@ -29,17 +29,21 @@ var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
+	p, err := e.frame(q.Text).parse()
+	if err != nil {
+		return nlq.Parse{}, err
+	}
+	return p, nil
+}
+
+func (e *Engine) frame(text string) *frame {
 	c := e.Catalog
 	if c == nil {
 		c = catalog.Builtin()
 	}
 	f := &frame{catalog: c, places: e.places(), words: vocabularyOf(c), lexicon: english(), aggItem: -1, known: e.Known}
-	f.items = tag(f.correct(tokens(q.Text, c)), f.lexicon)
-	p, err := f.parse()
-	if err != nil {
-		return nlq.Parse{}, err
-	}
-	return p, nil
+	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
+	return f
 }
 
 func (e *Engine) places() []nlq.Place {

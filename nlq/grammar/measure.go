@@ -272,7 +272,7 @@ func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
 		for _, id := range ids {
 			choices = append(choices, f.title(id))
 		}
-		return first, f.ask("Which do you mean: "+strings.Join(choices, ", or ")+"?", choices...)
+		return first, f.settle("Which do you mean: "+strings.Join(choices, ", or ")+"?", choices...)
 	}
 	f.assume(0.05, "%s is taken in %s", first.Words[0], first.Unit)
 	return first, nil

@@ -287,3 +287,10 @@ func (f *frame) ask(question string, choices ...string) error {
 	}
 	return &nlq.NotUnderstood{Ask: question, Nearest: choices}
 }
+
+// settle asks what must be said, whoever reads the question.
+func (f *frame) settle(question string, choices ...string) error {
+	err := f.ask(question, choices...).(*nlq.NotUnderstood)
+	err.Sure = true
+	return err
+}

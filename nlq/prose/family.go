@@ -108,9 +108,11 @@ func (r *reading) nameKeys(id catalog.ID) []string {
 func (r *reading) flow(id catalog.ID) nlq.Term {
 	m, _ := r.catalog.Metric(id)
 	if m.Type == catalog.Counter {
-		return nlq.Measure{Metric: id, Over: nlq.Rate, Window: r.windowOr(usual)}
+		t := r.measure(id)
+		t.Over, t.Window = nlq.Rate, r.windowOr(usual)
+		return t
 	}
-	return nlq.Measure{Metric: id}
+	return r.measure(id)
 }
 
 // against compares m with what it should be, or with its limit, where the text
@@ -122,11 +124,11 @@ func (r *reading) against(m catalog.Metric) (nlq.Term, bool) {
 	switch {
 	case r.cues["limit"]:
 		if p, ok := r.partner(m, "part", "whole"); ok {
-			return nlq.Binary{Op: ">=", Left: r.gauge(p.of), Right: nlq.Measure{Metric: p.by}}, true
+			return nlq.Binary{Op: ">=", Left: r.gauge(p.of), Right: r.measure(p.by)}, true
 		}
 	case r.cues["mismatch"]:
 		if p, ok := r.partner(m, "want", "have"); ok {
-			return nlq.Binary{Op: "!=", Left: nlq.Measure{Metric: p.of}, Right: nlq.Measure{Metric: p.by}}, true
+			return nlq.Binary{Op: "!=", Left: r.measure(p.of), Right: r.measure(p.by)}, true
 		}
 	}
 	return nil, false

@@ -30,7 +30,7 @@ func (r *reading) ofGauge(m catalog.Metric) (nlq.Term, bool) {
 // gauge is a gauge as it is, or over the window that the text looks at. The
 // highest value is the usual one: a scrape that was lost must not end an alert.
 func (r *reading) gauge(id catalog.ID) nlq.Term {
-	m := nlq.Measure{Metric: id}
+	m := r.measure(id)
 	f := nlq.Func{Of: m, Window: r.window}
 	switch {
 	case r.cues["change"]:
@@ -72,9 +72,9 @@ func isTimestamp(m catalog.Metric) bool {
 // age is how long ago a time was, or how far ahead it is.
 func (r *reading) age(m catalog.Metric) (nlq.Term, bool) {
 	if r.cues["change"] || r.cues["reset"] && r.window > 0 {
-		return r.compared(nlq.Func{Name: "changes", Of: nlq.Measure{Metric: m.ID}, Window: r.windowOr(usual)}, "{change}", ">", 0)
+		return r.compared(nlq.Func{Name: "changes", Of: r.measure(m.ID), Window: r.windowOr(usual)}, "{change}", ">", 0)
 	}
-	at := nlq.Term(nlq.Measure{Metric: m.ID})
+	at := nlq.Term(r.measure(m.ID))
 	t := nlq.Binary{Op: "-", Left: nlq.Now{}, Right: at}
 	if r.cues["expires"] || strings.Contains(string(m.ID), "not_after") || strings.Contains(string(m.ID), "expir") {
 		t = nlq.Binary{Op: "-", Left: at, Right: nlq.Now{}}

@@ -11,8 +11,10 @@ package prose
 
 import (
 	"context"
+	"regexp"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/grammar"
 	"vedette.dev/rules/catalog"
 )
 
@@ -30,12 +32,25 @@ func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	r := &reading{catalog: c, lexicon: english()}
+	scope, err := (&grammar.Engine{Catalog: c}).Scope(q.Text)
+	if err != nil {
+		return nlq.Parse{}, err
+	}
+	if isCode(q.Text) {
+		return nlq.Parse{}, &nlq.NotUnderstood{Refused: true, Ask: "This holds code. Expressions and templates are made here, of words, and never taken over."}
+	}
+	r := &reading{catalog: c, lexicon: english(), scope: scope}
 	r.index = indexOf(c, r.lexicon)
 	r.facts = readFacts(q.Text, c, r.lexicon)
+	r.forget(scope.Names)
 	p, err := r.parse()
 	if err == nil && p.Confidence < e.Least {
 		return nlq.Parse{}, r.unsure()
 	}
 	return p, err
 }
+
+// code is what no sentence has: a template, or matchers of labels.
+var code = regexp.MustCompile(`\{\{|\}\}|[=!]~\s*["']|\{[^}]*[=!]|["']\s*,\s*\w+\s*[=!]`)
+
+func isCode(text string) bool { return code.MatchString(text) }

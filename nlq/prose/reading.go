@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/grammar"
 	"vedette.dev/rules/catalog"
 )
 
@@ -20,6 +21,7 @@ const candidates = 8
 // A reading is a text on its way to an intent.
 type reading struct {
 	*facts
+	scope   grammar.Scope
 	catalog *catalog.Catalog
 	lexicon *lexicon
 	index   *index
@@ -33,7 +35,7 @@ func (r *reading) parse() (nlq.Parse, error) {
 		return nlq.Parse{}, &nlq.NotUnderstood{Ask: "What should be measured?"}
 	}
 	t, alert := r.shape(m)
-	out := nlq.Formula{Term: t, Alert: alert, For: r.hold, ForSaid: r.hold > 0}
+	out := nlq.Formula{Term: t, Alert: alert, For: r.hold, ForSaid: r.hold > 0, Severity: r.scope.Severity}
 	return nlq.Parse{Intent: out, Assumed: r.assumed, Confidence: confidence(score)}, nil
 }
 
@@ -87,7 +89,26 @@ func (r *reading) suits(m catalog.Metric) float64 {
 
 // by is what the text says results are for: each place it names that m's
 // series have a label for. An instance is what is scraped: every series has one.
-func (r *reading) by(m catalog.Metric) []string { return nil }
+func (r *reading) by(m catalog.Metric) []string { return r.scope.By(m) }
+
+// measure is the metric id, of the series that the text names.
+func (r *reading) measure(id catalog.ID) nlq.Measure {
+	m, _ := r.catalog.Measure(id)
+	return nlq.Measure{Metric: id, Where: r.scope.Where(m, r.unheard)}
+}
+
+// unheard reports whether no metric has a word: it is a name then.
+func (r *reading) unheard(word string) bool {
+	low := strings.ToLower(word)
+	return r.index.df[r.lexicon.key(low)] == 0 && !r.lexicon.stop[low]
+}
+
+// forget takes words out of those that may name the metric.
+func (r *reading) forget(words []string) {
+	for _, w := range words {
+		delete(r.query, r.lexicon.key(w))
+	}
+}
 
 // unsure asks which of the likeliest metrics is meant.
 func (r *reading) unsure() error {

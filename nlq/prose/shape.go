@@ -18,7 +18,7 @@ func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
 	case derived:
 		return r.ofDerived(m)
 	case r.cues["absent"]:
-		return nlq.Func{Name: "absent", Of: nlq.Measure{Metric: m.ID}}, true
+		return nlq.Func{Name: "absent", Of: r.measure(m.ID)}, true
 	case r.meanOf(m) != "":
 		return r.mean(r.meanOf(m))
 	case strings.HasSuffix(string(m.ID), "_bucket"):
@@ -43,7 +43,8 @@ func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
 
 // ofDerived is what the catalog computes, over the window that is looked at.
 func (r *reading) ofDerived(m catalog.Metric) (nlq.Term, bool) {
-	t := nlq.Measure{Metric: m.ID, Window: r.window}
+	t := r.measure(m.ID)
+	t.Window = r.window
 	if op, limit, ok := r.state(m); ok && len(r.conds) == 0 {
 		return nlq.Binary{Op: op, Left: t, Right: nlq.Number(limit)}, true
 	}
@@ -104,6 +105,9 @@ func (c condition) amount(u catalog.Unit) float64 {
 // asks reports whether a value is asked for and no alert: nothing in the text
 // says when it would be bad.
 func (r *reading) asks() bool {
+	if r.scope.Asked != "" {
+		return r.scope.Asked != "alert"
+	}
 	if r.hold > 0 || r.window > 0 || len(r.conds) > 0 {
 		return r.cues["ask"]
 	}
@@ -117,7 +121,8 @@ func (r *reading) ofBuckets(m catalog.Metric) (nlq.Term, bool) {
 	if q == 0 {
 		q = 0.99
 	}
-	rate := nlq.Measure{Metric: m.ID, Over: nlq.Rate, Window: r.windowOr(usual)}
+	rate := r.measure(m.ID)
+	rate.Over, rate.Window = nlq.Rate, r.windowOr(usual)
 	if by := r.by(m); len(by) > 0 {
 		rate.Agg, rate.By = nlq.Sum, append([]string{"le"}, by...)
 	}
@@ -162,7 +167,8 @@ func timeUnit(m catalog.Metric) catalog.Unit {
 // rate of a time is a share of the time.
 func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 	over := nlq.Increase
-	ms := nlq.Measure{Metric: m.ID, Over: over, Window: r.windowOr(usual)}
+	ms := r.measure(m.ID)
+	ms.Over, ms.Window = over, r.windowOr(usual)
 	perSecond := len(r.conds) > 0 && strings.HasSuffix(r.conds[0].limit.Dimension(), "/s")
 	if r.cues["rate"] || perSecond || r.percent() {
 		over = nlq.Rate
@@ -191,6 +197,6 @@ func (r *reading) predicted(m catalog.Metric) (nlq.Term, bool) {
 		ahead = horizon
 	}
 	window := r.windowOr(max(time.Hour, ahead/4))
-	f := nlq.Func{Name: "predict_linear", Of: nlq.Measure{Metric: m.ID}, Window: window, Param: ahead.Seconds()}
+	f := nlq.Func{Name: "predict_linear", Of: r.measure(m.ID), Window: window, Param: ahead.Seconds()}
 	return nlq.Binary{Op: "<", Left: f, Right: nlq.Number(0)}, true
 }
