@@ -40,7 +40,8 @@ func askBatch(c *cobra.Command, args []string, file, metadata string) error {
 }
 
 // readers are the engines that read what is asked, the strictest first. What
-// the second is less sure of than least is asked back.
+// the last is less sure of than least is asked back.
 func readers(words *catalog.Catalog, least float64) nlq.Engine {
-	return nlq.First(&grammar.Engine{Catalog: words}, &prose.Engine{Catalog: words, Least: least})
+	strict, free := &grammar.Engine{Catalog: words}, &prose.Engine{Catalog: words, Least: least}
+	return nlq.First(strict, &prose.Compound{Of: nlq.First(strict, free), Catalog: words}, free)
 }

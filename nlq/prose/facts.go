@@ -27,6 +27,7 @@ type facts struct {
 	cues                map[string]bool
 	query               map[string]float64 // words that may name the metric, with how much they count
 	said                map[string]bool    // every word of the text, as it was written
+	text                string             // in lower case, words only, between spaces
 	names               []string           // metrics named outright
 }
 
@@ -35,6 +36,7 @@ const titleWords = 7
 
 func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
 	f := &facts{cues: map[string]bool{}, query: map[string]float64{}, said: map[string]bool{}}
+	f.text = " " + strings.Join(plainWords(text), " ") + " "
 	ss := sentences(text)
 	for _, s := range ss {
 		f.readSentence(s, c, l)

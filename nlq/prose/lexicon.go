@@ -23,7 +23,8 @@ type lexicon struct {
 	same     map[string]string    // stem of a word to the stem that stands for all that mean the same
 	stop     map[string]bool      // words that name no measure
 	states   map[string]string    // stem of a word in a metric's name to what 0 or 1 of it means: good or bad
-	partners map[string][]string  // words by which names of one family differ, by what they mean
+	values   []labelled
+	partners map[string][]string // words by which names of one family differ, by what they mean
 }
 
 //go:embed en
@@ -67,6 +68,11 @@ func read(dir string) (*lexicon, error) {
 		for _, w := range strictcsv.List(f[1]) {
 			l.partners[f[0]] = append(l.partners[f[0]], stem(w))
 		}
+	}); err != nil {
+		return nil, err
+	}
+	if err = each(dir+"values.csv", "labels,op,value,words,negated,source", func(f []string) {
+		l.values = append(l.values, labelled{strictcsv.List(f[0]), f[1], f[2], strictcsv.List(f[3]), f[4]})
 	}); err != nil {
 		return nil, err
 	}

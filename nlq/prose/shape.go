@@ -26,6 +26,12 @@ func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
 	case r.cues["predict"] && m.Type == catalog.Gauge && !r.percent():
 		return r.predicted(m)
 	}
+	if t, ok := r.ofState(m); ok {
+		return t, true
+	}
+	if t, ok := r.ofResult(m); ok {
+		return r.compared(t, "1", ">", usualShare)
+	}
 	if t, ok := r.share(m); ok {
 		return r.compared(t, "1", ">", usualShare)
 	}
