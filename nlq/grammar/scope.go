@@ -43,13 +43,15 @@ func (e *Engine) Scope(text string) (Scope, error) {
 }
 
 // Where returns the matchers of series of m that the text names, as far as
-// they have labels for it. Plain words are names only where plain reports so.
+// they have labels for it. What only a preposition
+// says is a name needs a digit; plain words are names where plain reports so.
 func (s Scope) Where(m catalog.Metric, plain func(word string) bool) []nlq.Matcher {
 	f := *s.frame
 	f.filters = nil
 	for _, fl := range s.frame.filters {
 		_, takes := f.placeNamed(fl.place).Label(m.ID, f.catalog)
-		if (takes || fl.label != "") && (nameLike(fl.value) || plain(fl.value)) {
+		named := strings.ContainsAny(fl.value, "0123456789*/") || !fl.bare && (strings.Contains(fl.value, "-") || plain(fl.value))
+		if (takes || fl.label != "") && named && !adjective(fl.value) {
 			f.filters = append(f.filters, fl)
 		}
 	}
@@ -58,8 +60,15 @@ func (s Scope) Where(m catalog.Metric, plain func(word string) bool) []nlq.Match
 	return ms.Where
 }
 
-// nameLike reports whether a value has what no word has.
-func nameLike(value string) bool { return strings.ContainsAny(value, "0123456789_-/*.:") }
+// adjective reports whether a value is a word such as "GPU-enabled".
+func adjective(value string) bool {
+	for _, end := range []string{"-enabled", "-based", "-level", "-wide", "-side", "-local", "-managed", "-related"} {
+		if strings.HasSuffix(value, end) {
+			return true
+		}
+	}
+	return false
+}
 
 // By returns the labels that the text says results of m are for.
 func (s Scope) By(m catalog.Metric) []string {

@@ -2,6 +2,7 @@ package prose
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type condition struct {
 type facts struct {
 	hold, window, ahead time.Duration // 0: not said
 	holdFirst           time.Duration // the first of several holds: what a text is about comes first
+	rated               bool          // the window is one of a rate
 	short               bool          // a few words and no verb: a title
 	conds               []condition
 	quantile            float64 // 0..1; 0: not said
@@ -28,7 +30,7 @@ type facts struct {
 	query               map[string]float64 // words that may name the metric, with how much they count
 	said                map[string]bool    // every word of the text, as it was written
 	text                string             // in lower case, words only, between spaces
-	names               []string           // metrics named outright
+	outright            []string           // metrics named outright
 }
 
 // titleWords is the greatest length of a text that only names something.
@@ -48,6 +50,9 @@ func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
 func (f *facts) readSentence(s sentence, c *catalog.Catalog, l *lexicon) {
 	ws := grammar.Words(s.text, c)
 	weight := s.weight
+	for _, two := range pairs(l, plainWords(s.text)) {
+		f.weigh(two, weight)
+	}
 	for i := 0; i < len(ws); {
 		if p, ok := l.match(ws[i:]); ok {
 			f.take(p, ws[i:i+len(p.words)], &weight, l)
@@ -98,6 +103,9 @@ func (p pattern) matches(ws []grammar.Word) bool {
 	return true
 }
 
+// naming are the cues whose words may name the metric too.
+var naming = map[string]bool{"bad": true, "good": true, "latency": true, "rate": true, "share": true, "reset": true, "limit": true, "change": true, "off": true}
+
 func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) {
 	var n grammar.Word
 	for i, w := range p.words {
@@ -106,6 +114,9 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 		}
 	}
 	d, _ := n.Duration()
+	for _, w := range ws {
+		f.said[w.Low] = true
+	}
 	switch p.role {
 	case "hold":
 		if f.hold == 0 {
@@ -114,6 +125,7 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 		f.hold = d
 	case "window":
 		f.window = d
+		f.rated = f.rated || slices.Contains(p.words, "rate")
 	case "ahead":
 		f.ahead = d
 		f.condition("<", n)
@@ -125,8 +137,10 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 		if *weight > aside {
 			f.cues[p.value] = true
 		}
-		for _, w := range ws { // a cue may name the metric too
-			f.word(w, *weight, nil, l)
+		if naming[p.value] {
+			for _, w := range ws {
+				f.word(w, *weight, nil, l)
+			}
 		}
 	}
 }
@@ -141,6 +155,12 @@ func (f *facts) condition(op string, n grammar.Word) {
 	}
 	f.conds = append(f.conds, condition{op: op, limit: n})
 }
+
+// How much a weak word and the opposite of a word count beside a word itself.
+const (
+	weakly  = 0.3
+	opposed = 0.6
+)
 
 // percentile is how one is written: p99, 99th, 99%.
 var percentile = regexp.MustCompile(`^(?:p([0-9]{2,3})|([0-9]{1,2}(?:\.[0-9]+)?)th)$`)
@@ -162,7 +182,7 @@ func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexi
 	}
 	if c != nil {
 		if _, ok := c.Measure(catalog.ID(w.Raw)); ok {
-			f.names = append(f.names, w.Raw)
+			f.outright = append(f.outright, w.Raw)
 			return
 		}
 	}
@@ -170,7 +190,15 @@ func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexi
 		low := strings.ToLower(part)
 		f.said[low] = true
 		if !l.stop[low] {
-			f.weigh(l.key(low), weight)
+			k := l.key(low)
+			if l.weak[low] {
+				f.weigh(k, weight*weakly)
+				continue
+			}
+			f.weigh(k, weight)
+			if o, ok := l.opposite[k]; ok {
+				f.weigh(o, weight*opposed)
+			}
 			if sub := nameWords(part); len(sub) > 1 { // kube_pod, FooBar
 				for _, s := range sub {
 					f.weigh(l.key(s), weight*later)

@@ -16,6 +16,7 @@ type index struct {
 	docs   []doc
 	df     map[string]int // in how many docs a word is
 	at     map[string][]int
+	brand  map[string]bool    // first words of the names of several metrics
 	number map[catalog.ID]int // of a metric's doc
 	kin    map[string][]int   // docs by the first words of their names
 }
@@ -32,7 +33,8 @@ type doc struct {
 // matters; help is a sentence, with words for people in between.
 const (
 	inName  = 1.0
-	inWords = 1.0
+	inWords = 1.2
+	inPair  = 0.6
 	inHelp  = 0.5
 )
 
@@ -45,12 +47,20 @@ func indexOf(c *catalog.Catalog, l *lexicon) *index {
 	return makeIndex(c, l)
 }
 
+// several metrics that begin with one word are of one software; fewer begin so
+// by chance: with a noun that texts have for other reasons.
+const several = 8
+
 func makeIndex(c *catalog.Catalog, l *lexicon) *index {
-	x := &index{df: map[string]int{}, at: map[string][]int{}, number: map[catalog.ID]int{}, kin: map[string][]int{}}
+	x := &index{df: map[string]int{}, at: map[string][]int{}, number: map[catalog.ID]int{}, brand: map[string]bool{}, kin: map[string][]int{}}
 	measures := slices.Clone(c.All())
 	for _, d := range c.AllDerived() {
+		if strings.Contains(string(d.ID), ":") {
+			continue // of a histogram, which is asked for itself
+		}
 		measures = append(measures, d.Metric)
 	}
+	count := map[string]int{}
 	for _, m := range measures {
 		d := doc{id: m.ID, score: map[string]float64{}}
 		add := func(weight float64, words []string) {
@@ -66,6 +76,9 @@ func makeIndex(c *catalog.Catalog, l *lexicon) *index {
 			}
 			d.parts = append(d.parts, stem(w))
 		}
+		first := nameWords(string(m.ID))[0]
+		count[first]++
+		x.brand[first] = count[first] >= several
 		x.number[m.ID] = len(x.docs)
 		x.kin[kinOf(m.ID)] = append(x.kin[kinOf(m.ID)], len(x.docs))
 		add(inHelp, plainWords(m.Help))
@@ -73,6 +86,9 @@ func makeIndex(c *catalog.Catalog, l *lexicon) *index {
 			add(inWords, plainWords(w))
 		}
 		add(inName, nameWords(string(m.ID)))
+		for _, two := range pairs(l, nameWords(string(m.ID))) {
+			d.score[two] = inPair
+		}
 		for w := range d.score {
 			x.df[w]++
 			x.at[w] = append(x.at[w], len(x.docs))
@@ -177,4 +193,22 @@ func kinOf(id catalog.ID) string {
 		return first
 	}
 	return first + "_" + second
+}
+
+// pairs returns the words that follow one another, as one: "queue depth" says
+// more than queue and depth.
+func pairs(l *lexicon, words []string) []string {
+	var out []string
+	before := ""
+	for _, w := range words {
+		if l.stop[w] {
+			continue
+		}
+		k := l.key(w)
+		if before != "" {
+			out = append(out, before+" "+k)
+		}
+		before = k
+	}
+	return out
 }

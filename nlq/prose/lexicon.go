@@ -21,8 +21,11 @@ type pattern struct {
 type lexicon struct {
 	patterns map[string][]pattern // by first word, the longest first
 	same     map[string]string    // stem of a word to the stem that stands for all that mean the same
+	weak     map[string]bool      // words that seldom name a measure
+	opposite map[string]string    // of a word's key, the key of its opposite
 	stop     map[string]bool      // words that name no measure
 	states   map[string]string    // stem of a word in a metric's name to what 0 or 1 of it means: good or bad
+	brands   map[string]brand
 	values   []labelled
 	partners map[string][]string // words by which names of one family differ, by what they mean
 }
@@ -40,7 +43,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(dir string) (*lexicon, error) {
-	l := &lexicon{patterns: map[string][]pattern{}, same: map[string]string{}, stop: map[string]bool{}, states: map[string]string{}, partners: map[string][]string{}}
+	l := &lexicon{patterns: map[string][]pattern{}, same: map[string]string{}, stop: map[string]bool{}, states: map[string]string{}, partners: map[string][]string{}, brands: map[string]brand{}, weak: map[string]bool{}, opposite: map[string]string{}}
 	err := each(dir+"patterns.csv", "role,value,patterns", func(f []string) {
 		for _, text := range strictcsv.List(f[2]) {
 			w := strings.Fields(text)
@@ -68,6 +71,21 @@ func read(dir string) (*lexicon, error) {
 		for _, w := range strictcsv.List(f[1]) {
 			l.partners[f[0]] = append(l.partners[f[0]], stem(w))
 		}
+	}); err != nil {
+		return nil, err
+	}
+	if err = each(dir+"weak.csv", "words", func(f []string) {
+		for _, w := range strings.Fields(f[0]) {
+			l.weak[w] = true
+		}
+	}); err != nil {
+		return nil, err
+	}
+	if err = each(dir+"opposites.csv", "word,opposite", func(f []string) { l.opposite[l.key(f[0])] = l.key(f[1]) }); err != nil {
+		return nil, err
+	}
+	if err = each(dir+"brands.csv", "prefix,plain,words", func(f []string) {
+		l.brands[f[0]] = brand{plain: f[1] == "yes", words: strictcsv.List(f[2])}
 	}); err != nil {
 		return nil, err
 	}

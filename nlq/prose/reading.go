@@ -16,7 +16,7 @@ const usual = 5 * time.Minute
 
 // candidates is how many metrics are looked at closely: the right one is
 // rarely further down, and each costs time.
-const candidates = 8
+const candidates = 30
 
 // A reading is a text on its way to an intent.
 type reading struct {
@@ -45,9 +45,14 @@ func confidence(score float64) float64 { return min(0.8, max(0.05, score)) }
 
 // metric returns the metric that the text is about.
 func (r *reading) metric() (catalog.Metric, float64, bool) {
-	if len(r.names) > 0 {
-		m, ok := r.catalog.Measure(catalog.ID(r.names[0]))
+	if len(r.outright) > 0 {
+		m, ok := r.catalog.Measure(catalog.ID(r.outright[0]))
 		return m, 1, ok
+	}
+	for first := range r.lexicon.brands {
+		if r.names(first) {
+			r.weigh(r.lexicon.key(first), later)
+		}
 	}
 	r.hits = r.index.find(r.query, candidates)
 	best, found := hit{}, catalog.Metric{}
@@ -58,55 +63,6 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 		}
 	}
 	return found, best.score, best.score > 0
-}
-
-// suits is how well the kind of metric goes with what the text says about it.
-func (r *reading) suits(m catalog.Metric) float64 { return r.kindSuits(m) * r.unitSuits(m) }
-
-// unitSuits is how well what m counts goes with what the limit is in.
-func (r *reading) unitSuits(m catalog.Metric) float64 {
-	if len(r.conds) == 0 {
-		return 1
-	}
-	limit := r.conds[0].limit
-	switch d := limit.Dimension(); d {
-	case "bytes", "temperature", "power", "frequency", "energy", "bytes/s":
-		if _, ok := limit.In(m.Unit); ok || d == "bytes/s" && m.Unit == "By" {
-			return 1.2
-		}
-		return 0.7
-	case "ratio":
-		if m.Unit == "%" || ofOne(m) {
-			return 1.1
-		}
-	}
-	return 1
-}
-
-func (r *reading) kindSuits(m catalog.Metric) float64 {
-	id := string(m.ID)
-	bucket := strings.HasSuffix(id, "_bucket")
-	switch {
-	case r.cues["quantile"] && bucket:
-		return 1.5
-	case r.cues["quantile"] && m.Has("quantile"):
-		return 1.2
-	case bucket && r.cues["latency"]:
-		return 1.1
-	case bucket && r.has("average", "mean", "avg"):
-		return 0.9
-	case bucket, strings.HasSuffix(id, "_sum"):
-		return 0.5
-	case r.cues["expires"] && isTimestamp(m):
-		return 1.3
-	case r.cues["age"] && isTimestamp(m):
-		return 1.2
-	case r.lexicon.isBound(id) && !r.cues["limit"]:
-		return 0.8
-	case r.cues["rate"] && m.Type != catalog.Counter:
-		return 0.9
-	}
-	return 1
 }
 
 // by is what the text says results are for: each place it names that m's

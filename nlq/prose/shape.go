@@ -176,7 +176,7 @@ func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 	ms := r.measure(m.ID)
 	ms.Over, ms.Window = over, r.windowOr(usual)
 	perSecond := len(r.conds) > 0 && strings.HasSuffix(r.conds[0].limit.Dimension(), "/s")
-	if r.cues["rate"] || perSecond || r.percent() {
+	if perSecond || r.percent() || r.rated || r.cues["rate"] && r.window == 0 {
 		over = nlq.Rate
 	}
 	ms.Over = over
