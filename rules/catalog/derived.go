@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"vedette.dev/rules/strictcsv"
 )
@@ -30,38 +31,61 @@ const derivedHeader = "id,unit,entity,labels,filters,min,max,bad,words,help,expr
 // derived.csv. That their expressions parse and name metrics of c is tested
 // where there is a parser: package check.
 func (c *Catalog) readDerived(file string, r io.Reader) (*Catalog, error) {
-	full := &Catalog{metrics: c.metrics, byID: c.byID, derived: slices.Clone(c.derived)}
+	full := &Catalog{metrics: c.metrics, byID: c.byID, histograms: c.histograms, rows: slices.Clone(c.rows)}
+	full.derived = sync.OnceValue(full.derive)
+	seen := map[ID]bool{}
+	for _, d := range full.rows {
+		seen[d.ID] = true
+	}
 	err := strictcsv.Each(file, r, derivedHeader, func(f []string) error {
 		d := Derived{Filters: strictcsv.List(f[4]), Expr: f[10]}
 		d.Metric = Metric{ID: ID(f[0]), Type: Gauge, Unit: Unit(f[1]), Entity: f[2], Labels: strictcsv.List(f[3]),
-			Min: f[5], Max: f[6], Bad: f[7], Words: strictcsv.List(f[8]), Help: f[9], Source: f[11]}
+			Min: f[5], Max: f[6], Bad: f[7], Words: strictcsv.List(f[8]), Help: f[9], Exporter: "Vedette", Default: true, Source: f[11]}
 		if err := d.check(); err != nil {
 			return err
 		}
 		if d.Expr == "" {
 			return fmt.Errorf("%s: an expression is required", d.ID)
 		}
-		if _, twice := full.Measure(d.ID); twice {
+		if _, stored := full.byID[d.ID]; stored || seen[d.ID] {
 			return fmt.Errorf("%s: listed twice", d.ID)
 		}
-		full.derived = append(full.derived, d)
+		seen[d.ID] = true
+		full.rows = append(full.rows, d)
 		return nil
 	})
-	slices.SortFunc(full.derived, func(a, b Derived) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	return full, err
+}
+
+// derivedMeasures are what a catalog derives, and where each is.
+type derivedMeasures struct {
+	all  []Derived // by ID
+	byID map[ID]int
+}
+
+// derive puts together what has rows and what histograms come to. It is done
+// when it is first asked for: an agent, which asks nothing, does not pay for it.
+func (c *Catalog) derive() derivedMeasures {
+	d := derivedMeasures{all: append(slices.Clone(c.rows), c.ofHistograms()...), byID: map[ID]int{}}
+	slices.SortFunc(d.all, func(a, b Derived) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	for i, m := range d.all {
+		d.byID[m.ID] = i
+	}
+	return d
 }
 
 // Derived returns the derived measure named id. It reports false where there is none.
 func (c *Catalog) Derived(id ID) (Derived, bool) {
-	i := slices.IndexFunc(c.derived, func(d Derived) bool { return d.ID == id })
-	if i < 0 {
+	d := c.derived()
+	i, ok := d.byID[id]
+	if !ok {
 		return Derived{}, false
 	}
-	return c.derived[i], true
+	return d.all[i], true
 }
 
 // AllDerived returns every derived measure, by ID. The caller must not change them.
-func (c *Catalog) AllDerived() []Derived { return c.derived }
+func (c *Catalog) AllDerived() []Derived { return c.derived().all }
 
 // Measure returns what id measures, a metric or a derived measure alike. It
 // reports false where id is neither.

@@ -1,0 +1,80 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+)
+
+// Histograms returns every metric of type Histogram under the name that its
+// exporter gives it, by ID. Its series are stored, and listed in [Catalog.All],
+// under that name and _bucket, _sum and _count. The caller must not change them.
+func (c *Catalog) Histograms() []Metric { return c.histograms }
+
+// Histogram returns the histogram named id. It reports false where there is none.
+func (c *Catalog) Histogram(id ID) (Metric, bool) {
+	i, ok := slices.BinarySearchFunc(c.histograms, id, func(m Metric, id ID) int { return strings.Compare(string(m.ID), string(id)) })
+	if !ok {
+		return Metric{}, false
+	}
+	return c.histograms[i], true
+}
+
+// series returns what is stored of m. Parts of a histogram or a summary have no
+// words: nobody asks for them, but for what they come to.
+func (m Metric) series() []Metric {
+	if m.Type != Histogram && m.Type != Summary {
+		return []Metric{m}
+	}
+	part := func(suffix, what string, u Unit, labels []string) Metric {
+		return Metric{ID: m.ID + ID(suffix), Type: Counter, Unit: u, Entity: m.Entity, Labels: labels, Min: "0",
+			Help: what + m.Help, Exporter: m.Exporter, Default: m.Default, Window: m.Window, Source: m.Source}
+	}
+	sum := part("_sum", "Sum of: ", m.Unit, m.Labels)
+	count := part("_count", "Number of: ", "{observation}", m.Labels)
+	if m.Type == Summary {
+		own := m
+		own.Labels = append(slices.Clone(m.Labels), "quantile")
+		return []Metric{own, sum, count}
+	}
+	return []Metric{sum, count, part("_bucket", "Buckets of: ", "{observation}", append(slices.Clone(m.Labels), "le"))}
+}
+
+// percentiles are those that people ask for and published rules alert on.
+var percentiles = []struct{ name, quantile string }{{"p50", "0.5"}, {"p90", "0.9"}, {"p95", "0.95"}, {"p99", "0.99"}}
+
+// ofHistograms returns the mean and the percentiles of the histograms that have
+// no derived measures of their own. Each series is a measure, as for any other
+// metric: what it is put together by is for who asks.
+func (c *Catalog) ofHistograms() []Derived {
+	own := map[ID]bool{}
+	for _, d := range c.rows {
+		for rest, found := d.Expr, true; found; {
+			var before string
+			before, rest, found = strings.Cut(rest, "_bucket")
+			own[ID(before[strings.LastIndexAny(before, " (")+1:])] = true
+		}
+	}
+	var ds []Derived
+	for _, m := range c.histograms {
+		if own[m.ID] || len(m.Words) == 0 {
+			continue
+		}
+		rate := func(part string) string { return "rate(" + string(m.ID) + part + "[5m])" }
+		ds = append(ds, m.come("mean", "", ", mean", rate("_sum")+" / "+rate("_count")))
+		for _, p := range percentiles {
+			ds = append(ds, m.come(p.name, p.name+" ", ", "+p.name[1:]+"th percentile", "histogram_quantile("+p.quantile+", "+rate("_bucket")+")"))
+		}
+	}
+	return ds
+}
+
+// come returns one thing that a histogram comes to.
+func (m Metric) come(name, word, what, expr string) Derived {
+	d := Derived{Metric: m, Expr: expr}
+	d.ID, d.Type, d.Help = m.ID+ID(":"+name), Gauge, m.Help+what
+	d.Words = make([]string, len(m.Words))
+	for i, w := range m.Words {
+		d.Words[i] = word + w
+	}
+	return d
+}
