@@ -12,17 +12,22 @@ package grammar
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
 
-// An Engine understands questions about what a catalog lists.
+// An Engine understands questions about what a catalog lists. It must not be
+// copied.
 type Engine struct {
 	Catalog *catalog.Catalog         // nil is the one that comes with the program
 	Labels  map[string][]string      // the labels that say a place, by its name, before those of nlq.Places: {"node": {"hostname"}}
 	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
+
+	once  sync.Once // of words, which take long to collect
+	words *vocabulary
 }
 
 var _ nlq.Engine = (*Engine)(nil)
@@ -41,7 +46,8 @@ func (e *Engine) frame(text string) *frame {
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	f := &frame{catalog: c, places: e.places(), words: vocabularyOf(c), lexicon: english(), aggItem: -1, known: e.Known}
+	e.once.Do(func() { e.words = vocabularyOf(c) })
+	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known}
 	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
 	return f
 }

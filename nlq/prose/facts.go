@@ -30,6 +30,7 @@ type facts struct {
 	query               map[string]float64 // words that may name the metric, with how much they count
 	said                map[string]bool    // every word of the text, as it was written
 	text                string             // in lower case, words only, between spaces
+	foreign             []string           // what looks like a metric's name and is none here
 	outright            []string           // metrics named outright
 }
 
@@ -184,6 +185,9 @@ func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexi
 		if _, ok := c.Measure(catalog.ID(w.Raw)); ok {
 			f.outright = append(f.outright, w.Raw)
 			return
+		}
+		if strings.Count(w.Raw, "_") >= 2 {
+			f.foreign = append(f.foreign, w.Raw)
 		}
 	}
 	for _, part := range strings.FieldsFunc(w.Raw, notInWord) {

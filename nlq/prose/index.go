@@ -1,6 +1,8 @@
 package prose
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -138,49 +140,40 @@ type hit struct {
 
 // find returns the metrics that query is about, the likeliest first. A metric
 // is likelier the more of the query it says, and the less it says beside that.
+// Words are gone through in order: sums of floats depend on it.
 func (x *index) find(query map[string]float64, n int) []hit {
-	asked := 0.0
-	for w, weight := range query {
-		asked += weight * x.idf(w)
-	}
-	seen := map[int]bool{}
-	var hits []hit
-	for w := range query {
+	asked, found := 0.0, map[int]float64{}
+	for _, w := range slices.Sorted(maps.Keys(query)) {
+		v := query[w] * x.idf(w)
+		asked += v
 		for _, i := range x.at[w] {
-			if !seen[i] {
-				seen[i] = true
-				hits = append(hits, hit{x.docs[i].id, x.score(&x.docs[i], query, asked)})
-			}
+			found[i] += v * x.docs[i].score[w]
 		}
+	}
+	hits := make([]hit, 0, len(found))
+	for i, f := range found {
+		hits = append(hits, hit{x.docs[i].id, f / asked * x.covered(&x.docs[i], query)})
 	}
 	slices.SortFunc(hits, func(a, b hit) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return strings.Compare(string(a.id), string(b.id))
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(string(a.id), string(b.id)))
 	})
 	return hits[:min(n, len(hits))]
 }
 
-func (x *index) score(d *doc, query map[string]float64, asked float64) float64 {
-	found, own, all := 0.0, 0.0, 0.0
-	for w, s := range d.score {
-		if weight, ok := query[w]; ok {
-			found += weight * x.idf(w) * s
-		}
-	}
+// covered is how much of a metric's name is asked for: from unasked where
+// nothing is to 1.
+func (x *index) covered(d *doc, query map[string]float64) float64 {
+	const unasked = 0.4
+	own, all := 0.0, 0.0
 	for _, w := range d.name {
 		v := x.idf(w)
 		all += v
 		own += v * min(1, query[w])
 	}
-	if all == 0 || asked == 0 {
-		return 0
+	if all == 0 {
+		return unasked
 	}
-	return (found / asked) * (0.4 + 0.6*own/all)
+	return unasked + (1-unasked)*own/all
 }
 
 // family returns the docs of metrics whose names begin as that of id.

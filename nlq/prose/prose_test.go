@@ -33,6 +33,7 @@ func TestTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e := &prose.Engine{Catalog: c}
 	archives, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(archives) == 0 {
 		t.Fatalf("no texts in testdata: %v", err)
@@ -44,7 +45,7 @@ func TestTexts(t *testing.T) {
 		}
 		for i := 0; i+1 < len(ar.Files); i += 2 {
 			t.Run(filepath.Base(name)+"/"+ar.Files[i].Name, func(t *testing.T) {
-				got := outcome(strings.TrimSpace(string(ar.Files[i].Data)), c)
+				got := outcome(strings.TrimSpace(string(ar.Files[i].Data)), e)
 				if *update {
 					ar.Files[i+1].Data = []byte(got)
 					return
@@ -62,14 +63,14 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-func outcome(text string, c *catalog.Catalog) string {
-	p, err := (&prose.Engine{Catalog: c}).Parse(context.Background(), nlq.Question{Text: text})
+func outcome(text string, e *prose.Engine) string {
+	p, err := e.Parse(context.Background(), nlq.Question{Text: text})
 	var not *nlq.NotUnderstood
 	if errors.As(err, &not) {
 		return "ask: " + not.Ask + "\n"
 	}
 	f := p.Intent.(nlq.Formula)
-	expr, err := compile.Formula(f, c)
+	expr, err := compile.Formula(f, e.Catalog)
 	if err != nil {
 		return fmt.Sprintf("error: %v\n", err)
 	}

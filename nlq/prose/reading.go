@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +42,9 @@ func (r *reading) parse() (nlq.Parse, error) {
 
 // confidence is what share of readings of such a score were right on the
 // development texts, roughly: see make bench-nlq.
-func confidence(score float64) float64 { return min(0.8, max(0.05, score)) }
+func confidence(score float64) float64 {
+	return math.Round(100*min(0.6, max(0.05, score*0.7))) / 100
+}
 
 // metric returns the metric that the text is about.
 func (r *reading) metric() (catalog.Metric, float64, bool) {
@@ -90,7 +93,7 @@ func (r *reading) forget(words []string) {
 
 // unsure asks which of the likeliest metrics is meant.
 func (r *reading) unsure() error {
-	e := &nlq.NotUnderstood{}
+	e := &nlq.NotUnderstood{Words: r.foreign}
 	for _, h := range r.hits[:min(3, len(r.hits))] {
 		name := string(h.id)
 		if m, _ := r.catalog.Measure(h.id); len(m.Words) > 0 {

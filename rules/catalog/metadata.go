@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,43 +24,40 @@ func (c *Catalog) ReadMetadata(file string, r io.Reader) (*Catalog, error) {
 	if answer.Data == nil {
 		return nil, fmt.Errorf("read metadata %s: it has no \"data\"", file)
 	}
-	full := &Catalog{metrics: slices.Clone(c.metrics), byID: maps.Clone(c.byID), derived: c.derived}
+	full := newCatalog()
+	full.metrics, full.histograms, full.rows = slices.Clone(c.metrics), slices.Clone(c.histograms), c.rows
+	full.byID = maps.Clone(c.byID)
 	for _, name := range slices.Sorted(maps.Keys(answer.Data)) {
 		for _, m := range answer.Data[name][:min(1, len(answer.Data[name]))] {
-			for _, row := range stored(name, m.Type, m.Help, m.Unit) {
-				if _, known := full.byID[row.ID]; !known {
-					full.byID[row.ID] = len(full.metrics)
-					full.metrics = append(full.metrics, row)
-				}
+			row := Metric{ID: ID(name), Type: typeOf(name, m.Type), Unit: unitOf(name, m.Unit), Entity: "target", Labels: []string{"instance"},
+				Help: cmp.Or(m.Help, name), Exporter: "metadata", Source: "/api/v1/metadata"}
+			if slices.ContainsFunc(row.series(), func(s Metric) bool { _, known := full.byID[s.ID]; return known }) {
+				continue
+			}
+			if err := full.add(row); err != nil {
+				return nil, fmt.Errorf("read metadata %s: %w", file, err)
 			}
 		}
 	}
-	slices.SortFunc(full.metrics, func(a, b Metric) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	for i, m := range full.metrics {
-		full.byID[m.ID] = i
-	}
-	return full, nil
+	return full.sorted(), nil
 }
 
-// stored returns the rows of the series that a metric of type kind is stored as.
-func stored(name, kind, help, unit string) []Metric {
-	row := func(suffix string, t Type, labels ...string) Metric {
-		id := name + suffix
-		return Metric{ID: ID(id), Type: t, Unit: unitOf(id, unit), Entity: "target", Labels: append([]string{"instance"}, labels...), Help: help, Source: "/api/v1/metadata"}
-	}
-	switch kind {
-	case "counter":
-		return []Metric{row("", Counter)}
-	case "histogram", "gaugehistogram":
-		return []Metric{row("_bucket", Counter, "le"), row("_count", Counter), row("_sum", Counter)}
-	case "summary":
-		return []Metric{row("", Gauge, "quantile"), row("_count", Counter), row("_sum", Counter)}
+// typeOf is the type that an exporter says its metric has, or, where it says
+// none, that its name says.
+func typeOf(name, said string) Type {
+	switch said {
+	case "counter", "histogram", "summary":
+		return Type(said)
+	case "gaugehistogram":
+		return Histogram
 	case "unknown", "untyped", "":
-		if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_bucket") || strings.HasSuffix(name, "_count") || strings.HasSuffix(name, "_sum") {
-			return []Metric{row("", Counter)}
+		for _, end := range []string{"_total", "_bucket", "_count", "_sum"} {
+			if strings.HasSuffix(name, end) {
+				return Counter
+			}
 		}
 	}
-	return []Metric{row("", Gauge)}
+	return Gauge
 }
 
 // suffixUnits are the units that names end in, by Prometheus' rules for naming.
@@ -69,15 +67,12 @@ var suffixUnits = []struct {
 }{{"_seconds", "s"}, {"_bytes", "By"}, {"_ratio", "1"}, {"_percent", "%"}, {"_celsius", "Cel"}, {"_watts", "W"}, {"_joules", "J"}, {"_volts", "V"}, {"_milliseconds", "ms"}, {"_hertz", "Hz"}}
 
 func unitOf(name, said string) Unit {
-	base := name
-	for _, s := range []string{"_total", "_bucket", "_sum"} {
-		base = strings.TrimSuffix(base, s)
-	}
+	base := strings.TrimSuffix(name, "_total")
 	if said != "" {
 		base += "_" + said
 	}
 	for _, s := range suffixUnits {
-		if strings.HasSuffix(base, s.suffix) && !strings.HasSuffix(name, "_count") && !strings.HasSuffix(name, "_bucket") {
+		if strings.HasSuffix(base, s.suffix) {
 			return s.unit
 		}
 	}

@@ -23,9 +23,9 @@ func TestReadMetadata(t *testing.T) {
 		kind catalog.Type
 		unit catalog.Unit
 	}{
-		{"coffee_wait_seconds_bucket", catalog.Counter, "{value}"},
+		{"coffee_wait_seconds_bucket", catalog.Counter, "{observation}"},
 		{"coffee_wait_seconds_sum", catalog.Counter, "s"},
-		{"coffee_wait_seconds_count", catalog.Counter, "{value}"},
+		{"coffee_wait_seconds_count", catalog.Counter, "{observation}"},
 		{"coffee_cups_total", catalog.Counter, "{value}"},
 		{"coffee_beans", catalog.Gauge, "{value}"},
 		{"DCGM_FI_DEV_GPU_TEMP", catalog.Gauge, "Cel"}, // what is known better stays
