@@ -48,6 +48,10 @@ screenshots: build ## the pictures of the README, from a running demo
 bench: ## what the hot paths cost
 	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm ./collector/simulate
 
+.PHONY: bench-nlq
+bench-nlq: bin/vedette ## how the development requests fare, where they are at hand
+	nlq/batch/bench.sh
+
 .PHONY: clean
 clean:
 	rm -rf bin
