@@ -39,7 +39,7 @@ func resourceMetrics(r *resource.Resource, start time.Time, points []collector.P
 		if counter[id] {
 			m.Data = metricdata.Sum[float64]{DataPoints: data[id], Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
 		}
-		if known, ok := catalog.Builtin().Metric(id); ok {
+		if known, ok := catalog.Node().Metric(id); ok {
 			m.Unit, m.Description = string(known.Unit), known.Help
 		}
 		ms = append(ms, m)

@@ -51,7 +51,7 @@ func (p *Page) help(id catalog.ID) string {
 			return text
 		}
 	}
-	known, _ := catalog.Builtin().Metric(id)
+	known, _ := catalog.Node().Metric(id)
 	return known.Help
 }
 

@@ -82,18 +82,32 @@ var builtin embed.FS
 
 // Builtin returns the catalog that comes with the program.
 var Builtin = sync.OnceValue(func() *Catalog {
-	c, err := readBuiltin()
+	files, err := fs.Glob(builtin, "metrics/*.csv")
 	if err != nil {
 		panic(err) // embedded data: a test reads it too
+	}
+	c, err := readBuiltin(files...)
+	if err == nil {
+		c, err = c.readDerived("derived.csv", bytes.NewReader(builtinDerived))
+	}
+	if err != nil {
+		panic(err)
 	}
 	return c
 })
 
-func readBuiltin() (*Catalog, error) {
-	files, err := fs.Glob(builtin, "metrics/*.csv")
+// Node returns the part of the catalog that an agent on a node tells of, and
+// nothing derived: a quarter of the whole, which counts on every node.
+var Node = sync.OnceValue(func() *Catalog {
+	c, err := readBuiltin("metrics/dcgm.csv", "metrics/node.csv", "metrics/infiniband.csv", "metrics/efa.csv",
+		"metrics/cadvisor.csv", "metrics/kubelet.csv", "metrics/vedette.csv")
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
+	return c
+})
+
+func readBuiltin(files ...string) (*Catalog, error) {
 	c := newCatalog()
 	for _, name := range files {
 		data, err := builtin.ReadFile(name)
@@ -104,7 +118,7 @@ func readBuiltin() (*Catalog, error) {
 			return nil, err
 		}
 	}
-	return c.sorted().readDerived("derived.csv", bytes.NewReader(builtinDerived))
+	return c.sorted(), nil
 }
 
 const header = "metric,type,unit,entity,labels,min,max,bad,words,help,exporter,default,window,source"

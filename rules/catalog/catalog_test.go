@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestBuiltin(t *testing.T) {
@@ -101,5 +103,20 @@ func TestParseErrors(t *testing.T) {
 	_, err := Builtin().readDerived("f", strings.NewReader(dh+"up,1,node,,,,,,w,help,up,src\n"))
 	if err == nil || !strings.Contains(err.Error(), "f:2: up: listed twice") {
 		t.Errorf("a derived measure named like a metric: got error %v", err)
+	}
+}
+
+// What an agent knows is what everybody knows.
+func TestNode(t *testing.T) {
+	for _, m := range Node().All() {
+		known, ok := Builtin().Metric(m.ID)
+		if diff := cmp.Diff(known, m); !ok || diff != "" {
+			t.Errorf("%s (-all +node):\n%s", m.ID, diff)
+		}
+	}
+	for _, id := range []ID{"DCGM_FI_DEV_GPU_TEMP", "node_load1", "node_infiniband_port_data_received_bytes_total", "container_memory_working_set_bytes", "kubelet_volume_stats_used_bytes", "vedette_source_up"} {
+		if _, ok := Node().Metric(id); !ok {
+			t.Errorf("an agent does not know %s", id)
+		}
 	}
 }

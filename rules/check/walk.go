@@ -57,6 +57,10 @@ func (w *walk) selector(v *parser.VectorSelector, path []parser.Node) {
 }
 
 func (w *walk) unknown(v *parser.VectorSelector) {
+	if h, ok := w.catalog.Histogram(catalog.ID(v.Name)); ok {
+		w.add(v, "metric", Warning, "%s is a histogram: its series are %[1]s_bucket, %[1]s_sum and %[1]s_count, unless it is scraped as a native one", h.ID)
+		return
+	}
 	best, least := catalog.ID(""), 1+len(v.Name)/4
 	for _, m := range w.catalog.All() {
 		if d := distance(strings.ToLower(v.Name), strings.ToLower(string(m.ID)), least); d < least {
