@@ -70,7 +70,7 @@ func (e *Engine) prepare() {
 // addressed is the least confidence in the reading of a request that begins
 // "alert me when": who writes so is there to be asked, the author of a
 // published text is not.
-const addressed = 0.25
+const addressed = 0.06
 
 // code is what no sentence has: a template, or matchers of labels.
 var code = regexp.MustCompile(`\{\{|\}\}|[=!]~\s*["']|\{[^}]*[=!]|["']\s*,\s*\w+\s*[=!]`)
