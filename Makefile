@@ -59,6 +59,10 @@ bench-agent: bin/vedette-agent ## the agent beside NVIDIA's dcgm-exporter: proce
 record-exporter: ## the pages of dcgm-exporter that the agent's tests compare with
 	$(GO) run -tags e2e ./e2e/versus -exporter "$$(e2e/versus/exporter)" -record cmd/vedette-agent/testdata/exporter
 
+.PHONY: bench-nlq
+bench-nlq: bin/vedette ## how the development requests fare, where they are at hand
+	nlq/batch/bench.sh
+
 .PHONY: clean
 clean:
 	rm -rf bin

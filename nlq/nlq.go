@@ -20,8 +20,8 @@ type Question struct {
 	Now  time.Time
 }
 
-// An Intent is what a question asks for: a [Lookup], an [Alert], a [Why] or a
-// [When]. Its String is the meaning in canonical words, shown back to the asker.
+// An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
+// [When] or a [Formula]. Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {
 	String() string
 	isIntent()
@@ -131,6 +131,7 @@ type NotUnderstood struct {
 	Nearest []string // things that are understood, the nearest first
 	Ask     string   // the question to put back to the asker, or ""
 	Refused bool     // it was understood as something that is never done for words: deleting, silencing, scaling
+	Sure    bool     // it was understood but for what Ask asks: no other engine can know that
 }
 
 func (e *NotUnderstood) Error() string {
@@ -146,8 +147,8 @@ func (e *NotUnderstood) Error() string {
 }
 
 // First returns an engine that asks each of engines in turn and stops at the
-// first that understands or refuses. Where none does, the error is the first
-// engine's.
+// first that understands, refuses, or knows what must be asked back. Where
+// none does, the error is the first engine's.
 func First(engines ...Engine) Engine { return first(engines) }
 
 type first []Engine
@@ -157,7 +158,7 @@ func (f first) Parse(ctx context.Context, q Question) (Parse, error) {
 	for i, e := range f {
 		p, err := e.Parse(ctx, q)
 		var not *NotUnderstood
-		if !errors.As(err, &not) || not.Refused {
+		if !errors.As(err, &not) || not.Refused || not.Sure {
 			return p, err
 		}
 		if i == 0 {

@@ -27,6 +27,8 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readWhy(i)
 	case When:
 		return readWhen(i, c)
+	case Formula:
+		return readFormula(i, c)
 	}
 	panic("unreachable: intents are sealed")
 }

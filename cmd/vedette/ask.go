@@ -15,18 +15,23 @@ import (
 
 func askCommand(s *screen) *cobra.Command {
 	var publish bool
-	var by string
+	var by, file, metadata string
 	c := &cobra.Command{
-		Use: `ask "QUESTION"`, Short: "Ask in plain English: an alert, a value, why, when", Args: cobra.MinimumNArgs(1),
+		Use: `ask "QUESTION"`, Short: "Ask in plain English: an alert, a value, why, when", Args: cobra.ArbitraryArgs,
 		Example: `  vedette ask "which GPUs are hotter than 80 degrees"
   vedette ask "alert when GPU temperature is above 85 for 5 minutes" --publish
   vedette ask "why is llama-pretrain failing"
-  vedette ask "when will GPUs run out"`,
+  vedette ask "when will GPUs run out"
+  vedette ask --batch questions.jsonl`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if strings.TrimSpace(strings.Join(args, "")) == "" {
+			switch {
+			case file != "":
+				return askBatch(c, args, file, metadata)
+			case metadata != "":
+				return usage(errors.New("--catalog goes with --batch: a service knows its own metrics"))
+			case strings.TrimSpace(strings.Join(args, "")) == "":
 				return usage(errors.New("there is no question"))
-			}
-			if publish && by == "" {
+			case publish && by == "":
 				return usage(errors.New("--publish needs a name: give one with --by"))
 			}
 			cl, err := s.client()
@@ -49,6 +54,8 @@ func askCommand(s *screen) *cobra.Command {
 	}
 	c.Flags().BoolVar(&publish, "publish", false, "publish the rule that the question asks for")
 	c.Flags().StringVar(&by, "by", me(), "in whose name to publish")
+	c.Flags().StringVar(&file, "batch", "", "answer this file of questions, a line of JSON each, without a service (- is stdin)")
+	c.Flags().StringVar(&metadata, "catalog", "", "of --batch: more metrics, the JSON of a Prometheus' /api/v1/metadata")
 	return c
 }
 

@@ -36,6 +36,7 @@ import (
 	"vedette.dev/nlq/answer"
 	"vedette.dev/nlq/chat"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose"
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/fault"
@@ -163,7 +164,9 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	}
 
 	// What is asked.
-	engine := nlq.First(&grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known})
+	// Texts in prose are read in a batch only: here there is somebody to ask.
+	strict := &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}
+	engine := nlq.First(strict, &prose.Compound{Of: strict, Catalog: words})
 	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: camera, Book: s.book, Ledger: s.ledger}
 
 	// What comes in and goes out.

@@ -255,8 +255,9 @@ func TestRestart(t *testing.T) {
 	for range 5 {
 		look(true)
 	}
-	if n := p.Connections(); n > 3 {
-		t.Errorf("%d connections for 3 pages, want no more", n)
+	// Three at once; net/http may dial another while one of them comes free.
+	if n := p.Connections(); n > 6 {
+		t.Errorf("%d connections for 15 requests, want them kept", n)
 	}
 	p.Stop()
 	look(false)

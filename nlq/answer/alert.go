@@ -33,6 +33,11 @@ func (d *Desk) alert(ctx context.Context, a *Answer, i nlq.Alert, now time.Time,
 	if err != nil {
 		return err
 	}
+	return d.draft(ctx, a, g, now, publisher)
+}
+
+// draft checks and back-tests g and, where there is a publisher, publishes it.
+func (d *Desk) draft(ctx context.Context, a *Answer, g rules.Group, now time.Time, publisher string) error {
 	g.Asked = a.Asked
 	g.Owner = publisher
 	doc, err := publish.YAML(g)

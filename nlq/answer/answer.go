@@ -73,7 +73,7 @@ func (d *Desk) answer(ctx context.Context, text string, now time.Time, publisher
 		return a, fmt.Errorf("understand %q: %w", text, err)
 	}
 	a.Readback, a.Assumed, a.Confidence = nlq.Read(parse.Intent, d.Catalog), parse.Assumed, parse.Confidence
-	if _, alert := parse.Intent.(nlq.Alert); publisher != "" && !alert {
+	if publisher != "" && !asksAlert(parse.Intent) {
 		a.Caveats = append(a.Caveats, "nothing is published: this does not ask for an alert")
 	}
 
@@ -86,6 +86,8 @@ func (d *Desk) answer(ctx context.Context, text string, now time.Time, publisher
 		err = d.why(ctx, &a, i, now)
 	case nlq.When:
 		err = d.when(ctx, &a, i, now)
+	case nlq.Formula:
+		err = d.formula(ctx, &a, i, now, publisher)
 	default:
 		panic("unreachable: intents are sealed")
 	}
@@ -93,6 +95,12 @@ func (d *Desk) answer(ctx context.Context, text string, now time.Time, publisher
 		return a, fmt.Errorf("answer %q: %w", text, err)
 	}
 	return a, nil
+}
+
+func asksAlert(i nlq.Intent) bool {
+	f, formula := i.(nlq.Formula)
+	_, alert := i.(nlq.Alert)
+	return alert || formula && f.Alert
 }
 
 // unclear turns a into the question put back to the asker.

@@ -32,7 +32,19 @@ func (d *Desk) query(ctx context.Context, a *Answer, l nlq.Lookup, now time.Time
 	if err != nil {
 		return fmt.Errorf("query %q: %w", expr, err)
 	}
-	sortByNewest(ss, l.Top < 0)
+	q.fill(ss, l.Top < 0)
+	if l.Since > 0 {
+		q.Series = chart(ss[:min(len(ss), maxLines)])
+	}
+	if q.Total > 0 {
+		return nil
+	}
+	return d.explainNothing(ctx, a, l, now)
+}
+
+// fill lists the newest values of ss, sorted.
+func (q *QueryResult) fill(ss []series.Series, lowFirst bool) {
+	sortByNewest(ss, lowFirst)
 	for _, s := range ss {
 		r := Row{Labels: s.Labels}
 		if _, v, ok := s.Last(); ok {
@@ -42,13 +54,6 @@ func (d *Desk) query(ctx context.Context, a *Answer, l nlq.Lookup, now time.Time
 	}
 	q.Total = len(q.Rows)
 	q.Rows = q.Rows[:min(q.Total, maxRows)]
-	if l.Since > 0 {
-		q.Series = chart(ss[:min(len(ss), maxLines)])
-	}
-	if q.Total > 0 {
-		return nil
-	}
-	return d.explainNothing(ctx, a, l, now)
 }
 
 // explainNothing tells a metric that nobody sends from one of which nothing

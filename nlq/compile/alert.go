@@ -46,21 +46,26 @@ func rule(a nlq.Alert, c *catalog.Catalog) (rules.Rule, error) {
 // name is made of the measure's name in the catalog and the end that is crossed.
 func name(a nlq.Alert, c *catalog.Catalog) string {
 	m, _ := c.Measure(a.Measure.Metric)
-	var b strings.Builder
-	words := strings.FieldsFunc(title(m), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	for _, w := range words {
-		b.WriteString(strings.ToUpper(w[:1]) + w[1:])
-	}
+	b := camel(title(m))
 	switch {
 	case m.Unit == "{bool}" && a.Measure.Agg == nlq.Each:
 		if a.Compare.Op == "==" && a.Compare.Limit == 0 {
-			return "Not" + b.String()
+			return "Not" + b
 		}
-		return b.String()
+		return b
 	case a.Compare.Op[0] == '>':
-		return b.String() + "High"
+		return b + "High"
 	case a.Compare.Op[0] == '<':
-		return b.String() + "Low"
+		return b + "Low"
+	}
+	return b
+}
+
+// camel runs words together: "GPU temperature" is GPUTemperature.
+func camel(words string) string {
+	var b strings.Builder
+	for _, w := range strings.FieldsFunc(words, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		b.WriteString(strings.ToUpper(w[:1]) + w[1:])
 	}
 	return b.String()
 }
@@ -134,6 +139,6 @@ func annotations(a nlq.Alert, c *catalog.Catalog) map[string]string {
 	value := strings.Replace(nlq.Amount(0, a.Measure.Unit(c)), strconv.Itoa(0), `{{ printf "%.4g" $value }}`, 1)
 	return map[string]string{
 		"summary":     summary,
-		"description": fmt.Sprintf("%s. The value is %s and has been %s %s%s.", m.Help, value, nlq.OpWord(a.Compare.Op), u, held),
+		"description": fmt.Sprintf("%s. The value is %s and has been %s %s%s.", plainText(m.Help), value, nlq.OpWord(a.Compare.Op), u, held),
 	}
 }

@@ -12,34 +12,44 @@ package grammar
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
 
-// An Engine understands questions about what a catalog lists.
+// An Engine understands questions about what a catalog lists. It must not be
+// copied.
 type Engine struct {
 	Catalog *catalog.Catalog         // nil is the one that comes with the program
 	Labels  map[string][]string      // the labels that say a place, by its name, before those of nlq.Places: {"node": {"hostname"}}
 	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
+
+	once  sync.Once // of words, which take long to collect
+	words *vocabulary
 }
 
 var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
-	c := e.Catalog
-	if c == nil {
-		c = catalog.Builtin()
-	}
-	f := &frame{catalog: c, places: e.places(), words: vocabularyOf(c), lexicon: english(), aggItem: -1, known: e.Known}
-	f.items = tag(f.correct(tokens(q.Text, c)), f.lexicon)
-	p, err := f.parse()
+	p, err := e.frame(q.Text).parse()
 	if err != nil {
 		return nlq.Parse{}, err
 	}
 	return p, nil
+}
+
+func (e *Engine) frame(text string) *frame {
+	c := e.Catalog
+	if c == nil {
+		c = catalog.Builtin()
+	}
+	e.once.Do(func() { e.words = vocabularyOf(c) })
+	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known}
+	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
+	return f
 }
 
 func (e *Engine) places() []nlq.Place {

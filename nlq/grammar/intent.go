@@ -262,7 +262,7 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 	case m.Unit == "{bool}" && m.Bad == "high", f.event(m):
 		return nlq.Comparison{Op: ">", Limit: 0}, nil
 	}
-	return nlq.Comparison{}, f.ask(fmt.Sprintf("At which value of %s should it alert, in %s?", f.title(m.ID), u))
+	return nlq.Comparison{}, f.settle(fmt.Sprintf("At which value of %s should it alert, in %s?", f.title(m.ID), u))
 }
 
 // possible reports a limit that the measure never reaches.
@@ -275,7 +275,7 @@ func (f *frame) possible(m catalog.Metric, ms nlq.Measure, c compare, limit floa
 	if (loErr != nil || limit >= lo) && (hiErr != nil || limit <= hi) {
 		return nil
 	}
-	return f.ask(fmt.Sprintf("%s is never %s %s. Which limit do you mean? It goes from %s to %s %s.",
+	return f.settle(fmt.Sprintf("%s is never %s %s. Which limit do you mean? It goes from %s to %s %s.",
 		f.title(m.ID), c.op, strconv.FormatFloat(limit, 'f', -1, 64), or(m.Min, "-∞"), or(m.Max, "∞"), m.Unit))
 }
 

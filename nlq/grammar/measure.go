@@ -65,8 +65,9 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		strong = []string{"count"}
 	}
 	best, hits := -1, map[catalog.ID]named{}
-	for _, n := range f.words.names {
-		if len(strong) == 0 || !subset(strong, n.words) || !subset(n.words, append(slices.Clone(strong), weak...)) {
+	sayable := append(slices.Clone(strong), weak...)
+	for _, n := range f.words.having(strong) {
+		if !subset(n.words, sayable) {
 			continue
 		}
 		m, _ := f.catalog.Measure(n.id)
@@ -272,7 +273,7 @@ func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
 		for _, id := range ids {
 			choices = append(choices, f.title(id))
 		}
-		return first, f.ask("Which do you mean: "+strings.Join(choices, ", or ")+"?", choices...)
+		return first, f.settle("Which do you mean: "+strings.Join(choices, ", or ")+"?", choices...)
 	}
 	f.assume(0.05, "%s is taken in %s", first.Words[0], first.Unit)
 	return first, nil
@@ -281,8 +282,8 @@ func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
 // nothing says why no measure was found: there is one but it does not fit, or
 // words have no meaning here.
 func (f *frame) nothing(strong, weak []string) error {
-	for _, n := range f.words.names {
-		if len(strong) > 0 && subset(strong, n.words) && subset(n.words, append(slices.Clone(strong), weak...)) {
+	for _, n := range f.words.having(strong) {
+		if subset(n.words, append(slices.Clone(strong), weak...)) {
 			m, _ := f.catalog.Measure(n.id)
 			return f.fits(m)
 		}

@@ -12,6 +12,7 @@ type filter struct {
 	label string // where no place was said
 	value string
 	not   bool
+	bare  bool // only a preposition says so
 }
 
 // takeNames reads which series are meant: "in namespace prod", "the team-a
@@ -156,7 +157,7 @@ func (f *frame) takePreposition(i int) bool {
 	default:
 		f.assume(0.02, "%q is taken for the name of a %s", name, place)
 	}
-	f.add(i, filter{place: place, value: name}, span(i, to)...)
+	f.add(i, filter{place: place, value: name, bare: known == ""}, span(i, to)...)
 	return true
 }
 

@@ -18,8 +18,10 @@ type named struct {
 
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
-	names []named
-	known map[string]bool // every word in them
+	names  []named
+	known  map[string]bool  // every word in them
+	byWord map[string][]int // of names, those that have it
+	byLen  map[int][]string // known words by their length
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -32,14 +34,18 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{known: map[string]bool{}}
+	v := &vocabulary{known: map[string]bool{}, byWord: map[string][]int{}, byLen: map[int][]string{}}
 	add := func(m catalog.Metric) {
 		for rank, words := range m.Words {
 			n := named{id: m.ID, words: catalogWords(words), rank: rank}
-			v.names = append(v.names, n)
 			for _, w := range n.words {
+				if !v.known[w] {
+					v.byLen[len(w)] = append(v.byLen[len(w)], w)
+				}
 				v.known[w] = true
+				v.byWord[w] = append(v.byWord[w], len(v.names))
 			}
+			v.names = append(v.names, n)
 		}
 	}
 	for _, m := range c.All() {
@@ -74,6 +80,21 @@ func catalogWords(s string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// having returns the names that have all of words.
+func (v *vocabulary) having(words []string) []named {
+	if len(words) == 0 {
+		return nil
+	}
+	rarest := slices.MinFunc(words, func(a, b string) int { return len(v.byWord[a]) - len(v.byWord[b]) })
+	var out []named
+	for _, i := range v.byWord[rarest] {
+		if subset(words, v.names[i].words) {
+			out = append(out, v.names[i])
+		}
+	}
+	return out
 }
 
 func (v *vocabulary) all(words []string) bool {
@@ -162,8 +183,10 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		}
 	}
 	if !afterIn {
-		for w := range f.words.known {
-			try(w)
+		for n := len(low) - limit; n <= len(low)+limit; n++ {
+			for _, w := range f.words.byLen[n] {
+				try(w)
+			}
 		}
 		for w := range f.lexicon.words {
 			try(w)
@@ -243,14 +266,15 @@ func (f *frame) nearMeasures(said map[string]bool) []catalog.ID {
 		score float64
 	}
 	var hits []hit
-	for _, n := range f.words.names {
-		common := 0
-		for _, w := range n.words {
-			if said[w] {
-				common++
-			}
+	shared := map[int]int{}
+	for w := range said {
+		for _, i := range f.words.byWord[w] {
+			shared[i]++
 		}
-		if s := float64(common) / float64(len(n.words)); common > 0 && s >= 0.5 {
+	}
+	for i, common := range shared {
+		n := f.words.names[i]
+		if s := float64(common) / float64(len(n.words)); s >= 0.5 {
 			hits = append(hits, hit{n.id, s + float64(common)/10})
 		}
 	}
@@ -286,4 +310,11 @@ func (f *frame) ask(question string, choices ...string) error {
 		choices = f.nearest()
 	}
 	return &nlq.NotUnderstood{Ask: question, Nearest: choices}
+}
+
+// settle asks what must be said, whoever reads the question.
+func (f *frame) settle(question string, choices ...string) error {
+	err := f.ask(question, choices...).(*nlq.NotUnderstood)
+	err.Sure = true
+	return err
 }

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"vedette.dev/nlq"
+	"vedette.dev/nlq/batch"
+	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose"
+	"vedette.dev/rules/catalog"
+)
+
+// askBatch answers a file of questions. It needs no service.
+func askBatch(c *cobra.Command, args []string, file, metadata string) error {
+	if len(args) > 0 {
+		return usage(errors.New("--batch takes its questions from the file: none beside it"))
+	}
+	words := catalog.Builtin()
+	if metadata != "" {
+		f, err := os.Open(metadata)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if words, err = words.ReadMetadata(metadata, f); err != nil {
+			return err
+		}
+	}
+	return withInput(c, file, func(r io.Reader) error {
+		if err := batch.Answer(c.Context(), readers(words, 0), words, r, c.OutOrStdout()); err != nil {
+			return fmt.Errorf("answer the questions of %s: %w", file, err)
+		}
+		return nil
+	})
+}
+
+// readers are the engines that read what is asked, the strictest first. What
+// the last is less sure of than least is asked back.
+func readers(words *catalog.Catalog, least float64) nlq.Engine {
+	strict, free := &grammar.Engine{Catalog: words}, &prose.Engine{Catalog: words, Least: least}
+	return nlq.First(strict, &prose.Compound{Of: nlq.First(strict, free), Catalog: words}, free)
+}

@@ -1,0 +1,33 @@
+package answer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"vedette.dev/analyzer/series"
+	"vedette.dev/nlq"
+	"vedette.dev/nlq/compile"
+)
+
+// formula drafts the rule that f asks for, or shows what its term comes to now.
+func (d *Desk) formula(ctx context.Context, a *Answer, f nlq.Formula, now time.Time, publisher string) error {
+	if f.Alert {
+		g, err := compile.FormulaRule(f, d.Catalog)
+		if err != nil {
+			return err
+		}
+		return d.draft(ctx, a, g, now, publisher)
+	}
+	expr, err := compile.Formula(f, d.Catalog)
+	if err != nil {
+		return err
+	}
+	a.Kind, a.Expr, a.Query = KindQuery, expr, &QueryResult{At: now.UTC(), Rows: []Row{}}
+	ss, err := d.Querier.Query(ctx, expr, series.Instant(now))
+	if err != nil {
+		return fmt.Errorf("query %q: %w", expr, err)
+	}
+	a.Query.fill(ss, false)
+	return nil
+}

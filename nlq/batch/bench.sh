@@ -1,0 +1,31 @@
+#!/bin/sh
+# How the development requests fare: make bench-nlq. They and their scorer must
+# not be redistributed: they are looked for in ../shared, or in $VEDETTE_DATA.
+set -eu
+
+data=${VEDETTE_DATA:-../shared}
+if [ ! -d "$data/corpora" ] || [ ! -d "$data/tools/nlqscore" ]; then
+	echo "bench-nlq: left out: no development requests and scorer in $data (VEDETTE_DATA says where they are)"
+	exit 0
+fi
+
+data=$(cd "$data" && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+(cd "$data/tools/nlqscore" && go build -o "$tmp/nlqscore" .)
+
+# score NAME REQUESTS: answers and scores them, and prints what became of them.
+score() {
+	bin/vedette ask --batch "$2" >"$tmp/$1.answers"
+	"$tmp/nlqscore" -ref "$2" -cand "$tmp/$1.answers" -out "$tmp/$1.results" >"$tmp/$1.scores"
+	echo "== $1"
+	grep -E '^(pairs|exec \+ for|kind right)' "$tmp/$1.scores"
+	go test ./nlq/batch -count 1 -run TestCauses -v -args -requests "$2" -answers "$tmp/$1.answers" -results "$tmp/$1.results" | grep '^  '
+}
+
+score gpu "$data/corpora/nlq_gpu_dev.jsonl"
+score corpus "$data/corpora/nlq_dev.jsonl"
+
+# The same requests as they were written, before what they lack was added.
+sed -E 's/"nl":("([^"\\]|\\.)*"),"nl_orig":("([^"\\]|\\.)*")/"nl":\3,"nl_orig":\3/' "$data/corpora/nlq_dev.jsonl" >"$tmp/orig.jsonl"
+score corpus-as-written "$tmp/orig.jsonl"

@@ -1,0 +1,145 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules"
+	"vedette.dev/rules/catalog"
+)
+
+// Formula returns the expression that f is.
+func Formula(f nlq.Formula, c *catalog.Catalog) (string, error) {
+	e, err := term(f.Term, c)
+	if err != nil {
+		return "", err
+	}
+	return Print(e)
+}
+
+// FormulaRule returns the group with the one rule that f asks for, as [Alert]
+// does for an alert.
+func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
+	m, ok := nlq.Subject(f.Term)
+	if !ok || !f.Alert {
+		return rules.Group{}, fmt.Errorf("compile %s: there is nothing to alert on", nlq.Read(f, c))
+	}
+	expr, err := Formula(f, c)
+	if err != nil {
+		return rules.Group{}, err
+	}
+	d, _ := c.Measure(m.Metric)
+	r := rules.Rule{Name: camel(title(d)), Expr: expr, For: f.For, Labels: map[string]string{},
+		Annotations: map[string]string{"summary": title(d), "description": plainText(d.Help) + ` The value is {{ printf "%.4g" $value }}.`}}
+	if f.Severity != "" {
+		r.Labels["severity"] = f.Severity
+	}
+	return rules.Group{ID: id(r), Revision: 1, Rules: []rules.Rule{r}}, nil
+}
+
+// plainText takes out of help what a template would run: help may come from
+// an exporter, which anyone can write.
+func plainText(help string) string { return strings.NewReplacer("{{", "", "}}", "").Replace(help) }
+
+var binary = map[string]parser.ItemType{
+	"+": parser.ADD, "-": parser.SUB, "*": parser.MUL, "/": parser.DIV, "%": parser.MOD,
+	">": parser.GTR, ">=": parser.GTE, "<": parser.LSS, "<=": parser.LTE, "==": parser.EQLC, "!=": parser.NEQ,
+	"and": parser.LAND, "or": parser.LOR, "unless": parser.LUNLESS,
+}
+
+func term(t nlq.Term, c *catalog.Catalog) (parser.Expr, error) {
+	switch t := t.(type) {
+	case nlq.Measure:
+		return measure(t, c)
+	case nlq.Number:
+		return &parser.NumberLiteral{Val: float64(t)}, nil
+	case nlq.Now:
+		return &parser.Call{Func: parser.Functions["time"]}, nil
+	case nlq.Func:
+		return function(t, c)
+	case nlq.Group:
+		return grouped(t, c)
+	case nlq.Binary:
+		return joined(t, c)
+	}
+	panic("unreachable: terms are sealed")
+}
+
+func function(f nlq.Func, c *catalog.Catalog) (parser.Expr, error) {
+	fn, ok := parser.Functions[f.Name]
+	if !ok {
+		return nil, fmt.Errorf("there is no function %q", f.Name)
+	}
+	e, err := term(f.Of, c)
+	if err != nil {
+		return nil, err
+	}
+	if v, plain := e.(*parser.VectorSelector); plain && f.Window > 0 {
+		e = &parser.MatrixSelector{VectorSelector: v, Range: f.Window}
+	} else if f.Window > 0 {
+		e = &parser.SubqueryExpr{Expr: &parser.ParenExpr{Expr: e}, Range: f.Window}
+	}
+	p := &parser.NumberLiteral{Val: f.Param}
+	switch f.Name {
+	case "histogram_quantile", "quantile_over_time":
+		return &parser.Call{Func: fn, Args: parser.Expressions{p, e}}, nil
+	case "predict_linear":
+		return &parser.Call{Func: fn, Args: parser.Expressions{e, p}}, nil
+	}
+	return &parser.Call{Func: fn, Args: parser.Expressions{e}}, nil
+}
+
+func grouped(g nlq.Group, c *catalog.Catalog) (parser.Expr, error) {
+	e, err := term(g.Of, c)
+	if err != nil {
+		return nil, err
+	}
+	op, ok := aggregations[g.Agg]
+	if !ok {
+		return nil, fmt.Errorf("there is no aggregation %q", g.Agg)
+	}
+	return &parser.AggregateExpr{Op: op, Expr: e, Grouping: slices.Clone(g.By)}, nil
+}
+
+func joined(b nlq.Binary, c *catalog.Catalog) (parser.Expr, error) {
+	op, ok := binary[b.Op]
+	if !ok {
+		return nil, fmt.Errorf("there is no operator %q", b.Op)
+	}
+	l, err := side(b.Left, c)
+	if err != nil {
+		return nil, err
+	}
+	r, err := side(b.Right, c)
+	if err != nil {
+		return nil, err
+	}
+	e := &parser.BinaryExpr{Op: op, LHS: l, RHS: r}
+	_, leftNumber := l.(*parser.NumberLiteral)
+	_, rightNumber := r.(*parser.NumberLiteral)
+	if leftNumber || rightNumber || l.Type() == parser.ValueTypeScalar || r.Type() == parser.ValueTypeScalar {
+		return e, nil
+	}
+	e.VectorMatching = &parser.VectorMatching{Card: parser.CardOneToOne}
+	if op.IsSetOperator() {
+		e.VectorMatching.Card = parser.CardManyToMany
+	}
+	if len(b.On) > 0 {
+		e.VectorMatching.On, e.VectorMatching.MatchingLabels = true, slices.Clone(b.On)
+	}
+	return e, nil
+}
+
+// side is a term on one side of an operator; what is an operation itself
+// stands in parentheses.
+func side(t nlq.Term, c *catalog.Catalog) (parser.Expr, error) {
+	e, err := term(t, c)
+	if b, ok := e.(*parser.BinaryExpr); ok && err == nil {
+		return &parser.ParenExpr{Expr: b}, nil
+	}
+	return e, err
+}

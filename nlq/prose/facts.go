@@ -1,0 +1,221 @@
+package prose
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vedette.dev/nlq/grammar"
+	"vedette.dev/rules/catalog"
+)
+
+// A condition is a comparison as it was said.
+type condition struct {
+	op    string
+	limit grammar.Word
+	rest  bool // the limit is of what is left, and the term is of what is not
+}
+
+// Facts are what a text says, before it is known of which metric.
+type facts struct {
+	hold, window, ahead time.Duration // 0: not said
+	holdFirst           time.Duration // the first of several holds: what a text is about comes first
+	rated               bool          // the window is one of a rate
+	short               bool          // a few words and no verb: a title
+	conds               []condition
+	quantile            float64 // 0..1; 0: not said
+	cues                map[string]bool
+	query               map[string]float64 // words that may name the metric, with how much they count
+	said                map[string]bool    // every word of the text, as it was written
+	text                string             // in lower case, words only, between spaces
+	foreign             []string           // what looks like a metric's name and is none here
+	outright            []string           // metrics named outright
+}
+
+// titleWords is the greatest length of a text that only names something.
+const titleWords = 7
+
+func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
+	f := &facts{cues: map[string]bool{}, query: map[string]float64{}, said: map[string]bool{}}
+	f.text = " " + strings.Join(plainWords(text), " ") + " "
+	ss := sentences(text)
+	for _, s := range ss {
+		f.readSentence(s, c, l)
+	}
+	f.short = len(ss) == 1 && len(strings.Fields(text)) <= titleWords
+	return f
+}
+
+func (f *facts) readSentence(s sentence, c *catalog.Catalog, l *lexicon) {
+	ws := grammar.Words(s.text, c)
+	weight := s.weight
+	for _, two := range pairs(l, plainWords(s.text)) {
+		f.weigh(two, weight)
+	}
+	for i := 0; i < len(ws); {
+		if p, ok := l.match(ws[i:]); ok {
+			f.take(p, ws[i:i+len(p.words)], &weight, l)
+			i += len(p.words)
+			continue
+		}
+		f.word(ws[i], weight, c, l)
+		i++
+	}
+}
+
+// match returns the longest pattern that ws starts with.
+func (l *lexicon) match(ws []grammar.Word) (pattern, bool) {
+	var best pattern
+	for _, first := range []string{ws[0].Low, "<n>", "<t>", "<w>"} {
+		for _, p := range l.patterns[first] {
+			if len(p.words) > len(best.words) && p.matches(ws) {
+				best = p
+			}
+		}
+	}
+	return best, len(best.words) > 0
+}
+
+func (p pattern) matches(ws []grammar.Word) bool {
+	if len(p.words) > len(ws) {
+		return false
+	}
+	for i, w := range p.words {
+		_, isNumber := ws[i].Number()
+		_, isTime := ws[i].Duration()
+		switch w {
+		case "<n>":
+			if !isNumber {
+				return false
+			}
+		case "<t>":
+			if !isTime {
+				return false
+			}
+		case "<w>":
+		default:
+			if ws[i].Low != w {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// naming are the cues whose words may name the metric too.
+var naming = map[string]bool{"bad": true, "good": true, "latency": true, "rate": true, "share": true, "reset": true, "limit": true, "change": true, "off": true}
+
+func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) {
+	var n grammar.Word
+	for i, w := range p.words {
+		if w == "<n>" || w == "<t>" {
+			n = ws[i]
+		}
+	}
+	d, _ := n.Duration()
+	for _, w := range ws {
+		f.said[w.Low] = true
+	}
+	switch p.role {
+	case "hold":
+		if f.hold == 0 {
+			f.holdFirst = d
+		}
+		f.hold = d
+	case "window":
+		f.window = d
+		f.rated = f.rated || slices.Contains(p.words, "rate")
+	case "ahead":
+		f.ahead = d
+		f.condition("<", n)
+	case "compare":
+		f.condition(p.value, n)
+	case "aside":
+		*weight = aside
+	case "cue":
+		if *weight > aside {
+			f.cues[p.value] = true
+		}
+		if naming[p.value] {
+			for _, w := range ws {
+				f.word(w, *weight, nil, l)
+			}
+		}
+	}
+}
+
+// condition notes a comparison, once for each amount: texts repeat themselves.
+func (f *facts) condition(op string, n grammar.Word) {
+	v, _ := n.Number()
+	for _, c := range f.conds {
+		if old, _ := c.limit.Number(); old == v {
+			return
+		}
+	}
+	f.conds = append(f.conds, condition{op: op, limit: n})
+}
+
+// How much a weak word and the opposite of a word count beside a word itself.
+const (
+	weakly  = 0.3
+	opposed = 0.6
+)
+
+// percentile is how one is written: p99, 99th, 99%.
+var percentile = regexp.MustCompile(`^(?:p([0-9]{2,3})|([0-9]{1,2}(?:\.[0-9]+)?)th)$`)
+
+func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexicon) {
+	if m := percentile.FindStringSubmatch(w.Low); m != nil {
+		v, err := strconv.ParseFloat(m[1]+m[2], 64)
+		if err == nil && v > 0 {
+			for v > 100 { // p999
+				v /= 10
+			}
+			f.quantile = v / 100
+			f.cues["quantile"] = true
+		}
+		return
+	}
+	if _, isNumber := w.Number(); isNumber {
+		return
+	}
+	if c != nil {
+		if _, ok := c.Measure(catalog.ID(w.Raw)); ok {
+			f.outright = append(f.outright, w.Raw)
+			return
+		}
+		if strings.Count(w.Raw, "_") >= 2 {
+			f.foreign = append(f.foreign, w.Raw)
+		}
+	}
+	for _, part := range strings.FieldsFunc(w.Raw, notInWord) {
+		low := strings.ToLower(part)
+		f.said[low] = true
+		if !l.stop[low] {
+			k := l.key(low)
+			if l.weak[low] {
+				f.weigh(k, weight*weakly)
+				continue
+			}
+			f.weigh(k, weight)
+			if o, ok := l.opposite[k]; ok {
+				f.weigh(o, weight*opposed)
+			}
+			if sub := nameWords(part); len(sub) > 1 { // kube_pod, FooBar
+				for _, s := range sub {
+					f.weigh(l.key(s), weight*later)
+				}
+			}
+		}
+	}
+}
+
+func notInWord(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
+}
+
+func (f *facts) weigh(key string, weight float64) {
+	f.query[key] = max(f.query[key], weight)
+}

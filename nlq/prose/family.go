@@ -1,0 +1,135 @@
+package prose
+
+import (
+	"slices"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// A pair are two metrics of one family: a part and its whole, or what is and
+// what should be.
+type pair struct {
+	of, by catalog.ID
+	rest   bool // of is what is left of by
+}
+
+// share returns the share that m is of its whole, where the text speaks of
+// shares and m is an amount.
+func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
+	if ofOne(m) || m.Unit == "%" || !r.percent() && !r.cues["share"] {
+		return nil, false
+	}
+	p, ok := r.partner(m, "part", "whole")
+	if !ok {
+		return nil, false
+	}
+	if !p.rest && r.speaksOfRest() { // "less than a fifth left": more than four used
+		for i, c := range r.conds {
+			r.conds[i] = condition{op: mirrored[c.op], limit: c.limit, rest: true}
+		}
+	}
+	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
+}
+
+var mirrored = map[string]string{">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
+
+// speaksOfRest reports whether the limit in the text is one of what is left.
+func (r *reading) speaksOfRest() bool {
+	return len(r.conds) > 0 && r.conds[0].op[0] == '<' && r.has("left", "free", "available", "remaining")
+}
+
+// percent reports whether the text has a limit in percent.
+func (r *reading) percent() bool {
+	return slices.ContainsFunc(r.conds, func(c condition) bool { return c.limit.Dimension() == "ratio" })
+}
+
+// partner returns m with the metric that completes it: that which has all the
+// words of m's name but for those that tell one side from the other.
+func (r *reading) partner(m catalog.Metric, side, other string) (pair, bool) {
+	best, found := 0.0, pair{}
+	for _, i := range r.index.family(m.ID) {
+		o := r.index.docs[i].id
+		om, ok := r.catalog.Metric(o)
+		if !ok || o == m.ID || om.Type != m.Type {
+			continue
+		}
+		for _, p := range []pair{{of: m.ID, by: o}, {of: o, by: m.ID}} {
+			s, rest := r.fit(p, side, other)
+			if s > best {
+				best, found = s, pair{p.of, p.by, rest}
+			}
+		}
+	}
+	return found, best > 0
+}
+
+// fit says how well the names of p differ by words for the two sides and by
+// nothing else; 0 is not at all.
+func (r *reading) fit(p pair, side, other string) (float64, bool) {
+	a, b := r.nameKeys(p.of), r.nameKeys(p.by)
+	rest, odd, common, told := false, 0.0, 0.0, false
+	for _, w := range a {
+		switch {
+		case slices.Contains(b, w):
+			common++
+		case r.lexicon.partner(w, side):
+			told = true
+		case side == "part" && r.lexicon.partner(w, "rest"):
+			rest, told = true, true
+		default:
+			odd++
+		}
+	}
+	for _, w := range b {
+		switch {
+		case slices.Contains(a, w):
+		case r.lexicon.partner(w, other):
+			told = true
+		default:
+			odd++
+		}
+	}
+	if !told || common < 1 || odd > 1 {
+		return 0, false
+	}
+	said := 0.0
+	for _, w := range append(a, b...) {
+		said += r.query[w] / 10
+	}
+	return common/(1+float64(len(a)+len(b))/2+odd) + said/float64(len(a)+len(b)), rest
+}
+
+func (r *reading) nameKeys(id catalog.ID) []string {
+	return r.index.docs[r.index.number[id]].parts
+}
+
+// flow is a metric as it can be divided: counters as rates.
+func (r *reading) flow(id catalog.ID) nlq.Term {
+	m, _ := r.catalog.Metric(id)
+	if m.Type == catalog.Counter {
+		t := r.measure(id)
+		t.Over, t.Window = nlq.Rate, r.windowOr(usual)
+		return t
+	}
+	return r.measure(id)
+}
+
+// against compares m with what it should be, or with its limit, where the text
+// says that they do not match or that the limit is reached.
+func (r *reading) against(m catalog.Metric) (nlq.Term, bool) {
+	if m.Type == catalog.Counter || len(r.conds) > 0 {
+		return nil, false
+	}
+	switch {
+	case r.cues["limit"]:
+		if p, ok := r.partner(m, "part", "whole"); ok {
+			return nlq.Binary{Op: ">=", Left: r.gauge(p.of), Right: r.measure(p.by)}, true
+		}
+	case r.cues["mismatch"]:
+		if p, ok := r.partner(m, "want", "have"); ok {
+			return nlq.Binary{Op: "!=", Left: r.measure(p.of), Right: r.measure(p.by)}, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,118 @@
+package prose
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"vedette.dev/nlq"
+	"vedette.dev/nlq/grammar"
+	"vedette.dev/rules/catalog"
+)
+
+// usual is the window of rates and increases where none is said: most
+// published rules use it.
+const usual = 5 * time.Minute
+
+// candidates is how many metrics are looked at closely: the right one is
+// rarely further down, and each costs time.
+const candidates = 30
+
+// A reading is a text on its way to an intent.
+type reading struct {
+	*facts
+	scope   grammar.Scope
+	catalog *catalog.Catalog
+	lexicon *lexicon
+	index   *index
+	hits    []hit
+	assumed []string
+}
+
+func (r *reading) parse() (nlq.Parse, error) {
+	m, score, ok := r.metric()
+	if !ok {
+		return nlq.Parse{}, &nlq.NotUnderstood{Ask: "What should be measured?"}
+	}
+	t, alert := r.shape(m)
+	out := nlq.Formula{Term: t, Alert: alert, For: r.hold, ForSaid: r.hold > 0, Severity: r.scope.Severity}
+	return nlq.Parse{Intent: out, Assumed: r.assumed, Confidence: confidence(score)}, nil
+}
+
+// confidence is the share of readings of such a score that were right on the
+// development texts: a tenth at a half, four tenths at best; see make bench-nlq.
+func confidence(score float64) float64 {
+	return math.Round(100*min(0.4, max(0.02, 0.45*score*score))) / 100
+}
+
+// metric returns the metric that the text is about.
+func (r *reading) metric() (catalog.Metric, float64, bool) {
+	if len(r.outright) > 0 {
+		m, ok := r.catalog.Measure(catalog.ID(r.outright[0]))
+		return m, 1, ok
+	}
+	for first := range r.lexicon.brands {
+		if r.names(first) {
+			r.weigh(r.lexicon.key(first), later)
+		}
+	}
+	r.hits = r.index.find(r.query, candidates)
+	best, found := hit{}, catalog.Metric{}
+	for _, h := range r.hits {
+		m, _ := r.catalog.Measure(h.id)
+		if h.score *= r.suits(m); h.score > best.score {
+			best, found = h, m
+		}
+	}
+	return found, best.score, best.score > 0
+}
+
+// by is what the text says results are for: each place it names that m's
+// series have a label for. An instance is what is scraped: every series has one.
+func (r *reading) by(m catalog.Metric) []string { return r.scope.By(m) }
+
+// measure is the metric id, of the series that the text names.
+func (r *reading) measure(id catalog.ID) nlq.Measure {
+	m, _ := r.catalog.Measure(id)
+	return nlq.Measure{Metric: id, Where: r.scope.Where(m, r.unheard)}
+}
+
+// unheard reports whether no metric has a word: it is a name then.
+func (r *reading) unheard(word string) bool {
+	low := strings.ToLower(word)
+	return r.index.df[r.lexicon.key(low)] == 0 && !r.lexicon.stop[low]
+}
+
+// forget takes words out of those that may name the metric.
+func (r *reading) forget(words []string) {
+	for _, w := range words {
+		delete(r.query, r.lexicon.key(w))
+	}
+}
+
+// unsure asks which of the likeliest metrics is meant.
+func (r *reading) unsure() error {
+	e := &nlq.NotUnderstood{Words: r.foreign}
+	for _, h := range r.hits[:min(3, len(r.hits))] {
+		name := string(h.id)
+		if m, _ := r.catalog.Measure(h.id); len(m.Words) > 0 {
+			name = m.Words[0] + " (" + name + ")"
+		}
+		e.Nearest = append(e.Nearest, name)
+	}
+	e.Ask = "Which do you mean: " + strings.Join(e.Nearest, ", or ") + "?"
+	return e
+}
+
+func (r *reading) windowOr(d time.Duration) time.Duration {
+	if r.window > 0 {
+		return r.window
+	}
+	return d
+}
+
+// has reports whether one of words is in the text.
+func (r *reading) has(words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return r.said[w] })
+}

@@ -1,0 +1,83 @@
+package prose
+
+import (
+	"slices"
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// A labelled is a value of a label with the words that people say for it.
+type labelled struct {
+	labels  []string
+	op      string
+	value   string
+	words   []string
+	negated string // what "not" makes of it: zero, false, or nothing of its own
+}
+
+// valueOf returns the matchers of the states that the text speaks of and m's
+// series tell apart by a label. It reports whether the text says "not".
+func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string) {
+	taken := map[string]bool{}
+	for _, v := range r.lexicon.values {
+		i := slices.IndexFunc(v.labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
+		if i < 0 || taken[v.labels[i]] {
+			continue
+		}
+		said := ""
+		for _, w := range v.words {
+			if strings.Contains(r.text, " "+w+" ") && len(w) > len(said) {
+				said = w
+			}
+		}
+		if said == "" {
+			continue
+		}
+		taken[v.labels[i]] = true
+		found = append(found, nlq.Matcher{Label: v.labels[i], Op: v.op, Value: v.value})
+		if v.labels[i] != "condition" || !r.catalog.Takes(m.ID, "status") {
+			continue
+		}
+		status := "true"
+		if slices.ContainsFunc([]string{"not", "non", "un"}, func(no string) bool { return strings.HasPrefix(said, no) }) {
+			negated = v.negated
+		}
+		if negated == "false" {
+			status = "false"
+		}
+		found = append(found, nlq.Matcher{Label: "status", Op: "=", Value: status})
+	}
+	return found, negated
+}
+
+// ofState is a gauge whose series are told apart by the state they are of.
+func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
+	where, negated := r.valueOf(m)
+	if len(where) == 0 || m.Type != catalog.Gauge {
+		return nil, false
+	}
+	t := r.measure(m.ID)
+	t.Where = append(t.Where, where...)
+	switch {
+	case len(r.conds) > 0:
+		return nil, false
+	case negated == "zero":
+		return nlq.Binary{Op: "==", Left: t, Right: nlq.Number(0)}, true
+	}
+	return nlq.Binary{Op: ">", Left: t, Right: nlq.Number(0)}, true
+}
+
+// ofResult is the share that results of one kind have among all.
+func (r *reading) ofResult(m catalog.Metric) (nlq.Term, bool) {
+	where, _ := r.valueOf(m)
+	if len(where) == 0 || m.Type != catalog.Counter || !r.percent() && !r.cues["share"] {
+		return nil, false
+	}
+	whole := r.flow(m.ID).(nlq.Measure)
+	whole.Agg, whole.By = nlq.Sum, r.by(m)
+	part := whole
+	part.Where = append(slices.Clone(whole.Where), where...)
+	return nlq.Binary{Op: "/", Left: part, Right: whole}, true
+}

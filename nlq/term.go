@@ -1,0 +1,79 @@
+package nlq
+
+import "time"
+
+// A Term is a number for each of some series: a [Measure], a [Number], [Now],
+// or what a function, an arithmetic, a comparison or a join makes of terms. It
+// is what a [Formula] is made of, and as little of PromQL as questions need.
+type Term interface{ isTerm() }
+
+// A Number is the same everywhere.
+type Number float64
+
+// Now is the time, in seconds since 1970.
+type Now struct{}
+
+// A Func is what is done to the series of a term. Window is the range that
+// the function looks at, 0 where it looks at none; Param is its number: the
+// quantile, or how many seconds ahead.
+type Func struct {
+	Name   string // histogram_quantile, predict_linear, delta, absent, …: a function of PromQL
+	Of     Term
+	Param  float64
+	Window time.Duration
+}
+
+// A Group puts the series of a term together, keeping the labels By.
+type Group struct {
+	Agg Aggregation
+	Of  Term
+	By  []string
+}
+
+// A Binary joins two terms. Op is one of + - * / % for arithmetic, one of
+// > >= < <= == != for a comparison, which keeps of Left those series for which
+// it holds, or one of and, or, unless. On are the labels by which series of
+// both belong together; nil is all.
+type Binary struct {
+	Op          string
+	Left, Right Term
+	On          []string
+}
+
+func (Measure) isTerm() {}
+func (Number) isTerm()  {}
+func (Now) isTerm()     {}
+func (Func) isTerm()    {}
+func (Group) isTerm()   {}
+func (Binary) isTerm()  {}
+
+// A Formula asks for what no single measure says: a ratio of two, a quantile
+// of a histogram, something that is absent, several conditions at once. As an
+// alert its Term has a comparison or tells of something absent.
+type Formula struct {
+	Term     Term
+	Alert    bool // else its value is asked for
+	For      time.Duration
+	ForSaid  bool
+	Severity string
+}
+
+func (Formula) isIntent() {}
+
+// Subject returns the measure that t is mainly about: its leftmost.
+func Subject(t Term) (Measure, bool) {
+	switch t := t.(type) {
+	case Measure:
+		return t, true
+	case Func:
+		return Subject(t.Of)
+	case Group:
+		return Subject(t.Of)
+	case Binary:
+		if m, ok := Subject(t.Left); ok {
+			return m, true
+		}
+		return Subject(t.Right)
+	}
+	return Measure{}, false
+}
