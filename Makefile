@@ -32,6 +32,7 @@ lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
+	$(GO) vet -tags bench ./analyzer/detect ./analyzer/forecast
 	$(GO) mod tidy -diff
 
 .PHONY: e2e
@@ -47,6 +48,15 @@ screenshots: build ## the pictures of the README, from a running demo
 .PHONY: bench
 bench: ## what the hot paths cost
 	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm ./collector/simulate
+
+# Both look for labelled series in $VEDETTE_DATA, or in shared beside the repository.
+.PHONY: bench-detect
+bench-detect: ## the detectors on labelled series (NAB, events, quiet ones), and what a sample costs
+	$(GO) test -tags bench -count 1 -v -run 'NAB|Events|Quiet' -bench 'BareLoop|Observe' -benchmem ./analyzer/detect | grep -v -e '^=== ' -e '^--- PASS'
+
+.PHONY: bench-forecast
+bench-forecast: ## the forecasts on request rates, from every quarter of an hour of three days
+	$(GO) test -tags bench -count 1 -v -run 'M4Hourly|RollingOrigin' ./analyzer/forecast | grep -v -e '^=== ' -e '^--- PASS'
 
 # A quarter of an hour, most of it the 10,000 cycles of the last part. dcgm-exporter
 # is built from GitHub, or taken from $EXPORTER or $EXPORTER_SOURCE: see e2e/versus/exporter.

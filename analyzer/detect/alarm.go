@@ -36,3 +36,36 @@ func (a *alarm) sounds(score, threshold float64) bool {
 	}
 	return false
 }
+
+// An incident lets the score of one channel through once: after one, only a
+// larger one passes for a while. A level that has moved is news when it moves,
+// and not at every sample after.
+type incident struct {
+	most  int     // samples that it is told of no more
+	share float64 // of the samples seen, for which it is told of no more at most
+	worse float64 // what is larger by so much is news again
+	at    int     // samples seen then
+	peak  float64
+}
+
+const (
+	// A quarter of an hour of minutes: spikes in a row are one.
+	spikeMost, spikeShare, spikeWorse = 15, 0.0075, 1
+
+	// A level stays moved for long. Without this a level that moved is told at
+	// each wobble: three points of NAB.
+	regimeMost, regimeShare, regimeWorse = 200, 0.15, 1.35
+)
+
+// tells returns score, or 0 where it is no news. seen counts the samples before.
+func (c *incident) tells(score float64, seen int) float64 {
+	if score == 0 {
+		return 0
+	}
+	hold := min(c.most, int(c.share*float64(seen)))
+	if c.peak > 0 && seen-c.at < hold && score <= c.worse*c.peak {
+		return 0
+	}
+	c.at, c.peak = seen, score
+	return score
+}

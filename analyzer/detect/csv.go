@@ -37,6 +37,7 @@ func CSV(r io.Reader, w io.Writer, rate float64) error {
 
 	var state LevelState
 	var alarm alarm
+	spike, regime := incident{most: spikeMost, share: spikeShare, worse: spikeWorse}, incident{most: regimeMost, share: regimeShare, worse: regimeWorse}
 	var line []byte
 	for {
 		row, err := in.Next()
@@ -52,6 +53,10 @@ func CSV(r io.Reader, w io.Writer, rate float64) error {
 		if !row.At.IsZero() {
 			before := state.seen
 			score = Level{}.Observe(&state, row.At.UnixMilli(), row.Value)
+			if state.seen > before {
+				score.Spike = spike.tells(score.Spike, int(before))
+				score.Regime = regime.tells(score.Regime, int(before))
+			}
 			alert = state.seen > before && alarm.sounds(score.Max(), Threshold(rate, Level{}.Step(&state)))
 		}
 		line = appendRow(line[:0], row, score, alert)

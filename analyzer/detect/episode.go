@@ -29,8 +29,8 @@ const (
 	quietTime  = 10 * time.Minute
 	quietSteps = 10
 
-	// A value that stays half-way to the peak keeps the episode open although
-	// the detector has got used to it, but no longer than this: then it is the new usual.
+	// A value that stays half-way to the peak is unusual although the detector
+	// has got used to it, but no longer than this: then it is the new usual.
 	stays = 6 * time.Hour
 )
 
@@ -44,11 +44,16 @@ func (e *episode) observe(ms int64, score, threshold, value, usual, step float64
 		e.take(ms, score, threshold, value, usual, d)
 		return
 	}
-	if !e.open {
-		*e = episode{}
+	if e.run == 0 {
 		return
 	}
-	if d.off(value, e.usual) >= d.off(e.peak, e.usual)/2 && time.Duration(ms-e.onset)*time.Millisecond < stays {
+	stayed := d.off(value, e.usual) >= d.off(e.peak, e.usual)/2
+	switch {
+	case !e.open && stayed:
+		e.take(ms, 0, threshold, value, usual, d)
+	case !e.open:
+		*e = episode{}
+	case stayed && time.Duration(ms-e.onset)*time.Millisecond < stays:
 		e.hot = ms
 	}
 }

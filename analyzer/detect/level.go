@@ -8,55 +8,86 @@ import (
 
 // Level judges each sample of one series by where the series has been: on the
 // spike channel against the moments just before and the time of day, on the
-// regime channel the level of late against the level of long. It is a
-// [analyzer.Detector]; the zero Level is ready.
+// regime channel the level of late against the range of levels and the time of
+// day. It is a [analyzer.Detector]; the zero Level is ready.
 //
 // Adding a constant to a series, or multiplying it by a positive one, changes
 // no score (beyond rounding): every statistic is in units of the series' own spread.
+//
+// It is a committee: several simple statistics, each put on one scale of
+// rarity. None of them is much good alone, nor on all kinds of series, and
+// together they outvote one another's mistakes.
 type Level struct{}
 
 var _ analyzer.Detector[LevelState] = Level{}
 
 const (
-	// Nothing is scored before this many samples: a spread from fewer is noise,
-	// and one absurd z-score at the start would blind the tail for days.
-	warmup = 30
+	// Nothing is scored before this many samples: a spread from fewer is noise.
+	warmup = 25
 
 	// The memory of "just before", in samples. With .05 the mean chases what it
 	// should notice; with .002 it lags every daily swing.
 	nearWeight = 0.01
 
-	// "Of late" is about a dozen samples: long enough that one spike is no
-	// regime, short enough to speak within the hour at a step of five minutes.
-	lateWeight = 2.0 / 13
+	// "Of long" is about a thousand samples, spreads of it half of that.
+	longWeight, aroundWeight = 0.001, 0.002
 
-	// The range of late is taken in blocks of twice "of late".
-	block = 24
-
-	// "Of long" is about a thousand samples.
-	longWeight = 0.001
-
-	// A sample moves a mean or a spread by at most this many spreads, so that
-	// an outlier does not hide the next; a level that stays is still followed,
-	// because the spread grows with every clipped sample.
-	clip = 4
+	// Means of late, over about 3, 6 and 24 samples.
+	late3, late6, late24 = 2.0 / 4, 2.0 / 7, 2.0 / 25
 
 	// The spread is at least this share of the range seen: quantised and flat
 	// series have a spread of zero, and without a floor every step of theirs is
 	// infinitely surprising.
 	floor = 0.01
 
-	// The range forgets by this share a day, so that one extreme does not count
-	// for ever; a fortnight keeps what happens weekly.
-	rangeFade = 1.0 / 14
+	// So many times its width the range may grow at once.
+	belief = 3
 
-	bins      = 48 // of the day: half an hour holds six samples at five minutes, and few loads change faster by plan
-	coarse    = 12 // bins of the seasonal spread: a spread needs more samples than a mean
-	binWeight = 0.05 / 300
-	day       = 24 * 3600
+	// What a change is worth, in spreads, where there has never been one.
+	unheard = 5
 
-	// The profile takes part after two days: after one it is the same day again.
+	day    = 24 * 3600
+	bins   = 24 // of the day: few loads change faster by plan, and half as many would be a quarter of a load's morning
+	coarse = 12 // bins of the seasonal spread: a spread needs more samples than a mean
+
+	// The weight of a sample in its hour's mean, and of that in its two hours' spread.
+	binWeight, coarseWeight = 0.05, 0.0125
+
+	// After two days a time of day is known: after one it is the same day again.
 	profileAge = 2 * day
+
+	// An hour is believed by halves once it has this many samples.
+	binPrior = 6
+)
+
+// How much each statistic has to say, in cubes of powers of ten. Where two
+// do, the finer choice is within a point of NAB.
+const (
+	spikeNear, spikeJump, spikeTime                = 0.5, 0.5, 0.5
+	spikeTimeTail, spikeJumpTail                   = 0.5, 2
+	spikeTimePeak, spikeTime3Peak                  = 0.5, 0.5
+	spikeOutside                                   = 2
+	regimeNear, regimeTime6                        = 1, 1
+	regimeTime3Peak, regimeTime6Peak               = 1, 1
+	regimeTime24Peak                               = 2
+	regimeOutside, regimeOutside6, regimeOutside24 = 5, 2, 1
+)
+
+const (
+	// Past so many powers of ten a spike counts for less: what is outside all
+	// that was ever seen says more on the regime channel, and without this
+	// every short spike outranks a level that moved. Two points of NAB.
+	spikeKnee, spikeBend = 4.6, 0.3
+
+	// The statistics agree by chance more often than if each were alone: with
+	// this factor noise raises about as many alerts as the rate says.
+	together = 0.85
+
+	// A history of n samples vouches for one in n; it is trusted for this power
+	// of that and no further, so that a short history cannot shout. The square
+	// costs the hourly services a tenth of their precision; with 2.5, noise
+	// that wanders alerts six times as often.
+	trusted = 2.2
 )
 
 // LevelState is what [Level] remembers of one series.
@@ -67,23 +98,22 @@ type LevelState struct {
 	seen   uint32  // samples
 	step   float32 // seconds between samples, running mean
 
-	mean, spread         float32 // just before
-	prev, jump           float32 // the last sample, and how far samples usually move
-	late, long           float32 // of late, of long
-	drift                float32 // spread of late around long
-	low, high            float32 // the range of samples
-	lateLow, lateHigh    float32 // the range of late, until the last block of samples
-	nextLow, nextHigh    float32 // and of the block that is not over
-	rest, restSpread     float32 // of late, less the profile
-	around               float32 // spread of samples around the profile
-	spikeTail, shiftTail tail
+	mean, spread          float32 // just before
+	prev, jump            float32 // the last sample, and how far samples usually move
+	low, high             float32 // the range of samples
+	late6, low6, high6    float32 // of late, and its range
+	late24, low24, high24 float32
+	long                  float32 // of long
+	around                float32 // spread of samples around the profile
+	rest3, rest6, rest24  float32 // of late, less the profile
+	timeTail, jumpTail    tail
+	timePeak, time3Peak   peak
+	time6Peak, time24Peak peak
 
-	inBin    uint16 // samples in the current bin, this day
-	bin      uint16 // the current bin
-	_        uint32
-	known    uint64          // which bins have been seen
 	profile  [bins]float32   // by time of day, UTC
 	seasonal [coarse]float32 // spread around the profile
+	often    [bins]uint16    // samples in that time of day
+	coarsely [coarse]uint16
 }
 
 // Observe implements [analyzer.Detector].
@@ -92,24 +122,30 @@ func (Level) Observe(s *LevelState, ms int64, value float64) analyzer.Score {
 		return analyzer.Score{}
 	}
 	if s.seen == 0 {
-		s.begin(ms, value)
-		return analyzer.Score{}
+		s.origin, s.first = value, ms
+	} else {
+		s.pace(float64(ms-s.last) / 1000)
 	}
-	x := value - s.origin
-	gap := float64(ms-s.last) / 1000
-	s.pace(gap)
+	x := float32(value - s.origin)
+	least := floor * (s.high - s.low)
+	hour, usual, spread := s.usual(ms)
+	rest := x - usual
+	believed := s.credible(x)
+	s.late6 += late6 * (believed - s.late6)
+	s.late24 += late24 * (believed - s.late24)
+	s.rest3 += late3 * (believed - usual - s.rest3)
+	s.rest6 += late6 * (believed - usual - s.rest6)
+	s.rest24 += late24 * (believed - usual - s.rest24)
 
-	spike, spikeP := s.spike(ms, x)
-	shift, regimeP := s.regime(ms, x)
-	if s.seen > warmup {
-		s.spikeTail.learn(spike)
-		s.shiftTail.learn(shift)
+	var score analyzer.Score
+	if s.seen >= warmup {
+		score = s.judge(x, rest, max(spread, least), least)
 	}
-	s.learn(ms, x, gap)
-	if s.seen <= warmup {
-		return analyzer.Score{}
-	}
-	return analyzer.Score{Spike: s.score(spikeP), Regime: s.score(regimeP)}
+	s.learn(believed, believed-usual)
+	s.learnHour(hour, believed)
+	s.last = ms
+	s.seen++
+	return score
 }
 
 // Usual returns what the value was before the latest samples: just before, and
@@ -121,23 +157,17 @@ func (Level) Usual(s *LevelState) (near, long float64) {
 // Step returns the usual number of seconds between samples, 0 while unknown.
 func (Level) Step(s *LevelState) float64 { return float64(s.step) }
 
-func (s *LevelState) begin(ms int64, value float64) {
-	s.origin, s.first, s.last, s.seen = value, ms, ms, 1
-	s.bin = binOf(ms)
-	s.inBin = 1
-	s.known |= 1 << s.bin
-}
-
-// score is p on the scale of [analyzer.Score]. A history of n samples vouches
-// for one in n; the tail is trusted for as many powers of ten again and no
-// further, so that a short history cannot shout. Half a power more doubles the
-// false alarms on the development sets.
+// score is p on the scale of [analyzer.Score].
 func (s *LevelState) score(p float64) float64 {
 	if p >= 1 {
 		return 0
 	}
-	n := float64(s.seen)
-	return min(1, max(0, -math.Log10(max(p, 1/(n*n)))/12))
+	return s.scoreOf(-math.Log10(p))
+}
+
+// scoreOf is the score of so many powers of ten.
+func (s *LevelState) scoreOf(rare float64) float64 {
+	return min(1, min(rare, trusted*math.Log10(float64(s.seen)))/12)
 }
 
 // pace follows the step, by gaps that are no outage.
@@ -152,181 +182,127 @@ func (s *LevelState) pace(gap float64) {
 	}
 }
 
-// least is the smallest spread a statistic may be measured in.
-func (s *LevelState) least() float64 { return floor * float64(s.high-s.low) }
-
 // novel is the chance that the next of n samples is unlike all before, which
 // is all there is to say where they were all the same.
 func novel(n uint32) float64 { return 1 / float64(n+1) }
 
-// spike returns how far x is from what the moments before led one to expect,
-// and how likely as much is. Where the time of day explains x it is expected:
-// only what surprises both ways counts.
-func (s *LevelState) spike(ms int64, x float64) (z, p float64) {
-	least := s.least()
-	if least == 0 {
-		if x == float64(s.mean) {
-			return 0, 1
-		}
-		return 0, novel(s.seen)
+// credible returns what is learnt from x: not all of what is many times
+// farther out than anything before. One absurd reading must not blind for
+// days; a level that is really there is believed within a few samples.
+func (s *LevelState) credible(x float32) float32 {
+	reach := belief * (s.high - s.low)
+	if s.seen < warmup || reach == 0 {
+		return x
 	}
-	z = math.Abs(x-float64(s.mean)) / max(float64(s.spread), least)
-	z = blend(z, math.Abs(x-float64(s.prev))/max(float64(s.jump), least))
-	if b := binOf(ms); s.profiled(ms, b) {
-		// Half the spread at this time of day, half that of all day: a quiet
-		// hour must not make its first loud day infinitely surprising.
-		spread := (float64(s.seasonal[b*coarse/bins]) + float64(s.around)) / 2
-		z = min(z, math.Abs(x-float64(s.profile[b]))/max(spread, least))
-	}
-	return z, s.spikeTail.p(z)
+	return min(max(x, s.low-reach), s.high+reach)
 }
 
-// blend is large where both are, and larger than either half alone says.
-func blend(a, b float64) float64 { return math.Sqrt((a*a + b*b) / 2) }
+// usual returns the hour of the UTC day that ms is in, what the value usually
+// is then and how far around that. An hour not seen often is taken for all day.
+func (s *LevelState) usual(ms int64) (hour int, value, spread float32) {
+	second := (ms/1000%day + day) % day
+	hour = int(second) * bins / day
+	n := float32(s.often[hour])
+	value = s.long + (s.profile[hour]-s.long)*n/(n+binPrior)
 
-// regime returns how far the level of late is from the level of long in units
-// of how far it usually is, and the smaller of two probabilities: of that, and
-// of being as far outside the range of levels seen.
-func (s *LevelState) regime(ms int64, x float64) (z, p float64) {
-	least := s.least()
-	if least == 0 {
-		return 0, 1
-	}
-	late := float64(s.late) + lateWeight*(x-float64(s.late))
-	z = math.Abs(late-float64(s.long)) / max(float64(s.drift), least)
-	if b := binOf(ms); s.profiled(ms, b) {
-		rest := float64(s.rest) + lateWeight*(x-float64(s.profile[b])-float64(s.rest))
-		z = min(z, math.Abs(rest)/max(float64(s.restSpread), least))
-	}
-	p = s.shiftTail.p(z)
-
-	// Levels whose tail falls off exponentially span about ln n of its scales
-	// in n independent levels, so one beyond the range by a share r of it has
-	// the chance n^-(1+2r): a new record, times the tail beyond it.
-	if width := float64(s.lateHigh - s.lateLow); width > 0 {
-		r := max(late-float64(s.lateHigh), float64(s.lateLow)-late) / width
-		if n := float64(s.seen) * lateWeight / 2; r > 0 && n > 1 {
-			p = min(p, math.Pow(n, -(1+2*r)))
-		}
-	}
-	return z, min(1, 2*p)
+	// Half the spread at this time of day, half that of all day: a quiet hour
+	// must not make its first loud day infinitely surprising.
+	c := hour * coarse / bins
+	n = float32(s.coarsely[c])
+	at := s.around + (s.seasonal[c]-s.around)*n/(n+binPrior)
+	return hour, value, (at + s.around) / 2
 }
 
-// profiled reports whether the time of day is known well enough to compare with.
-func (s *LevelState) profiled(ms int64, b uint16) bool {
-	return ms-s.first > profileAge*1000 && s.known&(1<<b) != 0
-}
-
-func (s *LevelState) learn(ms int64, x, gap float64) {
-	least := s.least()
-	near := max(nearWeight, 1/float64(s.seen+1))
-	s.mean, s.spread = follow(s.mean, s.spread, x, near, near, least)
-	s.jump = spreadOf(s.jump, math.Abs(x-float64(s.prev)), near, least)
-	s.prev = float32(x)
-
-	s.late += float32(max(lateWeight, 1/float64(s.seen+1)) * (x - float64(s.late)))
-	far := max(longWeight, 1/float64(s.seen+1))
-	s.long, s.drift = follow(s.long, s.drift, float64(s.late), far, far, least)
-
-	s.learnProfile(ms, x, least)
-	fade := float32(rangeFade * min(gap, day) / day)
-	s.low, s.high = widen(s.low, s.high, x, fade)
-	s.learnLate(fade)
-	s.last = ms
-	s.seen++
-}
-
-// learnLate keeps the range of late up to the last whole block: a level that
-// creeps up within a block must not drag the range along and never be new.
-func (s *LevelState) learnLate(fade float32) {
-	if s.seen <= warmup {
-		s.lateLow, s.lateHigh = s.late, s.late
-		s.nextLow, s.nextHigh = s.late, s.late
-		return
-	}
-	s.lateLow, s.lateHigh = widen(s.lateLow, s.lateHigh, float64(s.lateLow), fade)
-	s.nextLow, s.nextHigh = min(s.nextLow, s.late), max(s.nextHigh, s.late)
-	if s.seen%block != 0 {
-		return
-	}
-	s.lateLow, s.lateHigh = widen(s.lateLow, s.lateHigh, float64(s.nextLow), 0)
-	s.lateLow, s.lateHigh = widen(s.lateLow, s.lateHigh, float64(s.nextHigh), 0)
-	s.nextLow, s.nextHigh = s.late, s.late
-}
-
-// follow moves a mean and its spread towards x, neither by more than clip spreads.
-func follow(mean, spread float32, x, weight, spreadWeight, least float64) (float32, float32) {
-	d := x - float64(mean)
-	limit := clip * max(float64(spread), least)
-	if limit > 0 {
-		d = min(max(d, -limit), limit)
-	}
-	return mean + float32(weight*d), spread + float32(spreadWeight*(math.Abs(d)-float64(spread)))
-}
-
-func spreadOf(spread float32, d, weight, least float64) float32 {
-	if limit := clip * max(float64(spread), least); limit > 0 {
-		d = min(d, limit)
-	}
-	return spread + float32(weight*(d-float64(spread)))
-}
-
-// widen lets the range fade towards its middle and take in x, by at most its
-// own width again, so that one absurd value does not end all records.
-func widen(low, high float32, x float64, fade float32) (float32, float32) {
-	width := high - low
-	low, high = low+fade*width/2, high-fade*width/2
-	if width == 0 {
-		return min(low, float32(x)), max(high, float32(x))
-	}
-	if v := float32(x); v > high {
-		return low, min(v, high+width)
-	} else if v < low {
-		return max(v, low-width), high
-	}
-	return low, high
-}
-
-// learnProfile keeps the mean of each half hour of the day: the plain mean on
-// the first day, then a slow follower whose weight is by time, not by sample.
-func (s *LevelState) learnProfile(ms int64, x, least float64) {
-	b := binOf(ms)
-	if b != s.bin {
-		s.bin, s.inBin = b, 0
-	}
-	if s.inBin < math.MaxUint16 {
-		s.inBin++
-	}
-	weight := min(binWeight*float64(s.step), 0.3)
+// spreads returns how many spreads d is.
+func spreads(d, spread float32) float32 {
 	switch {
-	case s.known&(1<<b) == 0:
-		s.known |= 1 << b
-		s.profile[b] = float32(x)
-		return
-	case ms-s.first < day*1000:
-		weight = max(weight, 1/float64(s.inBin))
+	case d < 0:
+		d = -d
+	case d == 0:
+		return 0
 	}
-	if s.profiled(ms, b) {
-		rest := x - float64(s.profile[b])
-		c := b * coarse / bins
-		s.seasonal[c] = spreadOf(s.seasonal[c], math.Abs(rest), max(weight/2, 0.005), max(least, float64(s.spread)))
-		s.around = spreadOf(s.around, math.Abs(rest), 0.005, max(least, float64(s.spread)))
-		s.rest += float32(lateWeight * (rest - float64(s.rest)))
-		s.restSpread = spreadOf(s.restSpread, math.Abs(float64(s.rest)), 2*longWeight, max(least, float64(s.spread)/2))
+	if spread == 0 {
+		return unheard
 	}
-	d := x - float64(s.profile[b])
-	if limit := clip * max(float64(s.seasonal[b*coarse/bins]), float64(s.spread), least); limit > 0 {
-		d = min(max(d, -limit), limit)
-	}
-	s.profile[b] += float32(weight * d)
+	return d / spread
 }
 
-// binOf returns the half hour of the UTC day that ms is in.
-func binOf(ms int64) uint16 {
-	const width = day * 1000 / bins
-	b := (ms / width) % bins
-	if b < 0 {
-		b += bins
+// outsideOf returns how far x is outside a range, as a share of it.
+func outsideOf(x, low, high float32) float32 {
+	d := max(x-high, low-x)
+	switch {
+	case d <= 0:
+		return 0
+	case high == low:
+		return 1
 	}
-	return uint16(b)
+	return d / (high - low)
 }
+
+// judge scores x, which is rest from what is usual at its time of day, where
+// the spread is as given.
+func (s *LevelState) judge(x, rest, spread, least float32) analyzer.Score {
+	near := distance.of(spreads(x-s.mean, max(s.spread, least)))
+	jump := spreads(x-s.prev, max(s.jump, least))
+	time := spreads(rest, spread)
+	time6 := spreads(s.rest6, spread)
+	time3Peak := record.of(s.time3Peak.past(spreads(s.rest3, spread), s.seen))
+	out := outside.of(outsideOf(x, s.low, s.high))
+
+	timeTail := tailed.of(s.timeTail.rare(time))
+	jumpTail := tailed.of(s.jumpTail.rare(jump))
+	spike := spikeNear*near + spikeJump*distance.of(jump) + spikeTime*distance.of(time) +
+		spikeTimeTail*timeTail + spikeJumpTail*jumpTail +
+		spikeTimePeak*record.of(s.timePeak.past(time, s.seen)) + spikeTime3Peak*time3Peak + spikeOutside*out
+	regime := regimeNear*near + regimeTime6*distance6.of(time6) +
+		regimeTime3Peak*time3Peak + regimeTime6Peak*record.of(s.time6Peak.past(time6, s.seen)) +
+		regimeTime24Peak*record24.of(s.time24Peak.past(spreads(s.rest24, spread), s.seen)) +
+		regimeOutside*out + regimeOutside6*outside.of(outsideOf(s.late6, s.low6, s.high6)) +
+		regimeOutside24*outside24.of(outsideOf(s.late24, s.low24, s.high24))
+	spike, regime = math.Cbrt(spike), math.Cbrt(regime)
+	if spike > spikeKnee {
+		spike = spikeKnee + spikeBend*(spike-spikeKnee)
+	}
+	return analyzer.Score{Spike: s.scoreOf(together * spike), Regime: s.scoreOf(together * regime)}
+}
+
+// learn takes x as usual.
+func (s *LevelState) learn(x, rest float32) {
+	n := 1 / float32(s.seen+1)
+	near, far := max(nearWeight, n), max(longWeight, n)
+	s.mean += near * (x - s.mean)
+	s.spread += near * (abs(x-s.mean) - s.spread)
+	s.jump += near * (abs(x-s.prev) - s.jump)
+	s.prev = x
+	s.long += far * (x - s.long)
+	if s.seen > 0 {
+		s.around += max(aroundWeight, n) * (abs(rest) - s.around)
+	}
+	s.low, s.high = min(s.low, x), max(s.high, x)
+	switch {
+	case s.seen < 6:
+		s.low6, s.high6 = s.late6, s.late6
+	default:
+		s.low6, s.high6 = min(s.low6, s.late6), max(s.high6, s.late6)
+	}
+	switch {
+	case s.seen < 24:
+		s.low24, s.high24 = s.late24, s.late24
+	default:
+		s.low24, s.high24 = min(s.low24, s.late24), max(s.high24, s.late24)
+	}
+}
+
+// learnHour takes x as usual at its time of day.
+func (s *LevelState) learnHour(hour int, x float32) {
+	c := hour * coarse / bins
+	again := s.often[hour] > 0
+	s.often[hour] = min(s.often[hour], math.MaxUint16-1) + 1
+	s.coarsely[c] = min(s.coarsely[c], math.MaxUint16-1) + 1
+	if again {
+		s.seasonal[c] += max(coarseWeight, 1/float32(s.coarsely[c])) * (abs(x-s.profile[hour]) - s.seasonal[c])
+	}
+	s.profile[hour] += max(binWeight, 1/float32(s.often[hour])) * (x - s.profile[hour])
+}
+
+func abs(x float32) float32 { return max(x, -x) }

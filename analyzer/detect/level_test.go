@@ -193,6 +193,69 @@ func TestCounterIsWatchedAsItsRate(t *testing.T) {
 	}
 }
 
+// One statistic is as rare as its quantiles say, and more so beyond them.
+func TestRarity(t *testing.T) {
+	for _, tt := range []struct{ z, want float64 }{
+		{0, 0}, {1.85, 0}, {4.6, 2}, {60, 4}, {273, 5}, {273 * 273 / 15.5, 7},
+	} {
+		if got := math.Cbrt(distance.of(float32(tt.z))); math.Abs(got-tt.want) > 1e-3 {
+			t.Errorf("a distance of %g spreads is rare by %.3f powers of ten, want %.3f", tt.z, got, tt.want)
+		}
+	}
+}
+
+func TestAPeakBlindsOnlyForAWhile(t *testing.T) {
+	var p peak
+	if p.past(2, 1000) != 0 {
+		t.Error("two spreads are a peak")
+	}
+	if got := p.past(30, 1000); math.Abs(float64(got)-math.Log(10)) > 1e-6 {
+		t.Errorf("thirty spreads are past three by %.3f, want ln 10", got)
+	}
+	// The first raised the peak by 1.3, not to 30.
+	if got := p.past(30, 1000); math.Abs(float64(got)-math.Log(10/1.3)) > 1e-6 {
+		t.Errorf("thirty again are past by %.3f, want ln 10/1.3", got)
+	}
+	p.most = 12
+	for range peakHalf {
+		p.past(0, 1e6)
+	}
+	if math.Abs(float64(p.most)-6) > 0.05 {
+		t.Errorf("after %d samples a peak of 12 is %.2f, want 6", peakHalf, p.most)
+	}
+}
+
+func TestAnIncidentIsToldOnce(t *testing.T) {
+	c := incident{most: 10, share: 0.5, worse: 1.5}
+	for i, tt := range []struct {
+		seen        int
+		score, want float64
+	}{
+		{100, 0.4, 0.4}, {101, 0.5, 0}, {102, 0, 0}, {103, 0.7, 0.7}, {112, 0.9, 0}, {113, 0.2, 0.2},
+	} {
+		if got := c.tells(tt.score, tt.seen); got != tt.want {
+			t.Errorf("%d: %g, want %g", i, got, tt.want)
+		}
+	}
+}
+
+// What one absurd reading does to a series passes.
+func TestOneAbsurdValueDoesNotBlind(t *testing.T) {
+	vs := noisy(6, 4000)
+	vs[500] = 1e9
+	var s LevelState
+	top := 0.0
+	for i, v := range vs {
+		score := Level{}.Observe(&s, int64(i)*5*minute, v).Max()
+		if i > 3000 && i < 3012 {
+			top = max(top, score)
+		}
+	}
+	if top < 0.32 {
+		t.Errorf("a level up by 20 sigma nine days after scores %.2f", top)
+	}
+}
+
 func TestStateIsSmall(t *testing.T) {
 	if got := unsafe.Sizeof(LevelState{}); got > 400 {
 		t.Errorf("the state of a series is %d bytes, want at most 400", got)
