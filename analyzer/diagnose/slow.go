@@ -37,9 +37,10 @@ const (
 
 // A rise is by how much a service does worse than usual.
 type rise struct {
-	excess float64 // seconds, or failed requests
-	ratio  float64 // worse by this factor
-	series snapshot.Series
+	excess  float64 // seconds, or failed requests
+	ratio   float64 // worse by this factor
+	unusual float64 // by this many times its own swings, or by the same factor
+	series  snapshot.Series
 }
 
 // readServiceAlerts records alerts about services and nodes, and the one
@@ -109,7 +110,7 @@ func (w *world) blameSlowest(name, word string, rises map[analyzer.Subject]rise,
 		}
 		score := own
 		if name == "service-slow" {
-			score *= r.ratio
+			score *= r.unusual
 		}
 		if own > 0 && score > most {
 			best, most = s, score
@@ -151,14 +152,12 @@ func (w *world) hungry(service analyzer.Subject) (cores snapshot.Series, yes boo
 	up, short := false, false
 	for _, m := range w.s.Series(string(serviceCores)) {
 		if w.serviceOfSeries(m) == service && len(m.Samples) >= enough {
-			_, ratio := compare(m.Samples, time.Time{})
-			cores, up = m, ratio >= cpuGrowth
+			cores, up = m, compare(m.Samples, time.Time{}).ratio >= cpuGrowth
 		}
 	}
 	for _, m := range w.s.Series(string(serviceThrottled)) {
 		if w.serviceOfSeries(m) == service && len(m.Samples) >= enough {
-			excess, _ := compare(m.Samples, time.Time{})
-			short = excess >= starved
+			short = compare(m.Samples, time.Time{}).excess >= starved
 		}
 	}
 	return cores, up && short
@@ -174,31 +173,25 @@ func (w *world) serviceOfSeries(m snapshot.Series) analyzer.Subject {
 func (w *world) latencies(since time.Time) map[analyzer.Subject]rise {
 	requests := w.requests()
 	all := map[analyzer.Subject]rise{}
+	means := map[analyzer.Subject]bool{}
 	for _, m := range w.s.Series(string(serviceLatency)) {
 		s := w.serviceOfSeries(m)
 		values := slices.DeleteFunc(slices.Clone(m.Samples), func(p snapshot.Sample) bool { return p.Value == 0 }) // nobody asked
-		_, plain := compare(values, since)
-		if m.Labels["stat"] == "mean" {
-			values = weighed(m.Samples, requests[s], func(v float64) float64 { return v })
+		r := compare(values, since)
+		mean := m.Labels["stat"] == "mean" && len(requests[s]) > 0
+		if mean {
+			plain := r.ratio
+			r = compare(weighed(values, requests[s], func(v float64) float64 { return v }), since)
+			r.ratio = plain
 		}
-		excess, ratio := compare(values, since)
-		if m.Labels["stat"] == "p95" && len(requests[s]) > 0 && w.hasMean(s) {
+		if r.series = m; r.ratio < slower || r.excess <= 0 || means[s] && !mean {
 			continue
 		}
-		if m.Labels["stat"] == "mean" {
-			ratio = plain
-		}
-		if r, ok := all[s]; ratio >= slower && excess > 0 && (!ok || excess > r.excess) {
-			all[s] = rise{excess, ratio, m}
+		if mean || r.excess > all[s].excess {
+			all[s], means[s] = r, mean
 		}
 	}
 	return all
-}
-
-func (w *world) hasMean(s analyzer.Subject) bool {
-	return slices.ContainsFunc(w.s.Series(string(serviceLatency)), func(m snapshot.Series) bool {
-		return m.Labels["stat"] == "mean" && w.serviceOfSeries(m) == s
-	})
 }
 
 // failures returns how many more requests of each service fail.
@@ -208,8 +201,9 @@ func (w *world) failures(since time.Time) map[analyzer.Subject]rise {
 	for _, m := range w.s.Series(string(serviceAvailable)) {
 		s := w.serviceOfSeries(m)
 		values := weighed(m.Samples, requests[s], func(v float64) float64 { return 1 - v })
-		if excess, ratio := compare(values, since); excess > leastFailing { // of failed requests only the number counts
-			all[s] = rise{excess, ratio, m}
+		if r := compare(values, since); r.excess > leastFailing { // of failed requests only the number counts
+			r.series = m
+			all[s] = r
 		}
 	}
 	return all
@@ -239,27 +233,30 @@ func weighed(samples []snapshot.Sample, requests map[time.Time]float64, f func(f
 	return out
 }
 
-// compare returns by how much samples rose, and by what factor. Where an alert
-// says since when and there is a longer time before it, that time is the
-// usual; otherwise the first quarter of the window is.
-func compare(samples []snapshot.Sample, since time.Time) (excess, ratio float64) {
+// compare returns by how much samples rose. Where an alert says since when and
+// there is a longer time before it, that time is the usual; otherwise the first
+// quarter of the window is.
+func compare(samples []snapshot.Sample, since time.Time) rise {
 	i, _ := slices.BinarySearchFunc(samples, since, func(p snapshot.Sample, t time.Time) int { return p.At.Compare(t) })
 	before, after := samples[:i], samples[i:]
-	var now, floor float64
-	switch {
-	case len(samples) < enough:
-		return 0, 0
-	case !since.IsZero() && len(after) > 0 && len(before) > 2*len(after) && len(before) >= longHistory:
-		floor, now = quantile(before, noisy), mean(after)
-	default:
-		// What was slow from the start and got better is a program that warmed up.
-		i := len(samples) / 4
-		floor, now = quantile(samples[:i], 0.5), quantile(samples[i:], risen)
+	if len(samples) < enough {
+		return rise{}
 	}
-	if now <= floor {
-		return 0, 0
+	if len(after) > 0 && len(before) >= longHistory && len(before) > 2*len(after) {
+		was, swings, now := quantile(before, 0.5), quantile(before, noisy), mean(after)
+		if now <= swings {
+			return rise{}
+		}
+		// What swings by itself must swing further to be unusual.
+		return rise{excess: now - swings, ratio: now / max(swings, tiny), unusual: (now - was) / max(swings-was, tiny)}
 	}
-	return now - floor, now / max(floor, tiny)
+	// What was slow from the start and got better is a program that warmed up.
+	i = len(samples) / 4
+	was, now := quantile(samples[:i], 0.5), quantile(samples[i:], risen)
+	if now <= was {
+		return rise{}
+	}
+	return rise{excess: now - was, ratio: now / max(was, tiny), unusual: now / max(was, tiny)}
 }
 
 const (
