@@ -19,6 +19,8 @@ const (
 	readyGrace    = 30 * time.Second // a pod that runs and is not ready
 	restartMemory = 15 * time.Minute // a restart is still news
 	manyRestarts  = 3
+
+	longestBackOff = 5 * time.Minute
 )
 
 // ready reports whether the pod does what it should: it is ready, or has ended well.
@@ -70,7 +72,7 @@ func (w *world) readContainer(p *pod, cs corev1.ContainerStatus) {
 	}
 	if t := cs.LastTerminationState.Terminated; t != nil {
 		looping := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
-		recent := w.now.Sub(t.FinishedAt.Time) <= restartMemory && (cs.RestartCount >= manyRestarts || !cs.Ready)
+		recent := w.now.Sub(t.FinishedAt.Time) <= restartMemory && (cs.RestartCount >= manyRestarts || !cs.Ready) && !w.steady(cs)
 		w.readEnd(p, cs, *t, looping || recent)
 	}
 	wait := cs.State.Waiting
@@ -89,6 +91,13 @@ func (w *world) readContainer(p *pod, cs corev1.ContainerStatus) {
 	f := w.state(p, name, p.placed(), 2, fmt.Sprintf("container %s waits: %s: %s", cs.Name, wait.Reason, wait.Message))
 	f.detail["container"], f.detail["image"] = cs.Name, cs.Image
 	w.matchTexts(inStatus, wait.Reason+": "+wait.Message, p.subject, f)
+}
+
+// steady reports whether the container has been up and ready for longer than
+// the longest pause between restarts, the kubelet's five minutes: it got over
+// what ended it, such as a dependency that started later.
+func (w *world) steady(cs corev1.ContainerStatus) bool {
+	return cs.Ready && cs.State.Running != nil && w.now.Sub(cs.State.Running.StartedAt.Time) > longestBackOff
 }
 
 // placed returns when the pod was placed on a node, or last stopped being

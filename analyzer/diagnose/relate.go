@@ -136,6 +136,9 @@ func (w *world) follows(l link, from, to *fact) bool {
 	if from == to {
 		return false
 	}
+	if to.kind == alertKind && !from.Standing {
+		return false // it fires now: what is over did not make it
+	}
 	if from.At.IsZero() || to.At.IsZero() {
 		return true // an unknown time excludes nothing
 	}

@@ -82,7 +82,7 @@ func (w *world) meant(p *pod, fits []fit) []fit {
 		}
 	}
 	others(func(f fit) bool {
-		return f.taint.Key == controlPlane || f.taint.Key == oldMaster
+		return f.taint.Key == controlPlane || f.taint.Key == oldMaster || controls(f.node)
 	})
 	for r := range requests(&p.Pod) {
 		if device(r) {
@@ -93,6 +93,14 @@ func (w *world) meant(p *pod, fits []fit) []fit {
 		}
 	}
 	return fits
+}
+
+// controls reports whether a node is labelled as one of the control plane, as
+// kubeadm does and as distributions without its taint do.
+func controls(n corev1.Node) bool {
+	_, now := n.Labels[controlPlane]
+	_, once := n.Labels[oldMaster]
+	return now || once || n.Labels["kubernetes.io/role"] == "master"
 }
 
 // device reports whether r is an extended resource, such as nvidia.com/gpu.

@@ -92,11 +92,14 @@ func (w *world) matchTexts(place, text string, subject analyzer.Subject, model *
 			f.detail[k] = v
 		}
 		for g, name := range t.pattern.SubexpNames() {
-			if name != "" {
-				f.detail[name] = m[g]
+			if name = strings.TrimRight(name, "0123456789"); name != "" && m[g] != "" {
+				f.detail[name] = m[g] // host2 is another place of the pattern for host
 			}
 		}
 		f.Name, f.Text, f.Subject = t.Fact, clip(text), w.blame(t.On, subject)
+		if p := w.pods[subject]; place == inLog && t.Weight > 0 && p != nil && !p.gone && w.now.Sub(f.At) <= restartMemory {
+			f.Standing = true // a program may be ready and of no use
+		}
 		if ms, err := strconv.ParseInt(f.detail["ms"], 10, 64); err == nil && !f.At.IsZero() && ms < maxOnsetMs {
 			f.At = f.At.Add(-time.Duration(ms) * time.Millisecond) // it says how long it had waited
 		}
@@ -148,6 +151,8 @@ func (w *world) blame(on string, s analyzer.Subject) analyzer.Subject {
 		if s.Namespace != "" {
 			return analyzer.Subject{Kind: "namespace", Name: s.Namespace}
 		}
+	case "database":
+		return w.database(s)
 	case "cluster":
 		return analyzer.Cluster(w.s.Cluster.Name)
 	}
@@ -166,7 +171,15 @@ func (w *world) eventStands(s analyzer.Subject, e snapshot.Event) bool {
 	if s.Kind == "pod" {
 		return false // it is gone
 	}
-	return w.now.Sub(e.Latest()) <= restartMemory || len(w.short(w.workload(s))) > 0
+	if top := w.workload(s); w.known(top) && top.Kind != "job" {
+		return len(w.short(top)) > 0 // a controller that has its pods got over what it said
+	}
+	return w.now.Sub(e.Latest()) <= restartMemory
+}
+
+// evidenceOf cites an event.
+func evidenceOf(e snapshot.Event) analyzer.Evidence {
+	return analyzer.Evidence{Source: e.Source, At: e.Onset(), Text: clip(e.Reason + ": " + e.Message)}
 }
 
 // maxText bounds a quoted line.

@@ -233,6 +233,18 @@ func (w *world) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis, fo
 // not hold, or "" where it does.
 var predicates = map[string]func(*world, *candidate) string{
 	"followsProgram": followsProgram,
+	"onlyClient":     onlyClient,
+}
+
+// onlyClient holds where no other workload complains of the same: what all
+// clients see is the fault of what they call.
+func onlyClient(w *world, c *candidate) string {
+	for _, f := range w.facts {
+		if f.Standing && f.Subject != c.subject && slices.Contains(c.Roots, f.Name) {
+			return fmt.Sprintf("%s sees the same: suspect what both call", w.words(f.Subject))
+		}
+	}
+	return ""
 }
 
 // followsProgram holds where a fault goes with the program. One GPU that shows

@@ -70,6 +70,13 @@ func (w *world) short(self analyzer.Subject) string {
 	return fmt.Sprintf("%d of %d wanted pods are ready", ready, wanted)
 }
 
+// known reports whether the snapshot holds the controller itself, so that its
+// status can be believed.
+func (w *world) known(self analyzer.Subject) bool {
+	resource := map[string]string{"deployment": "deployments.apps", "statefulset": "statefulsets.apps", "daemonset": "daemonsets.apps"}[self.Kind]
+	return resource != "" && w.s.Captured(resource) && w.g.Knows(self)
+}
+
 // shortSince returns when the deployment stopped being available, where it says so.
 func (w *world) shortSince(self analyzer.Subject) time.Time {
 	if self.Kind != "deployment" {

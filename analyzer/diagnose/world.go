@@ -24,6 +24,7 @@ const (
 	eventKind  kind = "event"
 	objectKind kind = "object"
 	logKind    kind = "container log"
+	alertKind  kind = "alert"
 )
 
 func metricKind(name string) kind { return kind("metric " + name) }
@@ -44,11 +45,13 @@ type world struct {
 	g   *topology.Graph
 	now time.Time
 
-	pods   map[analyzer.Subject]*pod
-	order  []*pod // by subject
-	nodes  []snapshot.Typed[corev1.Node]
-	events map[analyzer.Subject][]snapshot.Event
-	logged map[analyzer.Subject]bool // pods of which a log was captured
+	pods       map[analyzer.Subject]*pod
+	order      []*pod                                // by subject
+	namespaces map[string][]*pod                     // the same, apart
+	databases  map[analyzer.Subject]analyzer.Subject // by client: what database found
+	nodes      []snapshot.Typed[corev1.Node]
+	events     map[analyzer.Subject][]snapshot.Event
+	logged     map[analyzer.Subject]bool // pods of which a log was captured
 
 	facts    []*fact
 	once     map[sighting]*fact  // facts from texts
@@ -67,7 +70,8 @@ type pod struct {
 // look reads every fact out of s.
 func look(s *snapshot.Snapshot) *world {
 	w := &world{s: s, g: topology.New(s), now: s.CapturedAt.UTC(), pods: map[analyzer.Subject]*pod{},
-		events: map[analyzer.Subject][]snapshot.Event{}, logged: map[analyzer.Subject]bool{}, once: map[sighting]*fact{}}
+		events: map[analyzer.Subject][]snapshot.Event{}, logged: map[analyzer.Subject]bool{}, once: map[sighting]*fact{},
+		namespaces: map[string][]*pod{}, databases: map[analyzer.Subject]analyzer.Subject{}}
 	w.index()
 	w.readKernel()
 	w.readGPUs()
@@ -75,6 +79,14 @@ func look(s *snapshot.Snapshot) *world {
 	w.readPods()
 	w.readWorkloads()
 	w.readTexts()
+	w.readProbes()
+	w.readServices()
+	w.readClaims()
+	w.readQuotas()
+	w.readNames()
+	w.readRoutes()
+	w.readNodeAlerts()
+	w.readServiceAlerts()
 	w.readScheduling()
 	slices.SortStableFunc(w.facts, func(a, b *fact) int {
 		return cmp.Or(a.At.Compare(b.At), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Text, b.Text))
@@ -101,6 +113,9 @@ func (w *world) index() {
 		w.order = append(w.order, p)
 	}
 	slices.SortFunc(w.order, func(a, b *pod) int { return topology.Compare(a.subject, b.subject) })
+	for _, p := range w.order {
+		w.namespaces[p.Namespace] = append(w.namespaces[p.Namespace], p)
+	}
 
 	w.nodes = slices.SortedFunc(slices.Values(w.s.Nodes()), func(a, b snapshot.Typed[corev1.Node]) int {
 		return cmp.Compare(a.Object.Name, b.Object.Name)

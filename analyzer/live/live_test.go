@@ -2,10 +2,15 @@ package live_test
 
 import (
 	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"vedette.dev/analyzer"
@@ -96,6 +101,32 @@ func TestDiagnoseTheRunningSystem(t *testing.T) {
 	}
 	if len(onsets) != 2 || !onsets[0].Equal(onsets[1]) {
 		t.Errorf("the end of the metrics is at %v: it moves with the clock", onsets)
+	}
+	samePacked(t, camera)
+}
+
+// samePacked takes a snapshot over HTTP, reads it back from its file and wants
+// the report of the live one: only the sources are the file's.
+func samePacked(t *testing.T, camera *live.Camera) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	camera.Handler(func() time.Time { return noon }).ServeHTTP(w, httptest.NewRequest("GET", "/vedette/v1/snapshot", nil))
+	file := filepath.Join(t.TempDir(), "s.tar.gz")
+	if err := os.WriteFile(file, w.Body.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	packed, err := snapshot.Read(file)
+	if err != nil {
+		t.Fatalf("read what %d %s holds: %v", w.Code, w.Header().Get("Content-Type"), err)
+	}
+	s, err := camera.Take(t.Context(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := diagnose.Diagnose(s, analyzer.Subject{}), diagnose.Diagnose(packed, analyzer.Subject{})
+	sourceless := cmpopts.IgnoreFields(analyzer.Evidence{}, "Source")
+	if d := cmp.Diff(want, got, sourceless); d != "" {
+		t.Errorf("report (-live +read back):\n%s", d)
 	}
 }
 

@@ -1,9 +1,13 @@
 package snapshot
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,7 +18,41 @@ import (
 // Write writes s below dir, which is made. Reading it again gives an equal
 // snapshot, but for the sources, which are then those of the files.
 func (s *Snapshot) Write(dir string) error {
-	w := writer{dir: dir}
+	err := s.files(func(name string, data []byte) error {
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(full, data, 0o644)
+	})
+	if err != nil {
+		return fmt.Errorf("write snapshot %s: %w", dir, err)
+	}
+	return nil
+}
+
+// Pack writes s as a .tar.gz of what [Snapshot.Write] would write. The same
+// snapshot gives the same bytes.
+func (s *Snapshot) Pack(w io.Writer) error {
+	zipped := gzip.NewWriter(w)
+	packed := tar.NewWriter(zipped)
+	err := s.files(func(name string, data []byte) error {
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: s.CapturedAt}
+		if err := packed.WriteHeader(h); err != nil {
+			return err
+		}
+		_, err := packed.Write(data)
+		return err
+	})
+	if err := errors.Join(err, packed.Close(), zipped.Close()); err != nil {
+		return fmt.Errorf("pack snapshot: %w", err)
+	}
+	return nil
+}
+
+// files gives the name and content of each file of s to put.
+func (s *Snapshot) files(put func(name string, data []byte) error) error {
+	w := writer{put: put}
 	w.json(headFile, head{"vedette.dev/v1", "Snapshot", s.CapturedAt, s.Window, s.Cluster, s.Redacted, s.Origin, s.Unseen})
 	for _, resource := range slices.Sorted(maps.Keys(s.Objects)) {
 		l := list{APIVersion: "v1", Kind: "List", Items: []json.RawMessage{}}
@@ -49,15 +87,12 @@ func (s *Snapshot) Write(dir string) error {
 	if s.Alerts != nil {
 		w.json("alerts.json", s.Alerts)
 	}
-	if w.err != nil {
-		return fmt.Errorf("write snapshot %s: %w", dir, w.err)
-	}
-	return nil
+	return w.err
 }
 
-// A writer writes files below dir and keeps the first error.
+// A writer writes files and keeps the first error.
 type writer struct {
-	dir string
+	put func(name string, data []byte) error
 	err error
 }
 
@@ -78,11 +113,7 @@ func (w *writer) file(name string, data []byte, elements ...string) {
 	if w.err != nil {
 		return
 	}
-	full := filepath.Join(w.dir, filepath.FromSlash(name))
-	w.keep(os.MkdirAll(filepath.Dir(full), 0o755))
-	if w.err == nil {
-		w.keep(os.WriteFile(full, data, 0o644))
-	}
+	w.keep(w.put(name, data))
 }
 
 func (w *writer) json(name string, v any, elements ...string) {

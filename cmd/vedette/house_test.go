@@ -61,7 +61,7 @@ var mayImport = map[string]string{
 	"analyzer/store":    "analyzer/series",
 	"analyzer/topology": "analyzer analyzer/snapshot",
 	"analyzer/diagnose": "analyzer analyzer/snapshot analyzer/topology rules/fault rules/catalog",
-	"analyzer/live":     "analyzer analyzer/diagnose analyzer/history analyzer/series analyzer/snapshot",
+	"analyzer/live":     "analyzer analyzer/diagnose analyzer/history analyzer/problem analyzer/series analyzer/snapshot",
 	"analyzer/remedy":   "analyzer analyzer/action rules/fault",
 	"analyzer/api":      "analyzer analyzer/action analyzer/alerting analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/publish",
 

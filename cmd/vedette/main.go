@@ -136,7 +136,7 @@ func command() *cobra.Command {
 	root.AddCommand(
 		demoCommand(s), serverCommand(s), configCommand(),
 		askCommand(s), incidentsCommand(s), actionsCommand(s), rulesCommand(s),
-		diagnoseCommand(s), detectCommand(), forecastCommand(),
+		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(),
 	)
 	strict(root)
 	return root

@@ -68,6 +68,7 @@ type service struct {
 	receiver  *ingest.Receiver
 	bank      *detect.Bank
 	loop      *analyzer.Loop
+	camera    *live.Camera
 	desk      *answer.Desk
 	eyes      clusterView
 	there     *elsewhere // nil where nothing is read besides
@@ -153,11 +154,11 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.book.Close)
-	camera := &live.Camera{Querier: s.db, History: s.past, Metrics: diagnose.Metrics(),
+	s.camera = &live.Camera{Querier: s.db, History: s.past, Metrics: diagnose.Metrics(),
 		Cluster: snapshot.Cluster{Name: cfg.Cluster.Name, Provider: cfg.Cluster.Provider, Version: cfg.Cluster.Version}}
 	s.loop = &analyzer.Loop{
 		Watchers:  []analyzer.Watcher{s.alerts, s.bank},
-		Diagnoser: live.Diagnoser{Camera: camera},
+		Diagnoser: live.Diagnoser{Camera: s.camera},
 		Book:      s.book,
 		Planner:   &planner{causes: fault.Causes(), can: does, plan: remedy.Planner{}},
 		Ledger:    s.ledger,
@@ -167,7 +168,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	// Texts in prose are read in a batch only: here there is somebody to ask.
 	strict := &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}
 	engine := nlq.First(strict, &prose.Compound{Of: strict, Catalog: words})
-	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: camera, Book: s.book, Ledger: s.ledger}
+	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Book: s.book, Ledger: s.ledger}
 
 	// What comes in and goes out.
 	s.receiver = &ingest.Receiver{Store: s.db, History: s.past, Now: time.Now}
@@ -211,6 +212,7 @@ func (s *service) listen() error {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", apiTokens.Require(prom.Handler()))
 	mux.Handle("/vedette/v1/", apiTokens.Require(own.Handler()))
+	mux.Handle("GET /vedette/v1/snapshot", apiTokens.Require(s.camera.Handler(time.Now)))
 	mux.Handle("/vedette/v1/ask", apiTokens.Require(chat.Handler(s.desk, time.Now)))
 	mux.Handle("/v1/", ingestTokens.Require(s.receiver.Handler()))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))

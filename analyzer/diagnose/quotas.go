@@ -1,0 +1,119 @@
+package diagnose
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/snapshot"
+)
+
+// noClaim is the scheduler's word on a claim that was never made.
+var noClaim = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" not found`)
+
+// readQuotas looks for what a quota kept from being made where nobody was told:
+// controllers say in events which pods they could not make, but a Service or a
+// claim is refused to whoever applied it, and leaves only its absence.
+func (w *world) readQuotas() {
+	for _, q := range w.s.Quotas() {
+		if lone := w.unserved(q.Object.Namespace); lone != nil && atLimit(q.Object, "services", "count/services") {
+			w.addQuota(q, "quota-services", fmt.Sprintf("the quota %s of services is used up, and no Service selects %s", q.Object.Name, w.words(lone.subject)),
+				analyzer.Evidence{Source: lone.source, Text: "it listens on ports that no Service forwards to"})
+		}
+		if f, claim := w.claimless(q.Object.Namespace); f != nil && limits(q.Object, "requests.storage", "persistentvolumeclaims", "count/persistentvolumeclaims") {
+			w.addQuota(q, "quota-storage", fmt.Sprintf("the quota %s limits storage, and the claim %s was never made", q.Object.Name, claim),
+				analyzer.Evidence{Source: f.Source, At: f.At, Text: f.Text})
+		}
+	}
+}
+
+func (w *world) addQuota(q snapshot.Typed[corev1.ResourceQuota], name, text string, also analyzer.Evidence) {
+	f := w.add(fact{Fact: analyzer.Fact{Subject: analyzer.Subject{Kind: "namespace", Name: q.Object.Namespace}, Name: name, Standing: true, Text: text, Source: q.Source},
+		kind: objectKind, weight: 2, detail: map[string]string{"quota": q.Object.Name}})
+	f.also = append(f.also, also)
+}
+
+func limits(q corev1.ResourceQuota, resources ...corev1.ResourceName) bool {
+	return slices.ContainsFunc(resources, func(r corev1.ResourceName) bool { _, ok := q.Status.Hard[r]; return ok })
+}
+
+// atLimit reports whether no more of one of the resources may be made.
+func atLimit(q corev1.ResourceQuota, resources ...corev1.ResourceName) bool {
+	return slices.ContainsFunc(resources, func(r corev1.ResourceName) bool {
+		hard, ok := q.Status.Hard[r]
+		used := q.Status.Used[r]
+		return ok && used.Cmp(hard) >= 0
+	})
+}
+
+// unserved returns a ready pod of the namespace that declares ports and that no
+// Service selects, though somebody fails to resolve its workload's name.
+func (w *world) unserved(namespace string) *pod {
+	for _, p := range w.order {
+		if p.gone || !p.ready() || p.Namespace != namespace || !slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool { return len(c.Ports) > 0 }) {
+			continue
+		}
+		served := slices.ContainsFunc(w.s.Services(), func(s snapshot.Typed[corev1.Service]) bool {
+			return s.Object.Namespace == namespace && (s.Object.Name == w.workload(p.subject).Name ||
+				len(s.Object.Spec.Selector) > 0 && labels.SelectorFromSet(s.Object.Spec.Selector).Matches(labels.Set(p.Labels)))
+		})
+		if !served && w.unresolved(w.workload(p.subject).Name) != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// unresolved returns a fact of somebody who could not resolve host.
+func (w *world) unresolved(host string) *fact {
+	for _, f := range w.facts {
+		if f.Name != "name-unresolved" {
+			continue
+		}
+		says := func(e analyzer.Evidence) bool { return namesHost(e.Text, host) }
+		if namesHost(f.Text, host) || slices.ContainsFunc(f.also, says) {
+			return f
+		}
+	}
+	return nil
+}
+
+// namesHost reports whether host stands in text as a whole name, short or with its domain.
+func namesHost(text, host string) bool {
+	inside := func(c byte) bool {
+		return c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	}
+	for from := 0; ; {
+		i := strings.Index(text[from:], host)
+		if i < 0 {
+			return false
+		}
+		i += from
+		from = i + len(host)
+		if (i == 0 || !inside(text[i-1]) && text[i-1] != '.') && (from == len(text) || !inside(text[from])) {
+			return true
+		}
+	}
+}
+
+// claimless returns a pending pod's fact that names a claim which is not there.
+func (w *world) claimless(namespace string) (*fact, string) {
+	for _, f := range w.facts {
+		if f.Name != "pod-unscheduled" || f.Subject.Namespace != namespace || !f.Standing {
+			continue
+		}
+		texts := []string{f.Text}
+		for _, e := range w.events[f.Subject] {
+			texts = append(texts, e.Message)
+		}
+		if m := noClaim.FindStringSubmatch(strings.Join(texts, "\n")); m != nil {
+			return f, m[1]
+		}
+	}
+	return nil, ""
+}
