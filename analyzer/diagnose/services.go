@@ -38,10 +38,19 @@ func (w *world) readServices() {
 	}
 }
 
-// selected returns the pods that the Service selects, ready or not.
+// selected returns the pods that the Service selects, ready or not. It looks
+// only at those with the rarest of the labels: a namespace may hold all the
+// pods of a cluster and as many Services.
 func (w *world) selected(s corev1.Service) []*pod {
+	var rarest []*pod
+	first := true
+	for k, v := range s.Spec.Selector {
+		if have := w.labelled[label{s.Namespace, k, v}]; first || len(have) < len(rarest) {
+			rarest, first = have, false
+		}
+	}
 	sel := labels.SelectorFromSet(s.Spec.Selector)
-	return slices.DeleteFunc(slices.Clone(w.namespaces[s.Namespace]), func(p *pod) bool {
+	return slices.DeleteFunc(slices.Clone(rarest), func(p *pod) bool {
 		return p.gone || over(p) || !sel.Matches(labels.Set(p.Labels))
 	})
 }

@@ -48,6 +48,7 @@ type world struct {
 	pods       map[analyzer.Subject]*pod
 	order      []*pod                                // by subject
 	namespaces map[string][]*pod                     // the same, apart
+	labelled   map[label][]*pod                      // the same, by each label
 	databases  map[analyzer.Subject]analyzer.Subject // by client: what database found
 	nodes      []snapshot.Typed[corev1.Node]
 	events     map[analyzer.Subject][]snapshot.Event
@@ -58,6 +59,9 @@ type world struct {
 	rejected []analyzer.Rejected // by the readers: what looks like a cause and is not
 	unseen   []string
 }
+
+// A label is one label of the pods of a namespace.
+type label struct{ namespace, key, value string }
 
 // A pod is a pod as it is, or as it last was where it is gone.
 type pod struct {
@@ -71,7 +75,7 @@ type pod struct {
 func look(s *snapshot.Snapshot) *world {
 	w := &world{s: s, g: topology.New(s), now: s.CapturedAt.UTC(), pods: map[analyzer.Subject]*pod{},
 		events: map[analyzer.Subject][]snapshot.Event{}, logged: map[analyzer.Subject]bool{}, once: map[sighting]*fact{},
-		namespaces: map[string][]*pod{}, databases: map[analyzer.Subject]analyzer.Subject{}}
+		namespaces: map[string][]*pod{}, labelled: map[label][]*pod{}, databases: map[analyzer.Subject]analyzer.Subject{}}
 	w.index()
 	w.readKernel()
 	w.readGPUs()
@@ -115,6 +119,10 @@ func (w *world) index() {
 	slices.SortFunc(w.order, func(a, b *pod) int { return topology.Compare(a.subject, b.subject) })
 	for _, p := range w.order {
 		w.namespaces[p.Namespace] = append(w.namespaces[p.Namespace], p)
+		for k, v := range p.Labels {
+			l := label{p.Namespace, k, v}
+			w.labelled[l] = append(w.labelled[l], p)
+		}
 	}
 
 	w.nodes = slices.SortedFunc(slices.Values(w.s.Nodes()), func(a, b snapshot.Typed[corev1.Node]) int {
