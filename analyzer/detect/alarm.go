@@ -53,7 +53,7 @@ const (
 	spikeMost, spikeShare, spikeWorse = 15, 0.0075, 1
 
 	// A level stays moved for long. Without this a level that moved is told at
-	// each wobble: three points of NAB.
+	// each wobble: nine points of NAB.
 	regimeMost, regimeShare, regimeWorse = 200, 0.15, 1.35
 )
 

@@ -19,7 +19,8 @@ const DefaultRate = 1
 //	timestamp,value,score,spike,regime,alert
 //
 // Time and value are echoed as they came. A late, repeated, missing or
-// unreadable sample scores 0, as does the warm-up. alert is 1 where an alert
+// unreadable sample scores 0, as do the warm-up and what is no news: after an
+// incident only something larger is told, for a while. alert is 1 where an alert
 // begins, at rate alerts per 1,000 series per day; a rate of 0 is [DefaultRate].
 func CSV(r io.Reader, w io.Writer, rate float64) error {
 	if rate == 0 {

@@ -9,8 +9,9 @@ import "math"
 // is linear in the statistic's logarithm, and beyond goes on as it did last.
 //
 // One scale for all series, not one learnt from each: a series with an incident
-// a day would teach a scale of its own that incidents are usual. On the event
-// sets that costs 0.07 of the F1.
+// a day would teach a scale of its own that incidents are usual. Of the distance
+// from the time of day alone, one scale makes an event F1 of 0.56 and the
+// series' own 0.45; what is learnt from each has its say as one statistic of several.
 type rarity struct {
 	least float32    // below, nothing is rare
 	logs  [5]float64 // of the statistic at 1, 2, … 5 powers of ten

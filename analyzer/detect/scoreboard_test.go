@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"vedette.dev/analyzer/series"
 )
@@ -352,4 +353,36 @@ func TestQuiet(t *testing.T) {
 		return err
 	})
 	fmt.Printf("quiet, NAB without anomalies: %v alerts, 14 days each\n", alerts)
+}
+
+// BenchmarkMillion scores a million series in the order of a scrape. Beside it
+// is a bare loop over the same states, which follows a mean in each: what the
+// memory costs whatever is computed.
+func BenchmarkMillion(b *testing.B) {
+	const n = 1 << 20
+	slab := NewSlab[LevelState]("level")
+	slab.At(n - 1)
+	round := int64(0)
+	step := func(id uint32, v float64) { Level{}.Observe(slab.At(id), round*15_000, v) }
+	for ; round < warmup+1; round++ { // past the warm-up, as a running server is
+		for id := range uint32(n) {
+			step(id, float64(id%17)+float64(round%5))
+		}
+	}
+	b.Run("bare", func(b *testing.B) {
+		for i := range b.N {
+			s := slab.At(uint32(i % n))
+			s.mean += nearWeight * (float32(i%17) - s.mean)
+		}
+	})
+	b.Run("observe", func(b *testing.B) {
+		b.ReportAllocs()
+		b.ReportMetric(float64(unsafe.Sizeof(LevelState{})), "B/series")
+		for i := range b.N {
+			if i%n == 0 {
+				round++
+			}
+			step(uint32(i%n), float64(i%17)+float64(round%5))
+		}
+	})
 }
