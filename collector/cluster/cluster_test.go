@@ -166,6 +166,27 @@ func TestAListTellsWhatHasGone(t *testing.T) {
 	}
 }
 
+// Nothing is remembered for ever of objects that have gone: jobs come and go by
+// the thousand under a watch that lasts for weeks.
+func TestGoneAreForgotten(t *testing.T) {
+	b := newBench(t, pods)
+	for i := range 3 * burials {
+		p := pod("1", "1", "Succeeded", 0)
+		p.Name = fmt.Sprint("job-", i)
+		b.at = noon.Add(time.Duration(i) * 2 * time.Second)
+		if err := b.Add(p.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Delete(p); err != nil {
+			t.Fatal(err)
+		}
+		b.heard()
+	}
+	if n := len(b.mirror.told); n > 2*burials {
+		t.Errorf("%d pods of %d that have gone are remembered", n, 3*burials)
+	}
+}
+
 // Events are what happened: they are told once, and not that they are forgotten.
 func TestEvents(t *testing.T) {
 	b := newBench(t, schema.GroupVersionResource{Version: "v1", Resource: "events"})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -22,6 +23,10 @@ import (
 // object made anew under the same name is not told as older: longer than
 // clocks of a cluster differ.
 const tombstone = 10 * time.Minute
+
+// burials is how many deletions there are between looks for tombstones that
+// are no longer needed: a cluster of short jobs deletes thousands an hour.
+const burials = 1000
 
 // told is what has been told of one object.
 type told struct {
@@ -46,6 +51,7 @@ type mirror struct {
 	told      map[string]told // by namespace/name
 	remembers bool            // what an earlier process told
 	listed    bool            // once at least
+	deleted   int             // how many were told as gone
 }
 
 var _ cache.ReflectorStore = (*mirror)(nil)
@@ -90,8 +96,15 @@ func (m *mirror) Delete(obj any) error {
 		return err
 	}
 	m.tell(key, "DELETED", m.now(), text, acc)
+	if m.deleted++; m.deleted%burials == 0 {
+		maps.DeleteFunc(m.told, func(_ string, t told) bool { return m.buried(t) })
+	}
 	return nil
 }
+
+// buried reports whether t is of an object that went so long ago that nothing
+// need be known of it.
+func (m *mirror) buried(t told) bool { return t.gone && m.now().Sub(t.at) > tombstone }
 
 // Replace implements [cache.ReflectorStore]: list is all there is. What was
 // told and is not in it has gone while nobody watched.
@@ -113,7 +126,7 @@ func (m *mirror) Replace(list []any, _ string) error {
 			continue
 		}
 		switch {
-		case m.kind.resource == events, was.gone && m.now().Sub(was.at) > tombstone:
+		case m.kind.resource == events, m.buried(was):
 			delete(m.told, key)
 		case !was.gone:
 			m.lost(key, was)
