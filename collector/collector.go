@@ -1,7 +1,7 @@
 // Package collector is the house of what Vedette sees. It defines the words
 // for it ([Point], [Event], [Batch]), a [Source] of readings, a [Sink] for
 // them, and the [Agent] that carries one to the other; its subpackages are the
-// sources and the sinks.
+// sources and the sinks, and cluster, which watches rather than looks.
 //
 // What a reader would get wrong: a point's name and attributes are final here.
 // They are the ecosystem's metric and label names (dcgm-exporter's,

@@ -25,14 +25,14 @@ const (
 )
 
 const (
-	slower       = 1.5  // times its usual latency: below it users hardly notice
-	risen        = 0.85 // the quantile that stands for the fault, which must fill more than a seventh of it
-	enough       = 8    // samples without which neither quantile means anything
-	noisy        = 0.9  // the quantile of the time before an alert that a rise must exceed
-	cpuGrowth    = 2.0  // times its usual cores: a slow service that waits uses fewer, not more
-	starved      = 0.25 // the ratio of throttled time above which it shows in latency
-	lossy        = 2.0  // retransmissions a second: packets that are late are sent again now and then, lost ones all the time
-	leastFailing = 0.001
+	slower       = 1.5   // times its usual latency: below it users hardly notice
+	risen        = 0.85  // the quantile that stands for the fault, which must fill more than a seventh of it
+	enough       = 8     // samples without which neither quantile means anything
+	noisy        = 0.9   // the quantile of the time before an alert that a rise must exceed
+	cpuGrowth    = 2.0   // times its usual cores: a slow service that waits uses fewer, not more
+	starved      = 0.25  // the ratio of throttled time above which it shows in latency
+	lossy        = 2.0   // retransmissions a second: packets that are late are sent again now and then, lost ones all the time
+	leastFailing = 0.001 // failed requests, that is: any; less is the rounding of an availability
 )
 
 // A rise is by how much a service does worse than usual.

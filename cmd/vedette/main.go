@@ -9,7 +9,8 @@
 // GPUs, the machine and its kernel log, and sends OTLP.
 // [vedette.dev/analyzer] concludes. [vedette.dev/nlq] is asked. This command
 // wires them, and imports run one way: cmd → nlq → analyzer → rules ← collector.
-// The collector and the analyzer meet only on the wire. The table of who may
+// The agent and the analyzer meet only on the wire; what sees the cluster as a
+// whole runs beside the analyzer, and the two meet here. The table of who may
 // import whom is in house_test.go and is held there.
 //
 // A reading's way: a [collector.Source] gives a [collector.Batch];
@@ -17,6 +18,11 @@
 // speaks OTLP. [vedette.dev/analyzer/ingest] receives it: metrics go to
 // [vedette.dev/analyzer/store], an embedded Prometheus TSDB, and past
 // [vedette.dev/analyzer/detect]; events go to [vedette.dev/analyzer/history].
+//
+// The cluster's way: [vedette.dev/collector/cluster] watches the API server and
+// reads the metrics pages that announce themselves. cluster.go here hands its
+// series to the store and its objects and events to the history. A Prometheus
+// that is there already is read beside the store instead (elsewhere.go).
 //
 // A conclusion's way: [vedette.dev/analyzer/alerting] evaluates rules and
 // tells Alertmanager. [analyzer.Loop] asks it and the detectors what they
@@ -28,7 +34,9 @@
 // ([vedette.dev/analyzer/action]), the only door to the world.
 //
 // A question's way: an [nlq.Engine] ([vedette.dev/nlq/grammar]) turns words
-// into an [nlq.Intent]; [vedette.dev/nlq/compile] turns that into PromQL or a
+// into an [nlq.Intent]; in a batch, where nobody can be asked back,
+// [vedette.dev/nlq/prose] reads what it does not understand, and says how sure
+// it is. [vedette.dev/nlq/compile] turns an intent into PromQL or a
 // rule; [vedette.dev/nlq/answer] carries it out: it queries, or checks,
 // back-tests and proposes to publish, or diagnoses, or forecasts.
 //
