@@ -17,27 +17,49 @@ type Now struct{}
 // the function looks at, 0 where it looks at none; Param is its number: the
 // quantile, or how many seconds ahead.
 type Func struct {
-	Name   string // histogram_quantile, predict_linear, delta, absent, …: a function of PromQL
-	Of     Term
+	Name   string // histogram_quantile, predict_linear, delta, absent, hour, …: a function of PromQL, or Ago
+	Of     Term   // nil for what needs none: hour
 	Param  float64
 	Window time.Duration
 }
 
-// A Group puts the series of a term together, keeping the labels By.
+// Ago is the Func that looks at its term as it was Window ago.
+const Ago = "ago"
+
+// A Group puts the series of a term together, keeping the labels By. Param is
+// the quantile of [Quantile], the number of series of [Largest] and [Smallest].
 type Group struct {
-	Agg Aggregation
-	Of  Term
-	By  []string
+	Agg   Aggregation
+	Of    Term
+	By    []string
+	Param float64
 }
+
+// The aggregations that only a Group has.
+const (
+	Quantile  Aggregation = "quantile"
+	Deviation Aggregation = "stddev"
+	Largest   Aggregation = "topk"
+	Smallest  Aggregation = "bottomk"
+)
 
 // A Binary joins two terms. Op is one of + - * / % for arithmetic, one of
 // > >= < <= == != for a comparison, which keeps of Left those series for which
 // it holds, or one of and, or, unless. On are the labels by which series of
-// both belong together; nil is all.
+// both belong together; nil is all, and an empty list none: everything belongs
+// to everything. Many: several of Left belong to one of Right.
 type Binary struct {
 	Op          string
 	Left, Right Term
 	On          []string
+	Many        bool
+}
+
+// A Renamed has the value of label From as label To too. What is scraped is
+// called by host and port: the port does not count.
+type Renamed struct {
+	Of       Term
+	From, To string
 }
 
 func (Measure) isTerm() {}
@@ -46,6 +68,7 @@ func (Now) isTerm()     {}
 func (Func) isTerm()    {}
 func (Group) isTerm()   {}
 func (Binary) isTerm()  {}
+func (Renamed) isTerm() {}
 
 // A Formula asks for what no single measure says: a ratio of two, a quantile
 // of a histogram, something that is absent, several conditions at once. As an
@@ -68,6 +91,8 @@ func Subject(t Term) (Measure, bool) {
 	case Func:
 		return Subject(t.Of)
 	case Group:
+		return Subject(t.Of)
+	case Renamed:
 		return Subject(t.Of)
 	case Binary:
 		if m, ok := Subject(t.Left); ok {

@@ -43,7 +43,9 @@ func readTerm(t Term, c *catalog.Catalog) string {
 	case Func:
 		return t.read(c)
 	case Group:
-		return strings.TrimSpace(aggWords[t.Agg]) + " (" + readTerm(t.Of, c) + ")" + byWords(t.By)
+		return t.read(c)
+	case Renamed:
+		return readTerm(t.Of, c)
 	case Binary:
 		return t.read(c)
 	}
@@ -65,9 +67,27 @@ func byWords(by []string) string {
 	return " per " + strings.Join(by, " and ")
 }
 
+func (g Group) read(c *catalog.Catalog) string {
+	of := " (" + readTerm(g.Of, c) + ")" + byWords(g.By)
+	switch g.Agg {
+	case Quantile:
+		return fmt.Sprintf("the %gth percentile of", 100*g.Param) + of
+	case Deviation:
+		return "standard deviation of" + of
+	case Largest, Smallest:
+		return fmt.Sprintf("the %s %g of", map[Aggregation]string{Largest: "top", Smallest: "bottom"}[g.Agg], g.Param) + of
+	}
+	return strings.TrimSpace(aggWords[g.Agg]) + of
+}
+
 func (f Func) read(c *catalog.Catalog) string {
+	if f.Of == nil {
+		return strings.ReplaceAll(f.Name, "_", " ") + " (UTC)"
+	}
 	of := readTerm(f.Of, c)
 	switch f.Name {
+	case Ago:
+		return of + " " + Period(f.Window) + " ago"
 	case "histogram_quantile":
 		return fmt.Sprintf("the %gth percentile of (%s)", 100*f.Param, of)
 	case "predict_linear":

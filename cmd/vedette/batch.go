@@ -42,6 +42,7 @@ func askBatch(c *cobra.Command, args []string, file, metadata string) error {
 // readers are the engines that read what is asked, the strictest first. What
 // the last is less sure of than least is asked back.
 func readers(words *catalog.Catalog, least float64) nlq.Engine {
-	strict, free := &grammar.Engine{Catalog: words}, &prose.Engine{Catalog: words, Least: least}
-	return nlq.First(strict, &prose.Compound{Of: nlq.First(strict, free), Catalog: words}, free)
+	strict, lenient := &grammar.Engine{Catalog: words}, &grammar.Engine{Catalog: words, Lenient: true}
+	free := &prose.Engine{Catalog: words, Least: least}
+	return nlq.First(strict, lenient, &prose.Compound{Of: nlq.First(strict, free), Catalog: words}, free)
 }

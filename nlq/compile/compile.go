@@ -119,6 +119,7 @@ func measure(m nlq.Measure, c *catalog.Catalog) (parser.Expr, error) {
 
 var aggregations = map[nlq.Aggregation]parser.ItemType{
 	nlq.Mean: parser.AVG, nlq.Maximum: parser.MAX, nlq.Minimum: parser.MIN, nlq.Sum: parser.SUM, nlq.Count: parser.COUNT,
+	nlq.Deviation: parser.STDDEV,
 }
 
 var functions = map[nlq.OverTime]string{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -63,6 +64,8 @@ func term(t nlq.Term, c *catalog.Catalog) (parser.Expr, error) {
 		return function(t, c)
 	case nlq.Group:
 		return grouped(t, c)
+	case nlq.Renamed:
+		return renamed(t, c)
 	case nlq.Binary:
 		return joined(t, c)
 	}
@@ -71,12 +74,18 @@ func term(t nlq.Term, c *catalog.Catalog) (parser.Expr, error) {
 
 func function(f nlq.Func, c *catalog.Catalog) (parser.Expr, error) {
 	fn, ok := parser.Functions[f.Name]
-	if !ok {
+	switch {
+	case !ok && f.Name != nlq.Ago:
 		return nil, fmt.Errorf("there is no function %q", f.Name)
+	case f.Of == nil:
+		return &parser.Call{Func: fn}, nil
 	}
 	e, err := term(f.Of, c)
 	if err != nil {
 		return nil, err
+	}
+	if f.Name == nlq.Ago {
+		return ago(e, f.Window), nil
 	}
 	if v, plain := e.(*parser.VectorSelector); plain && f.Window > 0 {
 		e = &parser.MatrixSelector{VectorSelector: v, Range: f.Window}
@@ -93,16 +102,45 @@ func function(f nlq.Func, c *catalog.Catalog) (parser.Expr, error) {
 	return &parser.Call{Func: fn, Args: parser.Expressions{e}}, nil
 }
 
+// ago returns e with all its series looked at d earlier.
+func ago(e parser.Expr, d time.Duration) parser.Expr {
+	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+		if v, ok := n.(*parser.VectorSelector); ok {
+			v.OriginalOffset += d
+		}
+		return nil
+	})
+	return e
+}
+
 func grouped(g nlq.Group, c *catalog.Catalog) (parser.Expr, error) {
 	e, err := term(g.Of, c)
 	if err != nil {
 		return nil, err
 	}
+	out := &parser.AggregateExpr{Expr: e, Grouping: slices.Clone(g.By)}
+	if op, ok := parametric[g.Agg]; ok {
+		out.Op, out.Param = op, &parser.NumberLiteral{Val: g.Param}
+		return out, nil
+	}
 	op, ok := aggregations[g.Agg]
 	if !ok {
 		return nil, fmt.Errorf("there is no aggregation %q", g.Agg)
 	}
-	return &parser.AggregateExpr{Op: op, Expr: e, Grouping: slices.Clone(g.By)}, nil
+	out.Op = op
+	return out, nil
+}
+
+// parametric are the aggregations that take a number.
+var parametric = map[nlq.Aggregation]parser.ItemType{nlq.Quantile: parser.QUANTILE, nlq.Largest: parser.TOPK, nlq.Smallest: parser.BOTTOMK}
+
+func renamed(r nlq.Renamed, c *catalog.Catalog) (parser.Expr, error) {
+	e, err := side(r.Of, c)
+	if err != nil {
+		return nil, err
+	}
+	text := func(s string) parser.Expr { return &parser.StringLiteral{Val: s} }
+	return &parser.Call{Func: parser.Functions["label_replace"], Args: parser.Expressions{e, text(r.To), text("$1"), text(r.From), text("([^:]+).*")}}, nil
 }
 
 func joined(b nlq.Binary, c *catalog.Catalog) (parser.Expr, error) {
@@ -128,8 +166,11 @@ func joined(b nlq.Binary, c *catalog.Catalog) (parser.Expr, error) {
 	if op.IsSetOperator() {
 		e.VectorMatching.Card = parser.CardManyToMany
 	}
-	if len(b.On) > 0 {
+	if b.On != nil {
 		e.VectorMatching.On, e.VectorMatching.MatchingLabels = true, slices.Clone(b.On)
+	}
+	if b.Many {
+		e.VectorMatching.Card = parser.CardManyToOne
 	}
 	return e, nil
 }

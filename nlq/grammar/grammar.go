@@ -11,7 +11,9 @@ package grammar
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +27,7 @@ type Engine struct {
 	Catalog *catalog.Catalog         // nil is the one that comes with the program
 	Labels  map[string][]string      // the labels that say a place, by its name, before those of nlq.Places: {"node": {"hostname"}}
 	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
+	Lenient bool                     // words may be left over where what is measured is plain all the same
 
 	once  sync.Once // of words, which take long to collect
 	words *vocabulary
@@ -47,7 +50,7 @@ func (e *Engine) frame(text string) *frame {
 		c = catalog.Builtin()
 	}
 	e.once.Do(func() { e.words = vocabularyOf(c) })
-	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known}
+	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
 	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
 	return f
 }
@@ -68,6 +71,7 @@ type frame struct {
 	words   *vocabulary
 	lexicon *lexicon
 	known   func(string) string
+	lenient bool
 	items   []item
 
 	kind     kind
@@ -77,6 +81,7 @@ type frame struct {
 	holdSaid bool
 	window   time.Duration
 	since    time.Duration
+	per      time.Duration // of "100 an hour"
 	over     nlq.OverTime
 	agg      nlq.Aggregation
 	aggItem  int // of agg, or -1
@@ -87,14 +92,27 @@ type frame struct {
 	filters  []filter
 	by       []string // places
 	subject  string   // the place asked about: "which nodes"
+	entity   string   // what the measure found is about
+	shared   []filter // said of another condition too: taken where the measure can be narrowed so
 	extra    []string // measure words that other words imply: hotter is temperature
 	implied  []string // weak measure words that names imply: an H100 is a GPU
+
+	values    []shaper // see formula
+	test      shaper
+	conds     []shaper
+	bounds    []compare // limits that test has
+	every     bool      // all of the things must be so
+	everyBy   []string  // places
+	outUnit   string    // the dimension in which the answer is wanted
+	bytesLeft bool      // what runs out is space
+	vanished  bool      // what is no longer told
 
 	assumed []string
 	doubt   float64 // taken off the confidence
 }
 
-// parse runs the steps in order; each takes its items and leaves the rest.
+// parse reads the kind, then the question; what is not understood is tried
+// once more as telling of something absent.
 func (f *frame) parse() (nlq.Parse, error) {
 	if err := f.takeKind(); err != nil {
 		return nlq.Parse{}, err
@@ -102,12 +120,30 @@ func (f *frame) parse() (nlq.Parse, error) {
 	if f.kind == why {
 		return f.parseWhy()
 	}
+	again := *f
+	again.items = slices.Clone(f.items)
+	p, err := f.read()
+	var not *nlq.NotUnderstood
+	if errors.As(err, &not) && !not.Sure && again.takeAbsence() {
+		if p, err := again.read(); err == nil {
+			return p, nil
+		}
+	}
+	return p, err
+}
+
+// read runs the steps in order; each takes its items and leaves the rest.
+func (f *frame) read() (nlq.Parse, error) {
+	f.takeSeverity()
+	if p, ok, err := f.compound(); ok {
+		return p, err
+	}
+	f.takeShapes()
 	f.takeTimes()
 	f.takeNames()
 	f.takeGroups()
 	f.takeComparisons()
 	f.takeAggregation()
-	f.takeSeverity()
 	if len(f.compares) > 1 && !(f.counting && len(f.compares) == 2) {
 		return nlq.Parse{}, f.ask("There is more than one condition in this. Which one do you mean?")
 	}
@@ -115,6 +151,7 @@ func (f *frame) parse() (nlq.Parse, error) {
 	if err != nil {
 		return nlq.Parse{}, err
 	}
+	f.entity = m.Entity
 	intent, err := f.intent(m)
 	if err != nil {
 		return nlq.Parse{}, err

@@ -68,6 +68,9 @@ func (f *frame) takeBy(i int) {
 	if f.top != 0 && f.items[i].low == "by" {
 		return
 	}
+	if f.items[i].low == "by" && at(f.items, i+1).used {
+		return // "used by pod train-0" has been read
+	}
 	for j := i + 1; j < len(f.items); {
 		if f.items[j].low == "label" && j+1 < len(f.items) {
 			f.by = append(f.by, "label "+f.items[j+1].raw)

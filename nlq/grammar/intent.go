@@ -28,11 +28,14 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	state := m.Unit == "{bool}" || f.event(m)
 	if f.kind == unsaid {
 		switch {
-		case len(f.compares) > 0 && !f.only, state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
+		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
 			f.kind = lookup
 		}
+	}
+	if f.per > 0 && m.Type != catalog.Counter && f.hold == 0 {
+		f.hold, f.holdSaid, f.per = f.per, true, 0
 	}
 	if f.kind == lookup && f.top == 0 && f.subject == "" && len(f.compares) == 0 && f.hold > 0 && f.window == 0 {
 		f.window, f.hold, f.holdSaid = f.hold, 0, false
@@ -48,6 +51,9 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.shaped() {
+		return f.formula(ms, m, compare), nil
+	}
 	switch f.kind {
 	case alert:
 		return nlq.Alert{Measure: ms, Compare: compare, For: f.hold, ForSaid: f.holdSaid, Severity: f.severity}, nil
@@ -58,7 +64,13 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 }
 
 func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
-	for _, fl := range f.filters {
+	filters := f.filters
+	for _, fl := range f.shared {
+		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); ok || fl.label != "" && m.Has(fl.label) {
+			filters = append(slices.Clone(filters), fl)
+		}
+	}
+	for _, fl := range filters {
 		w := nlq.Matcher{Label: fl.label, Op: "=", Value: fl.value}
 		if fl.label == "" {
 			w.Label, _ = f.placeNamed(fl.place).Label(m.ID, f.catalog)
@@ -122,6 +134,10 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			}
 		}
 	}
+	if f.every && ms.Agg == nlq.Each && len(f.compares) > 0 {
+		f.forAll(ms, m)
+		return nil
+	}
 	finer := f.subject != "" && f.subject != m.Entity && !(m.Unit == "{gpu}" && f.subject == "gpu")
 	if finer && len(ms.By) == 0 {
 		if labels := f.labelsOf(m, f.subject); len(labels) > 0 && (f.top != 0 || f.kind == lookup) && ms.Agg != nlq.Count && !slices.Equal(labels, m.Labels) {
@@ -133,6 +149,22 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		f.assume(0.05, "the %s of what each %s has", aggName[ms.Agg], strings.Join(append(f.by, f.subject)[:1], ""))
 	}
 	return nil
+}
+
+// forAll settles how a condition holds for all series of each thing that is
+// named: the least is above, the highest is below.
+func (f *frame) forAll(ms *nlq.Measure, m catalog.Metric) {
+	ms.Agg = nlq.Maximum
+	if f.compares[0].op[0] == '>' {
+		ms.Agg = nlq.Minimum
+	}
+	places := slices.Clone(f.everyBy)
+	for _, fl := range f.filters {
+		if fl.place == "pod" || fl.place == "node" {
+			places = append(places, fl.place)
+		}
+	}
+	ms.By = f.kept(m, places)
 }
 
 var aggName = map[nlq.Aggregation]string{nlq.Mean: "average", nlq.Maximum: "highest", nlq.Minimum: "lowest", nlq.Sum: "sum", nlq.Count: "number"}
@@ -177,6 +209,10 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 	ranges := derived && strings.Contains(d.Expr, "[")
 	switch {
 	case m.Type == catalog.Counter:
+		if f.per > 0 && ms.Over == nlq.AsIs {
+			ms.Over, ms.Window, f.per = nlq.Increase, f.per, 0
+			break
+		}
 		if ms.Over == nlq.AsIs || ms.Over == nlq.Average {
 			ms.Over = f.ofCounter(m)
 		}
@@ -255,7 +291,7 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{Op: c.op, Limit: limit}, nil
 	}
 	switch {
-	case f.kind != alert:
+	case f.kind != alert, f.test != nil:
 		return nlq.Comparison{}, nil
 	case m.Unit == "{bool}" && m.Bad == "low" && ms.Agg != nlq.Count:
 		return nlq.Comparison{Op: "==", Limit: 0}, nil

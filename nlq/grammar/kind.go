@@ -71,6 +71,16 @@ func (f *frame) commands(i int) bool {
 	return and || prev.low == "please" || prev.low == "then"
 }
 
+// last reports whether item i ends the question, but for when to tell.
+func (f *frame) last(i int) bool {
+	for _, it := range f.items[i+1:] {
+		if _, now := it.has("once"); !now && !it.used && !f.lexicon.stop[it.low] {
+			return false
+		}
+	}
+	return true
+}
+
 // takeSeverity reads how bad it is, where a word says it that means nothing else.
 func (f *frame) takeSeverity() {
 	for i := range f.items {
@@ -79,7 +89,7 @@ func (f *frame) takeSeverity() {
 		if !ok || it.used {
 			continue
 		}
-		if it.low == "page" && i != len(f.items)-1 {
+		if it.low == "page" && !f.last(i) {
 			continue // "page faults"; only at the end it is an order
 		}
 		f.severity, it.used = v, true

@@ -26,9 +26,25 @@ import (
 //	severity   value is the severity
 //	state      what may be wrong with something, in a why question
 //	low end    the end at which something has run out
+//	join       between two conditions; value is how
+//	range      before two ends; value: in or out
+//	direction  which way a value goes, > or <
+//	speed      before how fast it goes
+//	times      how many times as much: an x for each, or n for the number before it
+//	versus     before what is compared with
+//	ago, each  when in the past is meant, in seconds before now; each: a mean over so long
+//	usual      what it is as a rule: the mean
+//	sigma, odd how far from the mean
+//	peers      the things beside it, in the same value
+//	spread     how far apart; end: one of its ends, and the measure it implies
+//	will, fill what is about to be, and that it is full then
+//	hours      when it counts
+//	none, busy not one of them is at work
+//	absent     it is no longer told
 //	refuse     what is never done for words
 //	plain      nothing, where one of its words would
 //	vague      too high: a limit that must be asked for
+//	device     the measure word value that names of devices with these beginnings imply
 //	of unit    what a limit in a unit of dimension value is a limit of
 //	word       another way to say value, in the words of the catalog
 type role string
@@ -46,6 +62,22 @@ type unit struct {
 	factor, offset, binary float64 // binary is 0 where there is no such reading
 }
 
+// A device is a kind of device and how names of such begin.
+type device struct {
+	kind   string
+	starts []string
+}
+
+// deviceOf returns the kind of device that is called name, or "".
+func (l *lexicon) deviceOf(name string) string {
+	for _, d := range l.devices {
+		if slices.ContainsFunc(d.starts, func(s string) bool { return strings.HasPrefix(name, s) }) {
+			return d.kind
+		}
+	}
+	return ""
+}
+
 // A lexicon is what the words of one language mean.
 type lexicon struct {
 	phrases  map[string][]phrase // by first word, the longest first
@@ -53,6 +85,7 @@ type lexicon struct {
 	stop     map[string]bool
 	words    map[string]bool // every word of a phrase
 	examples []string
+	devices  []device
 	ofUnit   map[string]string // by dimension, the measure word that a limit in it implies
 }
 
@@ -75,6 +108,10 @@ func read(language string) (*lexicon, error) {
 		return nil, err
 	}
 	for _, f := range rows {
+		if f[0] == "device" {
+			l.devices = append(l.devices, device{f[1], strings.Split(f[2], "|")})
+			continue
+		}
 		if f[0] == "of unit" {
 			l.ofUnit[f[1]] = f[2]
 			continue

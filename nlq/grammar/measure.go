@@ -3,6 +3,7 @@ package grammar
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -22,7 +23,49 @@ func (f *frame) measure() (catalog.Metric, error) {
 		}
 		f.items[f.aggItem].used = true
 	}
-	return f.find(false)
+	m, err := f.find(false)
+	if err == nil {
+		return m, nil
+	}
+	if f.quantile() {
+		return f.find(false)
+	}
+	return m, err
+}
+
+// quantile makes "p95" and "median", which no measure found is called by, one
+// over series.
+func (f *frame) quantile() bool {
+	for i := range f.items {
+		it := &f.items[i]
+		if it.used {
+			continue
+		}
+		q, err := strconv.ParseFloat(strings.TrimPrefix(strings.Join(it.norms, ""), "p"), 64)
+		if err != nil || len(it.norms) != 1 || it.norms[0][0] != 'p' || q <= 0 || q >= 100 {
+			continue
+		}
+		it.used = true
+		by := append(slices.Clone(f.by), f.eachPlace()...)
+		f.by, f.subject = nil, ""
+		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
+			return nlq.Group{Agg: nlq.Quantile, Param: round(q / 100), Of: t, By: f.kept(m, by)}
+		})
+		return true
+	}
+	return false
+}
+
+// eachPlace returns the places for each of which something is put together,
+// where a determiner says so: on any node.
+func (f *frame) eachPlace() []string {
+	var out []string
+	for _, p := range f.weakPlaces() {
+		if p != "gpu" {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // exactly takes the measure that item i names outright; the words around it
@@ -82,10 +125,20 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 			hits[n.id] = n
 		}
 	}
-	if best < 0 {
-		return catalog.Metric{}, f.nothing(strong, weak)
+	if best >= 0 {
+		return f.choose(hits)
 	}
-	return f.choose(hits)
+	if less := f.fewer(strong); len(less) < len(strong) {
+		if m, ok := f.shorter(less, weak, strong); ok {
+			return m, nil
+		}
+	}
+	if f.lenient {
+		if m, ok := f.nearly(strong, weak); ok {
+			return m, nil
+		}
+	}
+	return catalog.Metric{}, f.nothing(strong, weak)
 }
 
 // said returns the words left over: those the measure's name must have, and
@@ -102,8 +155,17 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, it.norms...)
 		}
 	}
+	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" }) && f.test == nil && !f.counting {
+		strong = append(strong, f.silent()...)
+	}
+	if f.vanished && (len(strong) == 0 || len(strong) == 1 && strong[0] == "gpu") {
+		strong = []string{"gpu", "usage"} // what every exporter of GPUs has
+	}
 	if len(strong) == 0 {
 		strong = f.silent()
+	}
+	if f.bytesLeft {
+		weak = append(weak, "free", "available", "left", "space", "byte")
 	}
 	slices.Sort(strong)
 	return slices.Compact(strong), append(weak, f.implied...)
@@ -159,13 +221,18 @@ func (f *frame) plain(it item) bool {
 	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
 		return true // it is asked for the limit
 	}
-	for _, r := range []role{"window", "hold", "determiner", "where", "over", "plain"} {
+	for _, r := range []role{"window", "hold", "determiner", "where", "over", "plain", "this", "versus"} {
 		if _, ok := it.has(r); ok {
 			return true
 		}
 	}
 	one := it.number != nil && it.number.value == 1 && !it.number.isUnit && it.low == "one"
 	return one || f.lexicon.stop[it.low]
+}
+
+// vague reports whether a condition was said without its limit.
+func (f *frame) vague() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool { _, v := it.has("vague"); return v && !it.used })
 }
 
 // leftover returns the words that nothing took, as they were written.
@@ -204,7 +271,13 @@ func (f *frame) fits(m catalog.Metric) error {
 		}
 		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))
 	}
-	for _, c := range f.compares {
+	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit {
+		return f.ask(fmt.Sprintf("%s is measured in %s. In which unit?", f.title(m.ID), m.Unit))
+	}
+	if f.bytesLeft && f.dimension(m.Unit) != "bytes" {
+		return f.ask(f.title(m.ID) + " is no space that can run out.")
+	}
+	for _, c := range append(slices.Clone(f.bounds), f.compares...) {
 		if !f.comparable(m, c.limit) {
 			return f.ask(fmt.Sprintf("%s is measured in %s, and the limit is in %s. Which limit do you mean?", f.title(m.ID), m.Unit, c.limit.unitRaw))
 		}

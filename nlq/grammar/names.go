@@ -13,6 +13,7 @@ type filter struct {
 	value string
 	not   bool
 	bare  bool // only a preposition says so
+	free  bool // no place is meant by value ""
 }
 
 // takeNames reads which series are meant: "in namespace prod", "the team-a
@@ -22,7 +23,12 @@ func (f *frame) takeNames() {
 		if f.items[i].used {
 			continue
 		}
-		if f.takeLabel(i) || f.takeNamedPlace(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
+		if _, free := f.says(i, "unattached"); free {
+			f.add(i, filter{label: "pod", value: "", free: true}, i)
+			f.implied = append(f.implied, "gpu")
+			continue
+		}
+		if f.takeExporter(i) || f.takeLabel(i) || f.takeNamedPlace(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
 			continue
 		}
 	}
@@ -35,6 +41,23 @@ func (f *frame) takeLabel(i int) bool {
 	}
 	f.add(i, filter{label: f.items[i+1].raw, value: f.items[i+2].raw}, i, i+1, i+2)
 	return true
+}
+
+// takeExporter reads: the dcgm exporter. What a scrape job is called has the
+// name in it somewhere.
+func (f *frame) takeExporter(i int) bool {
+	if p, n, ok := f.place(i + 1); ok && p.Name == "exporter" && n == 1 {
+		it := f.items[i]
+		_, det := it.has("determiner")
+		if it.used || det || it.number != nil || it.sign || f.lexicon.stop[it.low] {
+			return false
+		}
+		f.add(i, filter{place: p.Name, value: "*" + it.raw + "*"}, i)
+		f.items[i+1].used = true
+		f.extra = append(f.extra, "target")
+		return true
+	}
+	return false
 }
 
 // takeNamedPlace reads: namespace prod, pod named train-0, gpu 3, xid = 79.
@@ -60,7 +83,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 		return false
 	}
 	_, any := at(f.items, i-1).has("determiner")
-	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil {
+	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil && !f.isName(j) {
 		return false // "each namespace burns" names none, "any xid 79" does
 	}
 	name, to := f.name(j)
@@ -70,7 +93,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 	fl := filter{place: p.Name, value: name, not: not}
 	f.implied = append(f.implied, p.Name)
 	if p.Name == "model" {
-		fl.value = modelName(name)
+		fl.value = f.modelName(name)
 	}
 	f.add(i, fl, span(i, to)...)
 	return true
@@ -104,17 +127,23 @@ func (f *frame) takeShape(i int) bool {
 		return false
 	}
 	name, to := f.name(i)
-	if p.Name == "model" {
-		name = modelName(name)
+	switch p.Name {
+	case "model":
+		name = f.modelName(name)
 		f.implied = append(f.implied, "gpu")
+	case "profile":
+		f.implied = append(f.implied, "gpu", "mig")
+	case "device":
+		f.implied = append(f.implied, f.lexicon.deviceOf(name))
 	}
 	f.add(i, filter{place: p.Name, value: name}, span(i, to)...)
 	return true
 }
 
-// modelName makes the pattern of a model: exporters write "NVIDIA H100 80GB HBM3".
-func modelName(said string) string {
-	if strings.Contains(said, "*") {
+// modelName makes the pattern of a model of GPU: exporters write "NVIDIA H100
+// 80GB HBM3". Models that answer questions are called as they are.
+func (f *frame) modelName(said string) string {
+	if strings.Contains(said, "*") || !f.placeNamed("model").Shape.MatchString(said) {
 		return said
 	}
 	return "*" + strings.ToUpper(strings.TrimSuffix(said, "s")) + "*"
@@ -245,9 +274,33 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 		n := f.items[i].number
 		return n != nil && !n.isUnit || f.items[i].name && (said || p.Name == "gpu" && f.shapeOf(i).Name == "")
 	case "namespace":
-		return f.isName(i) || f.unknown(i) || said
+		return f.isName(i) || f.unknown(i) || said || f.onlyName(i, p)
 	}
-	return f.isName(i) || said || f.unknown(i) && !f.lexicon.stop[f.items[i].low]
+	return f.isName(i) || said || f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p)
+}
+
+// onlyName reports whether item i, a word that measures are called by too, can
+// only be a name behind the word for p: no measure has both in what it is
+// called.
+func (f *frame) onlyName(i int, p nlq.Place) bool {
+	it := f.items[i]
+	if it.used || it.sign || it.metric || it.number != nil || it.inside || f.lexicon.stop[it.low] || len(it.norms) != 1 || p.Name == "model" || p.Name == "device" || p.Name == "mountpoint" || p.Name == "node" {
+		return false
+	}
+	if len(it.roles) > 0 && !f.onlyWord(i) {
+		return false
+	}
+	return len(f.words.having([]string{p.Name, it.norms[0]})) == 0
+}
+
+// onlyWord reports whether all that the lexicon knows of item i is another word for it.
+func (f *frame) onlyWord(i int) bool {
+	for _, p := range f.items[i].roles {
+		if p.role != "word" {
+			return false
+		}
+	}
+	return true
 }
 
 // isName reports whether item i looks like a name and like nothing else.

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"strings"
 	"time"
 
 	"vedette.dev/nlq"
@@ -21,7 +22,7 @@ func (f *frame) takeTimes() {
 			f.holdSaid, f.items[i].used = true, true
 		}
 		d, ok := f.items[i].number.duration()
-		if !ok {
+		if !ok || f.items[i].used {
 			continue
 		}
 		f.takeTime(i, d)
@@ -44,6 +45,10 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		}
 	case is("over"), is("window") && !is("hold"):
 		f.window = d
+	case !is("hold") && f.kind != lookup && perTime(f.items[i].low):
+		f.per = d
+		f.items[i].used = true
+		return
 	case is("since"):
 		f.since = d
 		f.use(i + 1) // ago
@@ -60,6 +65,11 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	}
 	f.items[i].used = true
 	f.use(i - 1)
+}
+
+// perTime reports whether a time is one of which each has its count: 100 an hour.
+func perTime(low string) bool {
+	return strings.HasPrefix(low, "a ") || strings.HasPrefix(low, "an ") || strings.HasPrefix(low, "per ")
 }
 
 func (f *frame) use(i int) {

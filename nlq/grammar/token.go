@@ -80,6 +80,9 @@ func runLength(s string) int {
 	return max(n, 1)
 }
 
+// rangeShape is a range of numbers: 18-27, 9-17h.
+var rangeShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)[-–]([0-9]+(?:\.[0-9]+)?[A-Za-z%°/]*)$`)
+
 func split(run string, c *catalog.Catalog) []token {
 	run = strings.TrimRight(run, ".:")
 	switch run = strings.TrimLeft(run, ":'"); {
@@ -88,8 +91,11 @@ func split(run string, c *catalog.Catalog) []token {
 	case thousands.MatchString(run):
 		run = strings.ReplaceAll(run, ",", "")
 	}
-	if _, ok := c.Measure(catalog.ID(run)); ok {
+	if _, ok := c.Measure(catalog.ID(run)); ok && strings.ContainsAny(run, "_:") { // "up" is a word
 		return []token{{raw: run, metric: true}}
+	}
+	if m := rangeShape.FindStringSubmatch(run); m != nil {
+		return []token{{raw: m[1]}, {raw: "to"}, {raw: m[2]}}
 	}
 	if strings.ContainsAny(run, "/*_") || run[0] == '-' || run[0] >= '0' && run[0] <= '9' {
 		return []token{{raw: strings.TrimSuffix(run, "'s")}}

@@ -22,6 +22,7 @@ type vocabulary struct {
 	known  map[string]bool  // every word in them
 	byWord map[string][]int // of names, those that have it
 	byLen  map[int][]string // known words by their length
+	brands map[string]bool  // the first words of metrics' own names, such as vllm
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -34,7 +35,7 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{known: map[string]bool{}, byWord: map[string][]int{}, byLen: map[int][]string{}}
+	v := &vocabulary{known: map[string]bool{}, byWord: map[string][]int{}, byLen: map[int][]string{}, brands: map[string]bool{}}
 	add := func(m catalog.Metric) {
 		for rank, words := range m.Words {
 			n := named{id: m.ID, words: catalogWords(words), rank: rank}
@@ -49,6 +50,9 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		}
 	}
 	for _, m := range c.All() {
+		if b := brandOf(m.ID); !isPlaceWord(b) && !english().words[b] {
+			v.brands[b] = true
+		}
 		add(m)
 	}
 	for _, d := range c.AllDerived() {
@@ -140,6 +144,10 @@ func (f *frame) isWord(low string) bool {
 	return f.lexicon.words[low]
 }
 
+func isPlaceWord(low string) bool {
+	return slices.ContainsFunc(nlq.Places(), func(p nlq.Place) bool { return slices.Contains(p.Words, low) })
+}
+
 func (f *frame) placeWord(low string) bool {
 	for _, p := range f.places {
 		if slices.Contains(p.Words, singular(low)) {
@@ -165,11 +173,14 @@ func (f *frame) namesFollow(t token) bool {
 // After "in" only the word for a place will do: what else stands there is a name.
 func (f *frame) closest(low string, afterIn bool) (string, bool) {
 	limit := 1
-	if len(low) >= 8 {
+	if len(low) >= 10 {
 		limit = 2
 	}
 	best, least := "", limit+1
 	try := func(w string) {
+		if w[0] != low[0] {
+			return // hands slip later in a word
+		}
 		if d := len(w) - len(low); len(low) == 4 && d != 1 || len(w) < 4 || d > limit || -d > limit {
 			return
 		}

@@ -1,0 +1,178 @@
+package grammar
+
+import (
+	"time"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// changeOver is the window in which something changes where nobody says: what
+// is seen in an hour is no flicker.
+const changeOver = time.Hour
+
+// takeChange reads how a value moves: jumped more than 15 degrees within 10
+// minutes, lost half in an hour, rising faster than 2 degrees per minute, growing.
+func (f *frame) takeChange() {
+	for i := range f.items {
+		dir, ok := f.says(i, "direction")
+		if !ok {
+			continue
+		}
+		if f.takeSpeed(i, dir) || f.takeStep(i, dir) || f.takeTrend(i, dir) {
+			return
+		}
+	}
+}
+
+// takeSpeed reads: rising faster than 2 degrees per minute.
+func (f *frame) takeSpeed(i int, dir string) bool {
+	j := f.next(i + 1)
+	if at(f.items, j).low != "faster than" {
+		return false
+	}
+	n, ok := f.amount(j + 1)
+	if !ok {
+		return false
+	}
+	per := 1.0
+	took := span(i, j+2)
+	k := j + 2
+	switch _, by := f.says(k, "by"); {
+	case n.isUnit && n.unit.dimension == "count/s":
+		per = n.unit.factor
+		n = number{value: n.value}
+	case by:
+		k++
+		fallthrough
+	default:
+		if d, isTime := at(f.items, k).number.duration(); isTime {
+			per, took = 1/d.Seconds(), append(took, k-1, k)
+		} else if u, isUnit := f.lexicon.unit(at(f.items, k).low); isUnit && u.dimension == "time" {
+			per, took = 1/u.factor, append(took, k-1, k)
+		}
+	}
+	f.useAll(took...)
+	f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
+		slope := nlq.Term(nlq.Func{Name: "deriv", Of: t, Window: f.windowOr(usual)})
+		if ms, ok := t.(nlq.Measure); ok && m.Type == catalog.Counter {
+			ms.Over, ms.Window = nlq.Rate, f.windowOr(usual)
+			slope = ms
+		}
+		limit := f.convert(n, m.Unit)
+		op := dir
+		if op == "<" {
+			limit = -limit
+		}
+		if per != 1 {
+			slope = nlq.Binary{Op: "*", Left: slope, Right: nlq.Number(round(1 / per))}
+		}
+		return nlq.Binary{Op: op, Left: slope, Right: nlq.Number(limit)}
+	}
+	return true
+}
+
+// takeStep reads a change by an amount, before or after it, within a window:
+// lost 50 points in 5m, a 20% drop within an hour. Without "by" and without a
+// window the amount is where it went to.
+func (f *frame) takeStep(i int, dir string) bool {
+	r := relation{op: dir}
+	by := false
+	j := i + 1
+	for ; j < len(f.items); j++ {
+		_, cmp := f.says(j, "compare")
+		_, over := f.says(j, "over")
+		by = by || f.items[j].low == "by"
+		if !cmp && !over && f.items[j].low != "by" && !f.lexicon.stop[f.items[j].low] {
+			break
+		}
+		if v, _ := f.says(j, "compare"); cmp && v[0] != '>' {
+			return false // "dips under 40" says where to
+		}
+	}
+	took := span(i, j+1)
+	n, ok := f.amount(j)
+	if !ok {
+		j = i
+		if n, ok = f.amount(i - 1); !ok {
+			return false
+		}
+		took, by = []int{i, i - 1}, true
+	}
+	if _, isTime := n.duration(); isTime {
+		return false
+	}
+	window, at1, at2 := f.windowIn(i)
+	if window == 0 && !by {
+		return false
+	}
+	if window == 0 {
+		window = changeOver
+		f.assume(0.1, "the change is looked for over %s", nlq.Period(window))
+	} else {
+		took = append(took, at1, at2)
+	}
+	r.by = &n
+	r = f.finish(r, len(f.items))
+	f.useAll(took...)
+	f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
+		if ms, ok := t.(nlq.Measure); ok && m.Type == catalog.Counter && dir == ">" && r.by != nil && r.by.unit.dimension != "ratio" {
+			ms.Over, ms.Window = nlq.Increase, window
+			return nlq.Binary{Op: ">", Left: ms, Right: nlq.Number(f.convert(*r.by, m.Unit))}
+		}
+		if r.by == nil || r.by.unit.dimension == "ratio" && r.by.unitRaw != "points" {
+			return f.against(r, t, reference{of: nlq.Func{Name: nlq.Ago, Of: t, Window: window}}, m)
+		}
+		limit := f.convert(*r.by, m.Unit)
+		if dir == "<" {
+			limit = -limit
+		}
+		return nlq.Binary{Op: dir, Left: nlq.Func{Name: "delta", Of: t, Window: window}, Right: nlq.Number(limit)}
+	}
+	return true
+}
+
+// takeTrend reads: growing, went up this week. What counts up grew if there
+// was one more.
+func (f *frame) takeTrend(i int, dir string) bool {
+	if j := f.next(i + 1); f.conditionAfter(j) {
+		return false
+	}
+	if len(f.compares) > 0 || f.test != nil || f.kind == lookup {
+		return false
+	}
+	window, at1, at2 := f.windowIn(i)
+	f.use(i)
+	if window > 0 {
+		f.useAll(at1, at2)
+	}
+	f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
+		if ms, ok := t.(nlq.Measure); ok && m.Type == catalog.Counter {
+			ms.Over, ms.Window = nlq.Increase, usual
+			if window > 0 {
+				ms.Window = window
+			}
+			return nlq.Binary{Op: dir, Left: ms, Right: nlq.Number(0)}
+		}
+		if window == 0 {
+			window = changeOver
+		}
+		return nlq.Binary{Op: dir, Left: nlq.Func{Name: "delta", Of: t, Window: window}, Right: nlq.Number(0)}
+	}
+	return true
+}
+
+// windowIn finds the window within which something happens: in 5m, within an
+// hour, this week. It returns the items that say so.
+func (f *frame) windowIn(i int) (time.Duration, int, int) {
+	for j := range f.items {
+		d, ok := f.items[j].number.duration()
+		if !ok || f.items[j].used || j == 0 {
+			continue
+		}
+		if isWindow(f.items[j-1]) || f.items[j-1].low == "this" {
+			return d, j - 1, j
+		}
+	}
+	return 0, 0, 0
+}

@@ -1,0 +1,145 @@
+package grammar
+
+import (
+	"slices"
+
+	"vedette.dev/nlq"
+)
+
+// compound reads two conditions joined by a word: each by itself, and then how
+// they are joined. What one says of both, the other need not repeat.
+func (f *frame) compound() (nlq.Parse, bool, error) {
+	if f.kind == when || f.kind == why {
+		return nlq.Parse{}, false, nil
+	}
+	for i := range f.items {
+		op, ok := f.says(i, "join")
+		if !ok || !f.condition(f.items[:i]) || !f.condition(f.items[i+1:]) {
+			continue
+		}
+		left, right := f.items[:i], f.items[i+1:]
+		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 {
+			right = append(measureOf(left), right...)
+		}
+		l := f.part(left, nil)
+		lt, lerr := l.holds()
+		r := f.part(right, l)
+		rt, rerr := r.holds()
+		if lerr != nil && rerr == nil {
+			l = f.part(left, r)
+			lt, lerr = l.holds()
+		}
+		if lerr != nil || rerr != nil {
+			continue
+		}
+		if op == "or" && len(l.filters)+len(r.filters) > 0 {
+			lf, rf := l.filters, r.filters
+			l, r = f.part(left, r), f.part(right, l)
+			l.shared, r.shared = rf, lf
+			if lt, lerr = l.holds(); lerr != nil {
+				continue
+			}
+			if rt, rerr = r.holds(); rerr != nil {
+				continue
+			}
+		}
+		if err := f.contradiction(op, lt, rt); err != nil {
+			return nlq.Parse{}, true, err
+		}
+		to, on := nlq.Joint(lt, rt, f.catalog)
+		if len(on) == 0 && on != nil && (len(nlq.Labels(lt, f.catalog)) > 0 && len(nlq.Labels(rt, f.catalog)) > 0) {
+			continue // nothing says which belong together
+		}
+		out := nlq.Formula{Term: nlq.Binary{Op: op, Left: lt, Right: to, On: on}, Alert: f.kind != lookup, Severity: f.severity,
+			For: max(l.hold, r.hold, f.hold), ForSaid: l.holdSaid || r.holdSaid || f.holdSaid}
+		return nlq.Parse{Intent: out, Assumed: append(l.assumed, r.assumed...), Confidence: min(l.confidence(), r.confidence()) - 0.05}, true, nil
+	}
+	return nlq.Parse{}, false, nil
+}
+
+// part is a frame of some of the items, read as a condition beside other.
+func (f *frame) part(items []item, other *frame) *frame {
+	g := &frame{catalog: f.catalog, places: f.places, words: f.words, lexicon: f.lexicon, known: f.known, lenient: f.lenient, aggItem: -1, kind: alert, items: slices.Clone(items), assumed: slices.Clone(f.assumed), doubt: f.doubt}
+	if other != nil {
+		g.implied = append(g.implied, other.entity)
+	}
+	return g
+}
+
+// holds reads f as a condition.
+func (f *frame) holds() (nlq.Term, error) {
+	p, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	switch i := p.Intent.(type) {
+	case nlq.Alert:
+		return nlq.Binary{Op: i.Compare.Op, Left: i.Measure, Right: nlq.Number(i.Compare.Limit)}, nil
+	case nlq.Formula:
+		return i.Term, nil
+	}
+	return nil, f.ask("What should hold?")
+}
+
+// condition reports whether items hold what can be a condition: a number, or
+// a word for a state.
+func (f *frame) condition(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool {
+		if it.used {
+			return false
+		}
+		_, state := it.has("state")
+		_, cmp := it.has("compare")
+		_, direction := it.has("direction")
+		return state || cmp || direction || it.number != nil
+	})
+}
+
+// wanting returns the words of f that a measure could be called by.
+func (f *frame) wanting() []string {
+	var out []string
+	for i, it := range f.items {
+		_, cmp := it.has("compare")
+		_, over := it.has("over")
+		_, hold := it.has("hold")
+		if _, _, place := f.place(i); it.used || cmp || over || hold || place || it.number != nil || f.lexicon.stop[it.low] || it.name || it.whole != "" || it.inside {
+			continue
+		}
+		out = append(out, it.low)
+	}
+	return out
+}
+
+// measureOf returns the items that say what is measured: not the condition.
+func measureOf(items []item) []item {
+	var out []item
+	for _, it := range items {
+		_, cmp := it.has("compare")
+		_, over := it.has("over")
+		_, hold := it.has("hold")
+		if !cmp && !over && !hold && it.number == nil {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+// contradiction asks back where nothing can be both.
+func (f *frame) contradiction(op string, l, r nlq.Term) error {
+	a, ok1 := l.(nlq.Binary)
+	b, ok2 := r.(nlq.Binary)
+	if !ok1 || !ok2 || op != "and" {
+		return nil
+	}
+	x, ok1 := a.Right.(nlq.Number)
+	y, ok2 := b.Right.(nlq.Number)
+	m, same := a.Left.(nlq.Measure)
+	n, too := b.Left.(nlq.Measure)
+	if !ok1 || !ok2 || !same || !too || m.Metric != n.Metric || m.Over != n.Over || m.Agg != n.Agg || a.Op == "" || b.Op == "" {
+		return nil
+	}
+	if a.Op[0] == '<' && b.Op[0] == '>' && x <= y || a.Op[0] == '>' && b.Op[0] == '<' && x >= y {
+		return f.settle("Nothing is both at once. Is it outside these limits that you mean, or between them?", "outside", "between")
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package grammar
+
+import (
+	"strings"
+	"time"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takeForecast reads what is about to happen: will fill within 6 hours, full
+// before tomorrow, expected to exceed 90% in two hours.
+func (f *frame) takeForecast() {
+	for i := range f.items {
+		_, will := f.says(i, "will")
+		_, full := f.says(i, "fill")
+		if !will && !full || f.kind == when || f.kind == lookup {
+			continue
+		}
+		ahead, a, b := f.ahead(i)
+		if ahead == 0 {
+			continue
+		}
+		f.useAll(i, a, b)
+		low := full
+		for j := i; j < len(f.items); j++ {
+			if _, fills := f.says(j, "fill"); fills {
+				f.use(j)
+				low = true
+			}
+		}
+		if !low && !f.conditionAfter(i) {
+			continue
+		}
+		trend := 6 * time.Hour // a trend over less is noise, over more is history
+		if ahead < 4*time.Hour {
+			trend = time.Hour
+		}
+		f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+			return nlq.Func{Name: "predict_linear", Of: t, Param: ahead.Seconds(), Window: trend}
+		})
+		f.assume(0.05, "by its trend over %s", nlq.Period(trend))
+		if low {
+			f.bytesLeft = true
+			f.compares = append(f.compares, compare{op: "<"})
+		}
+		return
+	}
+}
+
+// ahead finds how far ahead is looked after item i: in 6 h, before tomorrow.
+func (f *frame) ahead(i int) (time.Duration, int, int) {
+	found, a, b := time.Duration(0), 0, 0
+	for j := i + 1; j < len(f.items); j++ {
+		if f.items[j].low == "tomorrow" && !f.items[j].used {
+			found, a, b = day, j, j
+		}
+		d, ok := f.items[j].number.duration()
+		if !ok || f.items[j].used {
+			continue
+		}
+		prev := f.items[j-1].low
+		if isWindow(f.items[j-1]) || strings.HasPrefix(prev, "less than") || prev == "before" || prev == "next" || prev == "the next" || found > 0 {
+			found, b = d, j
+			if a == 0 {
+				a = j - 1
+			}
+		}
+	}
+	return found, a, b
+}

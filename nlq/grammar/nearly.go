@@ -1,0 +1,115 @@
+package grammar
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"vedette.dev/rules/catalog"
+)
+
+// fewer returns strong without the words that say whose metric is meant, such
+// as vllm, and that a state is bad, such as lost: what it is called may lack
+// them.
+func (f *frame) fewer(strong []string) []string {
+	return slices.DeleteFunc(slices.Clone(strong), func(w string) bool { return f.words.brands[w] || f.badState(w) })
+}
+
+// badState reports whether a word says that something is not as it should be.
+func (f *frame) badState(w string) bool {
+	for _, p := range f.lexicon.phrases[w] {
+		if p.role == "state" && len(p.words) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// shorter returns the measure called by less, if it is of the brands in strong,
+// and a state where a state was said.
+func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
+	sayable := append(slices.Clone(less), weak...)
+	best, found := -1, catalog.Metric{}
+	for _, n := range f.words.having(less) {
+		m, _ := f.catalog.Measure(n.id)
+		if !subset(n.words, sayable) || f.fits(m) != nil || len(n.words) <= best {
+			continue
+		}
+		ok := !slices.ContainsFunc(strong, func(w string) bool {
+			return f.words.brands[w] && !slices.Contains(less, w) && brandOf(n.id) != w || f.badState(w) && !slices.Contains(less, w) && m.Unit != "{bool}"
+		})
+		if ok {
+			best, found = len(n.words), m
+		}
+	}
+	return found, best >= 0
+}
+
+// brandOf returns whose metric id is: the first word of its name.
+func brandOf(id catalog.ID) string {
+	first, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(string(id)), ":", "_"), "_")
+	return first
+}
+
+// enough is the share, by weight, of what was said that a measure's name must
+// cover, and of the name that must have been said, for the measure to be meant
+// although words are left over. With less, one in two was wrong on requests of
+// our own.
+const enough = 0.55
+
+// nearly returns the measure whose name has most in common with what was said,
+// words weighing the more the fewer names they are in.
+func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
+	said := map[string]bool{}
+	total := 0.0
+	for _, w := range strong {
+		if !said[w] {
+			total += f.words.weight(w)
+		}
+		said[w] = true
+	}
+	sayable := map[string]bool{}
+	for _, w := range weak {
+		sayable[w] = true
+	}
+	seen := map[int]bool{}
+	best, score := catalog.Metric{}, 0.0
+	for w := range said {
+		for _, i := range f.words.byWord[w] {
+			if seen[i] {
+				continue
+			}
+			seen[i] = true
+			n := f.words.names[i]
+			covered, named := 0.0, 0.0
+			for _, w := range n.words {
+				switch {
+				case said[w]:
+					covered += f.words.weight(w)
+					fallthrough
+				case !sayable[w]:
+					named += f.words.weight(w)
+				default:
+					covered += 0.1 // said, and the measure may do without it
+					named += 0.1
+				}
+			}
+			of, in := covered/total, covered/named
+			if s := math.Sqrt(of * in); of >= enough && in >= enough && s > score || s == score && s > 0 && n.id < best.ID && of >= enough && in >= enough {
+				if m, _ := f.catalog.Measure(n.id); f.fits(m) == nil {
+					best, score = m, s
+				}
+			}
+		}
+	}
+	if score > 0 {
+		f.assume(0.5*(1-min(1, score))+0.1, "%s is what comes nearest", f.title(best.ID))
+	}
+	return best, score > 0
+}
+
+// weight is how much a word tells: more the fewer names have it. What no name
+// has tells most: it was said for something.
+func (v *vocabulary) weight(w string) float64 {
+	return math.Log(1 + float64(len(v.names))/(1+float64(len(v.byWord[w]))))
+}

@@ -1,0 +1,241 @@
+package grammar
+
+import (
+	"slices"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takePeers reads a comparison with what is beside it: hotter than its peers,
+// 10 degrees above the node average.
+func (f *frame) takePeers() {
+	for i := range f.items {
+		scope, ok := f.says(i, "peers")
+		if !ok {
+			continue
+		}
+		r := f.relationBefore(i, i+1)
+		if r.op == "" && r.factor == 0 {
+			continue
+		}
+		f.useAll(append(r.took, i)...)
+		f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
+			by := f.labelsOf(m, scope)
+			if by == nil {
+				by = []string{}
+			}
+			return f.against(r, t, reference{of: nlq.Group{Agg: nlq.Mean, Of: t, By: by}, on: by, many: true}, m)
+		}
+		return
+	}
+}
+
+// takeSpread reads how far apart things are: the spread of temperatures across
+// a host, the difference between the hottest and the coolest GPU, the standard
+// deviation.
+func (f *frame) takeSpread() {
+	for i := range f.items {
+		how, ok := f.says(i, "spread")
+		if !ok {
+			continue
+		}
+		f.use(i)
+		f.ends(i)
+		var by []string
+		for j := range f.items {
+			if f.items[j].used {
+				continue
+			}
+			p, n, ok := f.place(j)
+			if !ok || p.Name == "gpu" || f.named(j, n) {
+				continue
+			}
+			by = append(by, p.Name)
+			f.useAll(span(j, j+n)...)
+		}
+		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
+			labels := f.kept(m, by)
+			group := func(a nlq.Aggregation) nlq.Term { return nlq.Group{Agg: a, Of: t, By: labels} }
+			if how == "deviation" {
+				return group(nlq.Deviation)
+			}
+			return nlq.Binary{Op: "-", Left: group(nlq.Maximum), Right: group(nlq.Minimum)}
+		})
+		return
+	}
+}
+
+// ends takes the two ends that a spread is between, after item i.
+func (f *frame) ends(i int) {
+	for j := i + 1; j < len(f.items) && j < i+9; j++ {
+		v, ok := f.says(j, "agg")
+		low, isCmp := f.says(j, "end")
+		if ok && (v == string(nlq.Maximum) || v == string(nlq.Minimum)) || isCmp {
+			f.use(j)
+			if low != "" {
+				f.extra = append(f.extra, low)
+			}
+		}
+		if _, and := f.says(j, "and"); and || f.items[j].low == "between" {
+			f.use(j)
+		}
+	}
+}
+
+// named reports whether a name follows the place word at j.
+func (f *frame) named(j, n int) bool { return f.isName(j + n) }
+
+// kept returns the labels by which results of m say the places.
+func (f *frame) kept(m catalog.Metric, places []string) []string {
+	var out []string
+	for _, p := range places {
+		for _, l := range f.labelsOf(m, p) {
+			if !slices.Contains(out, l) {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// takeShareOf reads how many of some things a condition must hold for: more
+// than half of the GPUs are idle, more than 4 GPUs above 85 °C. The condition
+// is what the rest says.
+func (f *frame) takeShareOf() {
+	for i := range f.items {
+		n, ok := f.amount(i)
+		if !ok || f.kind == lookup {
+			continue
+		}
+		share := n.unit.dimension == "ratio" && n.isUnit
+		if n.isUnit && !share || !share && n.value != float64(int(n.value)) {
+			continue
+		}
+		j := i + 1
+		for share && j < len(f.items) && (f.items[j].low == "of" || f.items[j].low == "the" || f.items[j].low == "all" || f.items[j].low == "our") {
+			j++
+		}
+		p, words, ok := f.place(j)
+		present := -1
+		if k := f.next(j + words); ok && !share {
+			if _, is := f.says(k, "present"); is {
+				present = k
+			}
+		}
+		if !ok || share && j == i+1 && f.items[i].low != "half" || f.isName(j+words) || present < 0 && !f.conditionAfter(j+words) {
+			continue
+		}
+		op, took := ">=", span(i, j)
+		for k := i - 1; k >= 0 && k >= i-2; k-- {
+			if v, isCmp := f.says(k, "compare"); isCmp && len(v) <= 2 {
+				op, took = v, append(took, k)
+			} else if _, over := f.says(k, "over"); over {
+				op, took = ">", append(took, k)
+			}
+		}
+		f.useAll(took...)
+		for k := range words {
+			f.items[j+k].weak = true
+		}
+		f.implied = append(f.implied, p.Name)
+		if present >= 0 {
+			f.use(present)
+			f.extra = append(f.extra, "usage")
+			f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term { return t }
+		}
+		by := f.takeWithin(j + words)
+		f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
+			labels := f.kept(m, by)
+			count := nlq.Term(nlq.Group{Agg: nlq.Count, Of: t, By: labels})
+			limit := n.value
+			if share {
+				count = nlq.Binary{Op: "/", Left: count, Right: nlq.Group{Agg: nlq.Count, Of: compared(t), By: labels}}
+				limit = round(n.value * n.unit.factor)
+			}
+			return nlq.Binary{Op: op, Left: count, Right: nlq.Number(limit)}
+		})
+		return
+	}
+}
+
+// takeWithin reads in what the things are counted: of a node, on any host, per
+// namespace.
+func (f *frame) takeWithin(i int) []string {
+	var by []string
+	for j := i; j < len(f.items); j++ {
+		_, det := f.says(j-1, "determiner")
+		_, per := f.says(j-1, "by")
+		p, n, ok := f.place(j)
+		if !ok || p.Name == "gpu" || f.named(j, n) || !det && !per && f.items[j-1].low != "a" && f.items[j-1].low != "one" {
+			continue
+		}
+		by = append(by, p.Name)
+		f.useAll(span(j, j+n)...)
+		f.use(j - 1)
+	}
+	return by
+}
+
+// compared returns what the comparison t is of.
+func compared(t nlq.Term) nlq.Term {
+	for {
+		b, ok := t.(nlq.Binary)
+		if !ok {
+			return t
+		}
+		t = b.Left
+	}
+}
+
+// conditionAfter reports whether items from i on hold a condition.
+func (f *frame) conditionAfter(i int) bool {
+	for j := i; j < len(f.items); j++ {
+		v, cmp := f.says(j, "compare")
+		_, over := f.says(j, "over")
+		_, time := at(f.items, j+1).number.duration()
+		_, given := f.limitOf(j)
+		if cmp && (given || len(v) > 2 && v[len(v)-1] == '0') || over && !time && given {
+			return true
+		}
+	}
+	return false
+}
+
+// takeEvery reads a condition that must hold for all: every GPU of pod train-0
+// is idle, not a single GPU busy.
+func (f *frame) takeEvery() {
+	for i := range f.items {
+		_, none := f.says(i, "none")
+		if low := f.items[i].low; f.items[i].used || low != "every" && low != "all" && !none {
+			continue
+		}
+		j := i + 1
+		for j < len(f.items) && (f.lexicon.stop[f.items[j].low] && len(f.items[j].roles) == 0) {
+			j++
+		}
+		p, n, ok := f.place(j)
+		if !ok || f.isName(j+n) {
+			continue
+		}
+		if none {
+			k := f.next(j + n)
+			if _, busy := f.says(k, "busy"); !busy {
+				continue
+			}
+			f.use(k)
+			f.compares = append(f.compares, compare{op: "=="})
+			f.extra = append(f.extra, "usage")
+		} else if !f.conditionAfter(j + n) {
+			continue
+		}
+		f.use(i)
+		for k := range n {
+			f.items[j+k].weak = true
+		}
+		f.implied = append(f.implied, p.Name)
+		f.every = true
+		f.everyBy = f.takeWithin(j + n)
+		return
+	}
+}

@@ -1,0 +1,20 @@
+package grammar
+
+// takeRecent reads what happened to something not long ago: rebooted in the
+// last 10 minutes. It is a young age.
+func (f *frame) takeRecent() {
+	for i := range f.items {
+		word, ok := f.says(i, "recent")
+		if !ok || f.kind == lookup {
+			continue
+		}
+		d, a, b := f.windowIn(i)
+		if d == 0 {
+			continue
+		}
+		f.useAll(i, a, b)
+		f.extra = append(f.extra, word)
+		f.compares = append(f.compares, compare{op: "<", limit: number{value: d.Seconds(), unit: f.lexicon.units["s"], isUnit: true}})
+		return
+	}
+}

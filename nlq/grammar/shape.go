@@ -1,0 +1,201 @@
+package grammar
+
+import (
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// A shaper makes a term of another: what a phenomenon that no single measure
+// can say adds to the measure.
+type shaper func(t nlq.Term, m catalog.Metric) nlq.Term
+
+// shaped reports whether something beyond a measure and a comparison was said.
+func (f *frame) shaped() bool { return len(f.values) > 0 || f.test != nil || len(f.conds) > 0 }
+
+// formula puts a shaped frame together: of the measure a value, of the value
+// what holds, of what holds the answer.
+func (f *frame) formula(ms nlq.Measure, m catalog.Metric, c nlq.Comparison) nlq.Formula {
+	var t nlq.Term = ms
+	for _, s := range f.values {
+		t = s(t, m)
+	}
+	switch {
+	case f.test != nil:
+		t = f.test(t, m)
+	case c.Op != "":
+		t = nlq.Binary{Op: c.Op, Left: t, Right: nlq.Number(c.Limit)}
+	}
+	for _, s := range f.conds {
+		t = s(t, m)
+	}
+	if f.top != 0 {
+		t = nlq.Group{Agg: map[bool]nlq.Aggregation{true: nlq.Largest, false: nlq.Smallest}[f.top > 0], Param: float64(max(f.top, -f.top)), Of: t}
+	}
+	return nlq.Formula{Term: t, Alert: f.kind == alert, For: f.hold, ForSaid: f.holdSaid, Severity: f.severity}
+}
+
+// takeShapes reads what takes more than a measure and a comparison, each
+// phenomenon its own words.
+func (f *frame) takeShapes() {
+	f.takeHours()
+	f.takeRecent()
+	f.takeUnit()
+	f.takeBetween()
+	f.takePeers()
+	f.takeSigma()
+	f.takeBaseline()
+	f.takeChange()
+	f.takeSpread()
+	f.takeForecast()
+	f.takeShareOf()
+	f.takeEvery()
+}
+
+// next returns the first item from i on that is said and not yet used, len
+// where there is none.
+func (f *frame) next(i int) int {
+	for i < len(f.items) && (f.items[i].used || f.lexicon.stop[f.items[i].low] && len(f.items[i].roles) == 0) {
+		i++
+	}
+	return i
+}
+
+// says returns the value of role r of item i, if it is there to be used.
+func (f *frame) says(i int, r role) (string, bool) {
+	if i < 0 || i >= len(f.items) || f.items[i].used {
+		return "", false
+	}
+	return f.items[i].has(r)
+}
+
+// amount returns the number that item i is, if it is there to be used.
+func (f *frame) amount(i int) (number, bool) {
+	if i < 0 || i >= len(f.items) || f.items[i].used || f.items[i].number == nil {
+		return number{}, false
+	}
+	return *f.items[i].number, true
+}
+
+func (f *frame) useAll(is ...int) {
+	for _, i := range is {
+		f.use(i)
+	}
+}
+
+// A relation is how a value stands to what it is compared with: above by 20 %,
+// three times as high, below.
+type relation struct {
+	op     string  // > or <, or "" where it was not said
+	by     *number // how far, nil: at all
+	factor float64 // times, 0: not said
+	took   []int   // items
+}
+
+// relationBefore reads the relation that ends before item end, and after it
+// where it goes on there: "by 20%". The nearest direction counts: "more than
+// 30% below" is below.
+func (f *frame) relationBefore(end, after int) relation {
+	var r relation
+	for i := end - 1; i >= 0; i-- {
+		it := &f.items[i]
+		if it.used {
+			break
+		}
+		cmp, isCmp := it.has("compare")
+		op, word, _ := strings.Cut(cmp, " ")
+		dir, isDir := it.has("direction")
+		_, isTimes := it.has("times")
+		_, isVs := it.has("versus")
+		_, isOver := it.has("over")
+		n := it.number
+		switch {
+		case isCmp && (strings.HasPrefix(op, ">") || strings.HasPrefix(op, "<")) && !strings.Contains(word, " "):
+			if r.op == "" {
+				r.op = op[:1]
+			}
+			if word != "" {
+				f.extra = append(f.extra, word)
+			}
+		case isDir:
+			if r.op == "" {
+				r.op = dir
+			}
+		case isOver:
+			if r.op == "" {
+				r.op = ">"
+			}
+		case isTimes:
+			v, _ := it.has("times")
+			r.factor = float64(len(v)) // "xx" is twice, "xxx" three times
+			if v == "n" {
+				r.factor = -1 // the number before it
+			}
+		case isVs, it.low == "by", f.lexicon.stop[it.low] && len(it.roles) == 0:
+		case n != nil && r.by == nil && (n.unit.dimension != "time" || !n.isUnit):
+			r.by = n
+		default:
+			return f.finish(r, after)
+		}
+		r.took = append(r.took, i)
+	}
+	return f.finish(r, after)
+}
+
+func (f *frame) finish(r relation, after int) relation {
+	if j := f.next(after); r.by == nil && r.op != "" && j < len(f.items) && j > 0 && f.items[j-1].low == "by" {
+		if n, ok := f.amount(j); ok {
+			r.by = &n
+			r.took = append(r.took, j, j-1)
+		}
+	} else if v, ok := f.says(after, "by"); r.by == nil && r.op != "" && ok && v == "" && f.items[after].low == "by" {
+		if n, ok := f.amount(after + 1); ok {
+			r.by = &n
+			r.took = append(r.took, after, after+1)
+		}
+	}
+	if r.factor == -1 && r.by != nil {
+		r.factor, r.by = r.by.value, nil
+	}
+	if r.by != nil && r.by.value < 1 && r.by.unit.dimension == "ratio" && r.by.unitRaw == "" && r.op == "<" {
+		r.factor, r.by = 1-r.by.value, nil // fell by half, by a third
+	}
+	return r
+}
+
+// A reference is what a value is compared with: of the same series, or, with
+// on, one for several of them.
+type reference struct {
+	of   nlq.Term
+	on   []string
+	many bool
+}
+
+// against returns what holds where t stands in relation r to ref.
+func (f *frame) against(r relation, t nlq.Term, ref reference, m catalog.Metric) nlq.Term {
+	join := func(op string, right nlq.Term) nlq.Term {
+		return nlq.Binary{Op: op, Left: t, Right: right, On: ref.on, Many: ref.many}
+	}
+	op := r.op
+	if op == "" {
+		op = ">"
+	}
+	switch {
+	case r.factor > 0:
+		return join(op, nlq.Binary{Op: "*", Left: nlq.Number(r.factor), Right: ref.of})
+	case r.by == nil:
+		return join(op, ref.of)
+	case r.by.unit.dimension == "ratio" && r.by.unitRaw != "points":
+		share := r.by.value * r.by.unit.factor
+		if op == "<" {
+			share = -share
+		}
+		return join(op, nlq.Binary{Op: "*", Left: nlq.Number(round(1 + share)), Right: ref.of})
+	}
+	far := f.convert(*r.by, m.Unit)
+	if op == "<" {
+		far = -far
+	}
+	return nlq.Binary{Op: op, Left: join("-", ref.of), Right: nlq.Number(far)}
+}

@@ -1,0 +1,43 @@
+package grammar
+
+import (
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takeUnit reads in which unit an answer is wanted: energy in kWh, CPU (cores).
+func (f *frame) takeUnit() {
+	last := len(f.items) - 1
+	for last >= 0 && (f.items[last].used || f.lexicon.stop[f.items[last].low]) {
+		last--
+	}
+	if f.kind == alert || last < 1 {
+		return
+	}
+	it := &f.items[last]
+	u, ok := f.lexicon.unit(it.raw)
+	if !ok || it.number != nil || u.dimension == "time" || u.factor == 0 {
+		return
+	}
+	it.used = true
+	f.use(f.before(last, "in"))
+	if u.dimension == "count" {
+		return
+	}
+	f.outUnit = u.dimension
+	f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
+		own, _ := f.lexicon.unit(string(f.unitOf(t, m)))
+		if own.dimension != u.dimension || own.factor == u.factor {
+			return t
+		}
+		return nlq.Binary{Op: "*", Left: t, Right: nlq.Number(round(own.factor / u.factor))}
+	})
+}
+
+// before returns the item before i if it is low, else one that is none.
+func (f *frame) before(i int, low string) int {
+	if i > 0 && f.items[i-1].low == low {
+		return i - 1
+	}
+	return -1
+}

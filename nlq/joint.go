@@ -1,0 +1,69 @@
+package nlq
+
+import (
+	"slices"
+
+	"vedette.dev/rules/catalog"
+)
+
+// Joint returns b so that it can be joined with a, and the labels by which
+// their series belong together: nil where both have the same. What both are
+// about may go by two labels, as a node does: that of b is renamed then.
+func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
+	x, y := Labels(a, c), Labels(b, c)
+	if len(x) == len(y) && !slices.ContainsFunc(x, func(l string) bool { return !slices.Contains(y, l) }) {
+		return b, nil
+	}
+	on := []string{}
+	for _, p := range Places() {
+		for _, l := range p.Labels {
+			if slices.Contains(x, l) && slices.Contains(y, l) && !slices.Contains(on, l) {
+				on = append(on, l)
+			}
+		}
+	}
+	if len(on) > 0 {
+		return b, on
+	}
+	for _, p := range Places() {
+		i := slices.IndexFunc(p.Labels, func(l string) bool { return slices.Contains(x, l) })
+		k := slices.IndexFunc(p.Labels, func(l string) bool { return slices.Contains(y, l) })
+		if i >= 0 && k >= 0 {
+			return Renamed{Of: b, From: p.Labels[k], To: p.Labels[i]}, []string{p.Labels[i]}
+		}
+	}
+	return b, on
+}
+
+// Labels returns the labels that the series of t have.
+func Labels(t Term, c *catalog.Catalog) []string {
+	switch t := t.(type) {
+	case Measure:
+		if t.Agg != Each {
+			return t.By
+		}
+		m, _ := c.Measure(t.Metric)
+		return m.Labels
+	case Group:
+		if t.Agg == Largest || t.Agg == Smallest {
+			return Labels(t.Of, c)
+		}
+		return t.By
+	case Func:
+		if t.Of != nil && t.Name != "absent" {
+			return Labels(t.Of, c)
+		}
+	case Renamed:
+		return append(slices.Clone(Labels(t.Of, c)), t.To)
+	case Binary:
+		if _, number := t.Left.(Number); number {
+			return Labels(t.Right, c)
+		}
+		arithmetic := arithmetic[t.Op] != ""
+		if _, number := t.Right.(Number); arithmetic && !number && len(t.On) > 0 && !t.Many {
+			return t.On
+		}
+		return Labels(t.Left, c)
+	}
+	return nil
+}
