@@ -39,6 +39,22 @@ func (f *frame) takeBaseline() {
 	}
 }
 
+// takeYesterday reads when a value is asked of: energy used yesterday.
+func (f *frame) takeYesterday() {
+	for i := range f.items {
+		secs, ok := f.says(i, "ago")
+		s, _ := strconv.ParseFloat(secs, 64)
+		d := time.Duration(s * float64(time.Second))
+		if !ok || d < day || f.kind == alert || f.test != nil || len(f.conds) > 0 {
+			continue
+		}
+		f.use(i)
+		f.window, f.whole = d, true
+		f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: nlq.Ago, Of: t, Window: d} })
+		return
+	}
+}
+
 // averaged is t over d: the rate over d where t is a rate.
 func averaged(t nlq.Term, d time.Duration) nlq.Term {
 	if m, ok := t.(nlq.Measure); ok && m.Agg == nlq.Each && (m.Over == nlq.Rate || m.Over == nlq.AsIs) {

@@ -135,7 +135,7 @@ func (f *frame) takeStep(i int, dir string) bool {
 // takeTrend reads: growing, went up this week. What counts up grew if there
 // was one more.
 func (f *frame) takeTrend(i int, dir string) bool {
-	if j := f.next(i + 1); f.conditionAfter(j) {
+	if _, trend := f.says(i, "trend"); !trend || f.conditionAfter(f.next(i+1)) {
 		return false
 	}
 	if len(f.compares) > 0 || f.test != nil || f.kind == lookup {

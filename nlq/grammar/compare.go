@@ -26,6 +26,9 @@ func (f *frame) takeComparisons() {
 		if !ok {
 			continue
 		}
+		if f.kind == lookup && strings.HasPrefix(v, "> allocated") {
+			continue // "how many are in use" counts what is allocated
+		}
 		op, implied, _ := strings.Cut(v, " ")
 		word, given, _ := strings.Cut(implied, " ")
 		c := compare{op: op}
@@ -44,8 +47,11 @@ func (f *frame) takeComparisons() {
 		f.compares = append(f.compares, c)
 	}
 	for i := range f.items {
-		if _, ok := f.items[i].has("low end"); ok && f.kind == when {
+		if _, ok := f.says(i, "low end"); ok && f.kind == when {
 			f.lowEnd, f.items[i].used = true, true
+			f.extra = append(f.extra, "left")
+		} else if ok && len(f.compares) > 0 {
+			f.items[i].used = true // "running out of inodes: below 5 %"
 			f.extra = append(f.extra, "left")
 		}
 		if _, ok := f.items[i].has("only"); ok {

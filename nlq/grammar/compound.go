@@ -14,7 +14,11 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	for i := range f.items {
 		op, ok := f.says(i, "join")
-		if !ok || !f.condition(f.items[:i]) || !f.condition(f.items[i+1:]) {
+		if !ok || !f.condition(f.items[:i]) {
+			continue
+		}
+		if !f.condition(f.items[i+1:]) {
+			f.loose = append(f.loose, i)
 			continue
 		}
 		left, right := f.items[:i], f.items[i+1:]
@@ -54,6 +58,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			For: max(l.hold, r.hold, f.hold), ForSaid: l.holdSaid || r.holdSaid || f.holdSaid}
 		return nlq.Parse{Intent: out, Assumed: append(l.assumed, r.assumed...), Confidence: min(l.confidence(), r.confidence()) - 0.05}, true, nil
 	}
+	f.useAll(f.loose...) // "although the pods of train hold it" only says which
 	return nlq.Parse{}, false, nil
 }
 

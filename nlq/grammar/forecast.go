@@ -29,6 +29,11 @@ func (f *frame) takeForecast() {
 				low = true
 			}
 		}
+		for j := range f.items {
+			if _, grows := f.says(j, "trend"); grows {
+				f.use(j) // "grows so fast that it is full before tomorrow"
+			}
+		}
 		if !low && !f.conditionAfter(i) {
 			continue
 		}

@@ -82,20 +82,23 @@ type frame struct {
 	window   time.Duration
 	since    time.Duration
 	per      time.Duration // of "100 an hour"
-	over     nlq.OverTime
-	agg      nlq.Aggregation
-	aggItem  int // of agg, or -1
-	counting bool
-	only     bool // a comparison is of each series, before counting
-	top      int
-	lowEnd   bool // "run out": the low end of what is left
-	filters  []filter
-	by       []string // places
-	subject  string   // the place asked about: "which nodes"
-	entity   string   // what the measure found is about
-	shared   []filter // said of another condition too: taken where the measure can be narrowed so
-	extra    []string // measure words that other words imply: hotter is temperature
-	implied  []string // weak measure words that names imply: an H100 is a GPU
+
+	throughout time.Duration // of "all day"
+	over       nlq.OverTime
+	agg        nlq.Aggregation
+	aggItem    int // of agg, or -1
+	counting   bool
+	only       bool // a comparison is of each series, before counting
+	top        int
+	loose      []int // items that could join conditions and do not
+	lowEnd     bool  // "run out": the low end of what is left
+	filters    []filter
+	by         []string // places
+	subject    string   // the place asked about: "which nodes"
+	entity     string   // what the measure found is about
+	shared     []filter // said of another condition too: taken where the measure can be narrowed so
+	extra      []string // measure words that other words imply: hotter is temperature
+	implied    []string // weak measure words that names imply: an H100 is a GPU
 
 	values    []shaper // see formula
 	test      shaper
@@ -103,6 +106,7 @@ type frame struct {
 	bounds    []compare // limits that test has
 	every     bool      // all of the things must be so
 	everyBy   []string  // places
+	whole     bool      // the window is one that is over: yesterday
 	outUnit   string    // the dimension in which the answer is wanted
 	bytesLeft bool      // what runs out is space
 	vanished  bool      // what is no longer told

@@ -1,6 +1,8 @@
 package grammar
 
 import (
+	"slices"
+
 	"vedette.dev/nlq"
 )
 
@@ -23,10 +25,25 @@ func (f *frame) takeGroups() {
 		}
 	}
 	for i := range f.items {
+		p, n, ok := f.place(i)
+		q, m, too := f.place(i + n)
+		if !ok || !too || p.Name == "gpu" || q.Name != "gpu" || !f.aggregates() {
+			continue
+		}
+		f.by = append(f.by, p.Name) // "host gpus together"
+		f.useAll(span(i, i+n)...)
+		for k := range m {
+			f.items[i+n+k].weak = true
+		}
+	}
+	for i := range f.items {
 		if f.items[i].used {
 			continue
 		}
-		if _, n, ok := f.place(i); ok && f.isWeak(i) {
+		if p, n, ok := f.place(i); ok && f.isWeak(i) {
+			if low := at(f.items, i-1).low; (low == "each" || low == "every") && f.kind == lookup && p.Name != "gpu" {
+				f.by = append(f.by, p.Name)
+			}
 			for k := range n {
 				f.items[i+k].weak = true
 			}
@@ -35,6 +52,11 @@ func (f *frame) takeGroups() {
 			f.items[i].used = true
 		}
 	}
+}
+
+// aggregates reports whether series are put together.
+func (f *frame) aggregates() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool { v, agg := it.has("agg"); return agg && v != string(nlq.Count) })
 }
 
 // takeTop reads: top 5 nodes, the bottom 3.

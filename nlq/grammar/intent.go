@@ -223,6 +223,11 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 			ms.Window = max(f.hold, shortest)
 			f.assume(0, "rates are taken over %s, for the condition to be seen in time", nlq.Period(ms.Window))
 		}
+	case f.throughout > 0 && ms.Over == nlq.AsIs:
+		ms.Window, ms.Over = f.throughout, nlq.Highest
+		if len(f.compares) > 0 && f.compares[0].op[0] == '>' {
+			ms.Over = nlq.Lowest
+		}
 	case ms.Over != nlq.AsIs:
 		ms.Window = f.windowOr(usual)
 	case f.window > 0:
@@ -231,7 +236,7 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		switch {
 		case over != nlq.AsIs && len(f.by) == 0:
 			ms.Over, ms.Agg, ms.By = over, nlq.Each, nil
-		case f.kind == lookup && f.agg == nlq.Each && f.top == 0:
+		case f.kind == lookup && f.agg == nlq.Each && f.top == 0 && !f.whole:
 			ms.Window, since = 0, f.window
 		default:
 			ms.Over = nlq.Average

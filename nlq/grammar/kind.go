@@ -53,6 +53,11 @@ func (f *frame) takeKind() error {
 		}
 		it.used = true
 	}
+	for i := range f.items {
+		if _, wrong := f.says(i, "wrong"); wrong && f.kind == alert {
+			return f.settle("What should count as wrong? An alert needs what is measured, and from where on it is bad.")
+		}
+	}
 	if f.kind == lookup && f.counting && f.firstWord("number of") {
 		f.kind = unsaid // "number of pods above 3" is a condition
 	}

@@ -29,6 +29,10 @@ import (
 //	join       between two conditions; value is how
 //	range      before two ends; value: in or out
 //	direction  which way a value goes, > or <
+//	trend      that is enough to be told
+//	throughout for how long, in seconds, every value is looked at
+//	root       the filesystem mounted at /
+//	wrong      whatever it may be: it is asked what
 //	speed      before how fast it goes
 //	times      how many times as much: an x for each, or n for the number before it
 //	versus     before what is compared with

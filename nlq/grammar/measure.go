@@ -25,6 +25,9 @@ func (f *frame) measure() (catalog.Metric, error) {
 	}
 	m, err := f.find(false)
 	if err == nil {
+		if d, derived := f.catalog.Derived(m.ID); derived && f.agg == nlq.Mean && len(f.by) == 0 && f.dimension(m.Unit) == "time" && strings.Contains(d.Expr, "rate(") {
+			f.agg = nlq.Each // it is a mean already
+		}
 		return m, nil
 	}
 	if f.quantile() {
@@ -327,6 +330,7 @@ func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
+	ids = f.collected(ids)
 	first, _ := f.catalog.Measure(ids[0])
 	kinds := map[string]bool{}
 	entities := map[string]bool{}
@@ -350,6 +354,20 @@ func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
 	}
 	f.assume(0.05, "%s is taken in %s", first.Words[0], first.Unit)
 	return first, nil
+}
+
+// collected returns those of ids that exporters give as they come, or all
+// where none is.
+func (f *frame) collected(ids []catalog.ID) []catalog.ID {
+	on := slices.DeleteFunc(slices.Clone(ids), func(id catalog.ID) bool {
+		m, _ := f.catalog.Measure(id)
+		_, derived := f.catalog.Derived(id)
+		return !derived && !m.Default
+	})
+	if len(on) == 0 {
+		return ids
+	}
+	return on
 }
 
 // nothing says why no measure was found: there is one but it does not fit, or

@@ -23,6 +23,11 @@ func (f *frame) takeNames() {
 		if f.items[i].used {
 			continue
 		}
+		if _, root := f.says(i, "root"); root {
+			f.add(i, filter{place: "mountpoint", value: "/"}, i)
+			f.extra = append(f.extra, "disk")
+			continue
+		}
 		if _, free := f.says(i, "unattached"); free {
 			f.add(i, filter{label: "pod", value: "", free: true}, i)
 			f.implied = append(f.implied, "gpu")

@@ -226,7 +226,7 @@ func (f *frame) takeEvery() {
 			f.use(k)
 			f.compares = append(f.compares, compare{op: "=="})
 			f.extra = append(f.extra, "usage")
-		} else if !f.conditionAfter(j + n) {
+		} else if p.Name != "gpu" || !f.conditionAfter(0) || f.items[i].low == "all" && !f.conditionAfter(j+n) {
 			continue
 		}
 		f.use(i)

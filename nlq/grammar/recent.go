@@ -1,5 +1,24 @@
 package grammar
 
+import (
+	"strconv"
+	"time"
+)
+
+// takeThroughout reads that something holds for as long as is looked back:
+// below 5% all day.
+func (f *frame) takeThroughout() {
+	for i := range f.items {
+		secs, ok := f.says(i, "throughout")
+		if !ok {
+			continue
+		}
+		s, _ := strconv.ParseFloat(secs, 64)
+		f.throughout = time.Duration(s * float64(time.Second))
+		f.use(i)
+	}
+}
+
 // takeRecent reads what happened to something not long ago: rebooted in the
 // last 10 minutes. It is a young age.
 func (f *frame) takeRecent() {

@@ -41,14 +41,16 @@ func (f *frame) formula(ms nlq.Measure, m catalog.Metric, c nlq.Comparison) nlq.
 func (f *frame) takeShapes() {
 	f.takeHours()
 	f.takeRecent()
+	f.takeThroughout()
 	f.takeUnit()
+	f.takeForecast()
 	f.takeBetween()
 	f.takePeers()
 	f.takeSigma()
 	f.takeBaseline()
+	f.takeYesterday()
 	f.takeChange()
 	f.takeSpread()
-	f.takeForecast()
 	f.takeShareOf()
 	f.takeEvery()
 }

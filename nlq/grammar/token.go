@@ -80,6 +80,24 @@ func runLength(s string) int {
 	return max(n, 1)
 }
 
+// capitals is how exporters of GPUs call their metrics.
+var capitals = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
+
+// endOf returns the metric whose name ends with run: people leave away what
+// all names of an exporter begin with, as in FB_USED.
+func endOf(run string, c *catalog.Catalog) (catalog.ID, bool) {
+	if !capitals.MatchString(run) {
+		return "", false
+	}
+	best := catalog.ID("")
+	for _, m := range c.All() {
+		if strings.HasSuffix(string(m.ID), "_"+run) && (best == "" || len(m.ID) < len(best)) {
+			best = m.ID
+		}
+	}
+	return best, best != ""
+}
+
 // rangeShape is a range of numbers: 18-27, 9-17h.
 var rangeShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)[-–]([0-9]+(?:\.[0-9]+)?[A-Za-z%°/]*)$`)
 
@@ -93,6 +111,9 @@ func split(run string, c *catalog.Catalog) []token {
 	}
 	if _, ok := c.Measure(catalog.ID(run)); ok && strings.ContainsAny(run, "_:") { // "up" is a word
 		return []token{{raw: run, metric: true}}
+	}
+	if id, ok := endOf(run, c); ok {
+		return []token{{raw: string(id), metric: true}}
 	}
 	if m := rangeShape.FindStringSubmatch(run); m != nil {
 		return []token{{raw: m[1]}, {raw: "to"}, {raw: m[2]}}
