@@ -20,7 +20,7 @@ func askBatch(c *cobra.Command, args []string, file, metadata string) error {
 	if len(args) > 0 {
 		return usage(errors.New("--batch takes its questions from the file: none beside it"))
 	}
-	words := catalog.Builtin()
+	words := catalog.Builtin().Without("Vedette") // whose cluster it is nobody says
 	if metadata != "" {
 		f, err := os.Open(metadata)
 		if err != nil {

@@ -32,11 +32,9 @@ import (
 	"vedette.dev/analyzer/remedy"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/store"
-	"vedette.dev/nlq"
 	"vedette.dev/nlq/answer"
 	"vedette.dev/nlq/chat"
 	"vedette.dev/nlq/grammar"
-	"vedette.dev/nlq/prose"
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/fault"
@@ -166,8 +164,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
-	strict := &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}
-	engine := nlq.First(strict, &prose.Compound{Of: strict, Catalog: words})
+	engine := &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}
 	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Book: s.book, Ledger: s.ledger}
 
 	// What comes in and goes out.

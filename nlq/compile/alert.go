@@ -39,6 +39,10 @@ func rule(a nlq.Alert, c *catalog.Catalog) (rules.Rule, error) {
 	if a.Severity != "" {
 		r.Labels["severity"] = a.Severity
 	}
+	e, share := unscaled(e)
+	if share && a.Measure.Unit(c) == "%" {
+		r.Annotations["description"] = strings.Replace(r.Annotations["description"], valueIn(a.Measure.Unit(c)), "{{ $value | humanizePercentage }}", 1)
+	}
 	r.Expr, err = Print(e)
 	return r, err
 }
@@ -104,6 +108,11 @@ var telling = []struct{ label, word string }{
 	{"persistentvolumeclaim", "volume claim"}, {"model_name", "model"}, {"source", "source"},
 }
 
+// valueIn is the template of a value in unit u.
+func valueIn(u catalog.Unit) string {
+	return strings.Replace(nlq.Amount(0, u), strconv.Itoa(0), `{{ printf "%.4g" $value }}`, 1)
+}
+
 // annotations are templates, which Prometheus executes: nothing in them comes
 // from the asker but numbers.
 func annotations(a nlq.Alert, c *catalog.Catalog) map[string]string {
@@ -136,7 +145,7 @@ func annotations(a nlq.Alert, c *catalog.Catalog) map[string]string {
 	if a.For > 0 {
 		held = " for " + nlq.Period(a.For)
 	}
-	value := strings.Replace(nlq.Amount(0, a.Measure.Unit(c)), strconv.Itoa(0), `{{ printf "%.4g" $value }}`, 1)
+	value := valueIn(a.Measure.Unit(c))
 	return map[string]string{
 		"summary":     summary,
 		"description": fmt.Sprintf("%s. The value is %s and has been %s %s%s.", plainText(m.Help), value, nlq.OpWord(a.Compare.Op), u, held),

@@ -223,6 +223,10 @@ func expand(d catalog.Derived, m nlq.Measure, c *catalog.Catalog) (parser.Expr, 
 }
 
 func narrow(v *parser.VectorSelector, where []nlq.Matcher, c *catalog.Catalog) error {
+	if slices.ContainsFunc(where, func(w nlq.Matcher) bool { return w.Label == "mountpoint" && w.Op == "=" }) {
+		// What is named outright is meant, of whatever type it is.
+		v.LabelMatchers = slices.DeleteFunc(v.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == "fstype" })
+	}
 	for _, w := range where {
 		if !c.Takes(catalog.ID(v.Name), w.Label) {
 			continue

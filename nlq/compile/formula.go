@@ -29,7 +29,12 @@ func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
 	if !ok || !f.Alert {
 		return rules.Group{}, fmt.Errorf("compile %s: there is nothing to alert on", nlq.Read(f, c))
 	}
-	expr, err := Formula(f, c)
+	e, err := term(f.Term, c)
+	if err != nil {
+		return rules.Group{}, err
+	}
+	e, _ = unscaled(e)
+	expr, err := Print(e)
 	if err != nil {
 		return rules.Group{}, err
 	}

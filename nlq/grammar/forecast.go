@@ -59,6 +59,9 @@ func (f *frame) ahead(i int) (time.Duration, int, int) {
 	for j := i + 1; j < len(f.items); j++ {
 		if f.items[j].low == "tomorrow" && !f.items[j].used {
 			found, a, b = day, j, j
+			if f.items[j-1].low == "before" {
+				a = j - 1
+			}
 		}
 		d, ok := f.items[j].number.duration()
 		if !ok || f.items[j].used {
@@ -67,7 +70,7 @@ func (f *frame) ahead(i int) (time.Duration, int, int) {
 		prev := f.items[j-1].low
 		if isWindow(f.items[j-1]) || strings.HasPrefix(prev, "less than") || prev == "before" || prev == "next" || prev == "the next" || found > 0 {
 			found, b = d, j
-			if a == 0 {
+			if a == 0 || prev == "before" {
 				a = j - 1
 			}
 		}

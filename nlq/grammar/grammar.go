@@ -94,6 +94,7 @@ type frame struct {
 	lowEnd     bool  // "run out": the low end of what is left
 	filters    []filter
 	by         []string // places
+	each       []string // places of which each has its answer, where that is not what is measured anyway
 	subject    string   // the place asked about: "which nodes"
 	entity     string   // what the measure found is about
 	shared     []filter // said of another condition too: taken where the measure can be narrowed so
@@ -106,6 +107,7 @@ type frame struct {
 	bounds    []compare // limits that test has
 	every     bool      // all of the things must be so
 	everyBy   []string  // places
+	badSaid   bool      // a state was said to be bad
 	whole     bool      // the window is one that is over: yesterday
 	outUnit   string    // the dimension in which the answer is wanted
 	bytesLeft bool      // what runs out is space

@@ -26,6 +26,13 @@ func (f *frame) takeGroups() {
 	}
 	for i := range f.items {
 		p, n, ok := f.place(i)
+		q, _, too := f.place(i + n)
+		if ok && too && p.Name == "gpu" && q.Name == "node" {
+			f.useAll(span(i, i+n)...) // "on a GPU host" is on a node
+		}
+	}
+	for i := range f.items {
+		p, n, ok := f.place(i)
 		q, m, too := f.place(i + n)
 		if !ok || !too || p.Name == "gpu" || q.Name != "gpu" || !f.aggregates() {
 			continue
@@ -42,7 +49,7 @@ func (f *frame) takeGroups() {
 		}
 		if p, n, ok := f.place(i); ok && f.isWeak(i) {
 			if low := at(f.items, i-1).low; (low == "each" || low == "every") && f.kind == lookup && p.Name != "gpu" {
-				f.by = append(f.by, p.Name)
+				f.each = append(f.each, p.Name)
 			}
 			for k := range n {
 				f.items[i+k].weak = true
@@ -128,6 +135,9 @@ func (f *frame) isWeak(i int) bool {
 	}
 	for j := i - 1; j >= 0; j-- {
 		it := f.items[j]
+		if it.weak {
+			continue
+		}
 		if it.used && (it.name || it.whole != "" || it.inside) {
 			continue // "on the H200 nodes"
 		}

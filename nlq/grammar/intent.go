@@ -21,6 +21,7 @@ const shortest = time.Minute
 
 // intent puts the frame together.
 func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
+	f.takeCode(m)
 	if f.dimension(m.Unit) == "time" && m.Type == catalog.Gauge && len(f.compares) == 0 && f.hold > 0 && f.kind != lookup {
 		f.compares = []compare{{op: ">", limit: number{value: f.hold.Seconds(), unit: f.lexicon.units["s"], isUnit: true}}}
 		f.hold, f.holdSaid = 0, false // "not scheduled for 26 hours" is what is measured
@@ -28,7 +29,7 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	state := m.Unit == "{bool}" || f.event(m)
 	if f.kind == unsaid {
 		switch {
-		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
+		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), f.badSaid && (m.Unit == "{bool}" || f.fault(m)), f.fault(m) && !f.counting && f.agg == nlq.Each, state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
 			f.kind = lookup
@@ -61,6 +62,22 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 		return f.whenIntent(ms, m, compare)
 	}
 	return nlq.Lookup{Measure: ms, Top: f.top, Compare: compare, Since: since}, nil
+}
+
+// takeCode makes a comparison of a filter by a code, where the code is the
+// value of m.
+func (f *frame) takeCode(m catalog.Metric) {
+	f.filters = slices.DeleteFunc(f.filters, func(fl filter) bool {
+		code, err := strconv.ParseFloat(fl.value, 64)
+		if fl.place != "xid" || m.Unit != "{xid}" || err != nil {
+			return false
+		}
+		f.compares = []compare{{op: map[bool]string{false: "==", true: "!="}[fl.not], limit: number{value: code}}}
+		if f.kind == unsaid {
+			f.kind = alert
+		}
+		return true
+	})
 }
 
 func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
@@ -123,6 +140,11 @@ func (f *frame) looksAtEach() bool {
 
 // group settles the labels that results keep.
 func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
+	for _, p := range f.each {
+		if p != m.Entity && len(f.labelsOf(m, p)) > 0 {
+			f.by = append(f.by, p)
+		}
+	}
 	for _, by := range f.by {
 		if label, outright := strings.CutPrefix(by, "label "); outright {
 			ms.By = append(ms.By, label)
@@ -269,6 +291,19 @@ func (f *frame) event(m catalog.Metric) bool {
 	return m.Type == catalog.Counter && f.ofCounter(m) == nlq.Increase
 }
 
+// troubled reports whether a word for a bad state is part of what is asked.
+func (f *frame) troubled() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool { _, state := it.has("state"); return state })
+}
+
+// fault reports whether m counts what there should be none of.
+func (f *frame) fault(m catalog.Metric) bool {
+	if m.Bad != "high" || f.dimension(m.Unit) != "count" || m.Type == catalog.Counter {
+		return false
+	}
+	return slices.ContainsFunc(f.lexicon.faults, func(w string) bool { return strings.Contains(string(m.ID), w) })
+}
+
 // ofCounter says what people mean by a counter: how fast bytes, time and
 // requests go by, how many errors and restarts there were.
 func (f *frame) ofCounter(m catalog.Metric) nlq.OverTime {
@@ -296,11 +331,13 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{Op: c.op, Limit: limit}, nil
 	}
 	switch {
+	case f.kind == lookup && f.subject != "" && f.top == 0 && f.troubled() && m.Bad == "high" && f.agg == nlq.Each && !f.counting && m.Unit != "{bool}":
+		return nlq.Comparison{Op: ">"}, nil // "which GPUs are throttled": those that are, at all
 	case f.kind != alert, f.test != nil:
 		return nlq.Comparison{}, nil
 	case m.Unit == "{bool}" && m.Bad == "low" && ms.Agg != nlq.Count:
 		return nlq.Comparison{Op: "==", Limit: 0}, nil
-	case m.Unit == "{bool}" && m.Bad == "high", f.event(m):
+	case m.Unit == "{bool}" && m.Bad == "high", f.event(m), f.fault(m):
 		return nlq.Comparison{Op: ">", Limit: 0}, nil
 	}
 	return nlq.Comparison{}, f.settle(fmt.Sprintf("At which value of %s should it alert, in %s?", f.title(m.ID), u))

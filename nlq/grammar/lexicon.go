@@ -49,6 +49,7 @@ import (
 //	plain      nothing, where one of its words would
 //	vague      too high: a limit that must be asked for
 //	device     the measure word value that names of devices with these beginnings imply
+//	fault      what is in the names of metrics that should be 0
 //	of unit    what a limit in a unit of dimension value is a limit of
 //	word       another way to say value, in the words of the catalog
 type role string
@@ -90,6 +91,7 @@ type lexicon struct {
 	words    map[string]bool // every word of a phrase
 	examples []string
 	devices  []device
+	faults   []string          // what is in the names of what there should be none of
 	ofUnit   map[string]string // by dimension, the measure word that a limit in it implies
 }
 
@@ -114,6 +116,10 @@ func read(language string) (*lexicon, error) {
 	for _, f := range rows {
 		if f[0] == "device" {
 			l.devices = append(l.devices, device{f[1], strings.Split(f[2], "|")})
+			continue
+		}
+		if f[0] == "fault" {
+			l.faults = strings.Split(f[2], "|")
 			continue
 		}
 		if f[0] == "of unit" {

@@ -110,7 +110,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if f.counting && len(strong) == 0 {
 		strong = []string{"count"}
 	}
-	best, hits := -1, map[catalog.ID]named{}
+	best, hits := -1.0, map[catalog.ID]named{}
 	sayable := append(slices.Clone(strong), weak...)
 	for _, n := range f.words.having(strong) {
 		if !subset(n.words, sayable) {
@@ -120,7 +120,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		if f.fits(m) != nil {
 			continue
 		}
-		depth := len(n.words)
+		depth := f.depth(n, weak, m)
 		if depth > best {
 			best, hits = depth, map[catalog.ID]named{}
 		}
@@ -128,11 +128,16 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 			hits[n.id] = n
 		}
 	}
+	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) }) {
+		return catalog.Metric{}, f.nothing(strong, weak) // "gpus are unusual": in what?
+	}
 	if best >= 0 {
+		f.badSaid = slices.ContainsFunc(strong, f.badState)
 		return f.choose(hits)
 	}
 	if less := f.fewer(strong); len(less) < len(strong) {
 		if m, ok := f.shorter(less, weak, strong); ok {
+			f.badSaid = slices.ContainsFunc(strong, f.badState)
 			return m, nil
 		}
 	}
@@ -142,6 +147,21 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 	}
 	return catalog.Metric{}, f.nothing(strong, weak)
+}
+
+// depth is how much of what was said a name holds. What is only implied counts
+// half, and less than whether the metric is there without being asked for.
+func (f *frame) depth(n named, weak []string, m catalog.Metric) float64 {
+	d := float64(len(n.words))
+	for _, w := range n.words {
+		if slices.Contains(f.implied, w) || slices.Contains(weak, w) {
+			d -= 0.5
+		}
+	}
+	if _, derived := f.catalog.Derived(m.ID); !derived && !m.Default {
+		d -= 0.7
+	}
+	return d
 }
 
 // said returns the words left over: those the measure's name must have, and
@@ -261,7 +281,7 @@ func subset(a, b []string) bool {
 // fits reports why m cannot be what is meant, by places and units.
 func (f *frame) fits(m catalog.Metric) error {
 	for _, fl := range f.filters {
-		if fl.label != "" {
+		if fl.label != "" || fl.place == "xid" && m.Unit == "{xid}" {
 			continue
 		}
 		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); !ok {
@@ -330,7 +350,7 @@ func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	ids = f.collected(ids)
+	ids = f.fitting(f.collected(ids))
 	first, _ := f.catalog.Measure(ids[0])
 	kinds := map[string]bool{}
 	entities := map[string]bool{}
@@ -368,6 +388,35 @@ func (f *frame) collected(ids []catalog.ID) []catalog.ID {
 		return ids
 	}
 	return on
+}
+
+// fitting narrows a choice: amounts where they are added up, ranked or
+// compared with their own past, and what was composed before what is raw.
+func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
+	var out []catalog.ID
+	for _, id := range ids {
+		m, _ := f.catalog.Measure(id)
+		amount := f.agg == nlq.Sum || f.top != 0 && f.subject != m.Entity || f.test != nil
+		_, derived := f.catalog.Derived(id)
+		worse := slices.ContainsFunc(ids, func(other catalog.ID) bool {
+			o, _ := f.catalog.Measure(other)
+			_, composed := f.catalog.Derived(other)
+			switch {
+			case other == id || o.Entity != m.Entity:
+				return false
+			case amount && f.dimension(m.Unit) == "ratio" && f.dimension(o.Unit) != "ratio":
+				return true
+			}
+			return f.dimension(o.Unit) == f.dimension(m.Unit) && composed && !derived
+		})
+		if !worse {
+			out = append(out, id)
+		}
+	}
+	if len(out) == 0 {
+		return ids
+	}
+	return out
 }
 
 // nothing says why no measure was found: there is one but it does not fit, or

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -107,7 +108,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 // takePlaceOfName reads: stream-ingest pods, the team-a namespace. The plural
 // stands for every name that starts so.
 func (f *frame) takePlaceOfName(i int) bool {
-	if !f.isName(i) {
+	if !f.isName(i) && !f.nameBefore(i) {
 		return false
 	}
 	name, to := f.name(i)
@@ -125,6 +126,20 @@ func (f *frame) takePlaceOfName(i int) bool {
 	return true
 }
 
+// nameBefore reports whether the hyphenated words at i can only be a name
+// before the word for a place: none does anything in a question, and no
+// measure has one of them and the place in what it is called.
+func (f *frame) nameBefore(i int) bool {
+	if f.items[i].whole == "" || f.items[i].used {
+		return false
+	}
+	_, to := f.name(i)
+	p, _, ok := f.place(to)
+	return ok && !slices.ContainsFunc(f.items[i:to], func(it item) bool {
+		return len(it.roles) > 0 || len(it.norms) != 1 || f.lexicon.stop[it.low] || len(f.words.having([]string{p.Name, it.norms[0]})) > 0
+	})
+}
+
 // takeShape reads names that can only be of one place: H100, /var, eth0.
 func (f *frame) takeShape(i int) bool {
 	p := f.shapeOf(i)
@@ -140,6 +155,9 @@ func (f *frame) takeShape(i int) bool {
 		f.implied = append(f.implied, "gpu", "mig")
 	case "device":
 		f.implied = append(f.implied, f.lexicon.deviceOf(name))
+	}
+	if q, n, ok := f.place(to); ok && q.Name == p.Name {
+		to += n // "the mlx5_0 port"
 	}
 	f.add(i, filter{place: p.Name, value: name}, span(i, to)...)
 	return true
@@ -260,6 +278,9 @@ func (f *frame) shapeOf(i int) nlq.Place {
 		return nlq.Place{}
 	}
 	name, _ := f.name(i)
+	if f.known != nil && f.known(name) != "" {
+		return nlq.Place{} // it is known what it is
+	}
 	for _, p := range f.places {
 		if p.Shape != nil && p.Shape.MatchString(name) {
 			return p

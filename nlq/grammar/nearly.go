@@ -96,7 +96,11 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 			}
 			of, in := covered/total, covered/named
 			if s := math.Sqrt(of * in); of >= enough && in >= enough && s > score || s == score && s > 0 && n.id < best.ID && of >= enough && in >= enough {
-				if m, _ := f.catalog.Measure(n.id); f.fits(m) == nil {
+				m, _ := f.catalog.Measure(n.id)
+				if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
+					s *= 0.85 // there only where somebody asked for it
+				}
+				if s > score && f.fits(m) == nil {
 					best, score = m, s
 				}
 			}
@@ -108,8 +112,10 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 	return best, score > 0
 }
 
-// weight is how much a word tells: more the fewer names have it. What no name
-// has tells most: it was said for something.
+// weight is how much a word tells: more the fewer names have it.
 func (v *vocabulary) weight(w string) float64 {
+	if len(v.byWord[w]) == 0 {
+		return 5 // as much as a word of one name in a hundred: it may be an ornament
+	}
 	return math.Log(1 + float64(len(v.names))/(1+float64(len(v.byWord[w]))))
 }

@@ -52,6 +52,7 @@ func (f *frame) takeShapes() {
 	f.takeChange()
 	f.takeSpread()
 	f.takeShareOf()
+	f.takeRatio()
 	f.takeEvery()
 }
 

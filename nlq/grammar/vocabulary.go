@@ -53,6 +53,9 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		if b := brandOf(m.ID); !isPlaceWord(b) && !english().words[b] {
 			v.brands[b] = true
 		}
+		if len(m.Words) == 0 && m.Exporter == catalog.Discovered {
+			m.Words = []string{strings.NewReplacer("_", " ", ":", " ").Replace(string(m.ID))}
+		}
 		add(m)
 	}
 	for _, d := range c.AllDerived() {

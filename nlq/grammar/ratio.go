@@ -1,0 +1,52 @@
+package grammar
+
+import (
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takeRatio reads a limit that is a share of another measure: at 90% of the
+// power limit, above half of the wanted replicas.
+func (f *frame) takeRatio() {
+	for i := range f.items {
+		n, ok := f.amount(i)
+		if !ok || n.unit.dimension != "ratio" || !n.isUnit {
+			continue
+		}
+		j := i + 1
+		if at(f.items, j).low == "of" {
+			j++
+		} else if !strings.HasSuffix(f.items[i].low, " of") && f.items[i].low != "half" {
+			continue
+		}
+		for to := len(f.items); to > j; to-- {
+			g := f.part(f.items[j:to], nil)
+			g.kind = lookup
+			m, err := g.measure()
+			if d := f.dimension(m.Unit); err != nil || d == "ratio" || d == "time" || m.Unit == "{bool}" || m.Unit == "{gpu}" || m.Type == catalog.Counter || len(g.leftover()) > 0 {
+				continue
+			}
+			op, took := ">=", span(i, to)
+			for k := i - 1; k >= 0 && k >= i-2; k-- {
+				if v, isCmp := f.says(k, "compare"); isCmp && len(v) <= 2 {
+					op, took = v, append(took, k)
+				} else if _, over := f.says(k, "over"); over {
+					op, took = ">", append(took, k)
+				}
+			}
+			f.useAll(took...)
+			f.outUnit = f.dimension(m.Unit)
+			f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {
+				of := nlq.Measure{Metric: m.ID}
+				if ms, ok := t.(nlq.Measure); ok {
+					of.Where, of.Agg, of.By = ms.Where, ms.Agg, ms.By
+				}
+				right, on := nlq.Joint(t, of, f.catalog)
+				return nlq.Binary{Op: op, Left: nlq.Binary{Op: "/", Left: t, Right: right, On: on}, Right: nlq.Number(round(n.value * n.unit.factor))}
+			}
+			return
+		}
+	}
+}
