@@ -20,6 +20,10 @@ func (f *frame) takeAbsence() bool {
 		return false
 	}
 	for i := range f.items {
+		switch f.items[i].low {
+		case "data", "metric", "metrics", "readings", "series", "samples", "sample", "values":
+			f.use(i)
+		}
 		if f.items[i].low == "from" && f.isName(i+1) { // metrics come from nodes
 			name, to := f.name(i + 1)
 			f.add(i, filter{place: "node", value: name, bare: true}, span(i, to)...)

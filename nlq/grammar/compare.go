@@ -26,7 +26,7 @@ func (f *frame) takeComparisons() {
 		if !ok {
 			continue
 		}
-		if f.kind == lookup && strings.HasPrefix(v, "> allocated") {
+		if strings.HasPrefix(v, "> allocated") && (f.kind == lookup || f.limited(i)) {
 			continue // "how many are in use" counts what is allocated
 		}
 		op, implied, _ := strings.Cut(v, " ")
@@ -58,6 +58,18 @@ func (f *frame) takeComparisons() {
 			f.only, f.items[i].used = true, true
 		}
 	}
+}
+
+// limited reports whether an item other than i compares with a number.
+func (f *frame) limited(i int) bool {
+	for j := range f.items {
+		_, cmp := f.says(j, "compare")
+		_, over := f.says(j, "over")
+		if _, given := f.limitOf(j); j != i && (cmp || over) && given {
+			return true
+		}
+	}
+	return false
 }
 
 // limitOf finds the number that the operator at i is about: after it, with

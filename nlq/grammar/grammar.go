@@ -126,12 +126,27 @@ func (f *frame) parse() (nlq.Parse, error) {
 	if f.kind == why {
 		return f.parseWhy()
 	}
-	again := *f
-	again.items = slices.Clone(f.items)
-	p, err := f.read()
+	p, err := f.attempt(false)
 	var not *nlq.NotUnderstood
-	if errors.As(err, &not) && !not.Sure && again.takeAbsence() {
-		if p, err := again.read(); err == nil {
+	if !errors.As(err, &not) || not.Sure || !f.lenient {
+		return p, err
+	}
+	if p, lerr := f.attempt(true); lerr == nil || errors.As(lerr, &not) && not.Sure {
+		return p, lerr
+	}
+	return p, err
+}
+
+// attempt reads f as it is, and as telling of something absent.
+func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
+	plain, absent := *f, *f
+	plain.items, absent.items = slices.Clone(f.items), slices.Clone(f.items)
+	plain.assumed, absent.assumed = slices.Clone(f.assumed), slices.Clone(f.assumed)
+	plain.lenient, absent.lenient = lenient, lenient
+	p, err := plain.read()
+	var not *nlq.NotUnderstood
+	if errors.As(err, &not) && !not.Sure && absent.takeAbsence() {
+		if p, err := absent.read(); err == nil {
 			return p, nil
 		}
 	}

@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"slices"
+	"strconv"
 
 	"vedette.dev/nlq"
 )
@@ -14,7 +15,12 @@ func (f *frame) takeGroups() {
 		if f.items[i].used {
 			continue
 		}
-		if v, ok := f.items[i].has("top"); ok {
+		if v, ok := f.says(i, "most"); ok && f.top == 0 && f.kind == lookup {
+			f.top, _ = strconv.Atoi(v)
+			f.items[i].used = true
+			f.assume(0.1, "the first %d are shown", max(f.top, -f.top))
+		}
+		if v, ok := f.says(i, "top"); ok {
 			f.takeTop(i, v == "-1")
 		}
 		if _, ok := f.items[i].has("by"); ok {
@@ -48,7 +54,7 @@ func (f *frame) takeGroups() {
 			continue
 		}
 		if p, n, ok := f.place(i); ok && f.isWeak(i) {
-			if low := at(f.items, i-1).low; (low == "each" || low == "every") && f.kind == lookup && p.Name != "gpu" {
+			if low := at(f.items, i-1).low; (low == "each" || low == "every") && (f.kind == lookup || f.aggregates()) && p.Name != "gpu" || low == "any" && f.aggregates() && p.Name != "gpu" && f.kind != lookup {
 				f.each = append(f.each, p.Name)
 			}
 			for k := range n {
@@ -145,11 +151,12 @@ func (f *frame) isWeak(i int) bool {
 		_, asks := it.has("kind")
 		_, preposition := prepositions[it.low]
 		if determiner || asks && (f.kind == lookup || f.counting) {
-			if asks && (it.low == "which" || f.counting) {
+			lists := asks && (it.low == "which" || f.counting) || asks && f.condition(f.items[i:]) && f.kind == lookup
+			if lists {
 				p, _, _ := f.place(i)
 				f.subject = p.Name
 			}
-			return asks && (it.low == "which" || f.counting) || determiner
+			return lists || determiner
 		}
 		if preposition || it.low == "across" {
 			return true

@@ -29,7 +29,7 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	state := m.Unit == "{bool}" || f.event(m)
 	if f.kind == unsaid {
 		switch {
-		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), f.badSaid && (m.Unit == "{bool}" || f.fault(m)), f.fault(m) && !f.counting && f.agg == nlq.Each, state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
+		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each, state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
 			f.kind = lookup
@@ -235,6 +235,9 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 			ms.Over, ms.Window, f.per = nlq.Increase, f.per, 0
 			break
 		}
+		if f.lifetime(m) {
+			break
+		}
 		if ms.Over == nlq.AsIs || ms.Over == nlq.Average {
 			ms.Over = f.ofCounter(m)
 		}
@@ -277,6 +280,12 @@ func (f *frame) windowOr(d time.Duration) time.Duration {
 	}
 	f.assume(0.02, "over %s", nlq.Period(d))
 	return d
+}
+
+// lifetime reports whether m counts what a part has used up for good, such as
+// retired pages: the count itself is what matters, where no window is said.
+func (f *frame) lifetime(m catalog.Metric) bool {
+	return (m.Unit == "{page}" || m.Unit == "{row}") && f.window == 0 && f.per == 0 && len(f.compares) > 0
 }
 
 // event reports whether m counts events over a window, each of which is bad.

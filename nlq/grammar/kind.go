@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -58,10 +59,17 @@ func (f *frame) takeKind() error {
 			return f.settle("What should count as wrong? An alert needs what is measured, and from where on it is bad.")
 		}
 	}
-	if f.kind == lookup && f.counting && f.firstWord("number of") {
+	if f.kind == lookup && f.counting && f.firstWord("number of") && !f.measured() {
 		f.kind = unsaid // "number of pods above 3" is a condition
 	}
 	return nil
+}
+
+// measured reports whether a limit has a unit: it is not one of a count then.
+func (f *frame) measured() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool {
+		return it.number != nil && it.number.isUnit && it.number.unit.dimension != "time" && it.number.unit.dimension != "count"
+	})
 }
 
 func (f *frame) firstWord(low string) bool { return len(f.items) > 0 && f.items[0].low == low }

@@ -21,6 +21,7 @@ import (
 //	window     before how far back to look
 //	over time  before a window too; value says what is done within it
 //	number     value is the number; period: value is seconds
+//	most       how many of the highest, or (negative) lowest, are wanted
 //	agg, top   how series are put together or ranked
 //	by, determiner, where, not, called, only, since, once, and, this
 //	severity   value is the severity

@@ -109,6 +109,9 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	}
 	if f.counting && len(strong) == 0 {
 		strong = []string{"count"}
+		if slices.ContainsFunc(f.filters, func(fl filter) bool { return fl.place == "model" }) {
+			strong = []string{"gpu", "usage"} // of a model: each has one
+		}
 	}
 	best, hits := -1.0, map[catalog.ID]named{}
 	sayable := append(slices.Clone(strong), weak...)
@@ -198,7 +201,10 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 // or of what is named.
 func (f *frame) silent() []string {
 	for _, c := range f.compares {
-		if w, ok := f.lexicon.ofUnit[c.limit.unit.dimension]; ok {
+		if w, ok := f.lexicon.ofUnit[singular(strings.ToLower(c.limit.unitRaw))]; ok {
+			return []string{w}
+		}
+		if w, ok := f.lexicon.ofUnit[c.limit.unit.dimension]; ok && c.limit.isUnit {
 			return []string{w}
 		}
 	}
@@ -229,7 +235,8 @@ func (f *frame) takeShare() {
 	}
 	for i := range f.items {
 		n := f.items[i].number
-		if n == nil || f.items[i].used || n.unit.dimension != "ratio" {
+		limit := n != nil && n.isUnit && n.unit.dimension != "time" && i > 0 && f.items[i-1].low == "at"
+		if n == nil || f.items[i].used || n.unit.dimension != "ratio" && !limit {
 			continue
 		}
 		f.items[i].used = true
@@ -396,7 +403,7 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 	var out []catalog.ID
 	for _, id := range ids {
 		m, _ := f.catalog.Measure(id)
-		amount := f.agg == nlq.Sum || f.top != 0 && f.subject != m.Entity || f.test != nil
+		amount := f.kind == lookup && f.top == 0 && f.amounts() || f.agg == nlq.Sum || f.top != 0 && f.subject != m.Entity || f.test != nil
 		_, derived := f.catalog.Derived(id)
 		worse := slices.ContainsFunc(ids, func(other catalog.ID) bool {
 			o, _ := f.catalog.Measure(other)
@@ -417,6 +424,13 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 		return ids
 	}
 	return out
+}
+
+// amounts reports whether so much of something was said, not which share.
+func (f *frame) amounts() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool {
+		return it.low == "free" || it.low == "left" || it.low == "used" || it.low == "available" || it.low == "total"
+	})
 }
 
 // nothing says why no measure was found: there is one but it does not fit, or

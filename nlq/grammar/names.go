@@ -316,7 +316,8 @@ func (f *frame) onlyName(i int, p nlq.Place) bool {
 	if len(it.roles) > 0 && !f.onlyWord(i) {
 		return false
 	}
-	return len(f.words.having([]string{p.Name, it.norms[0]})) == 0
+	called := append([]string{p.Name}, p.Words...)
+	return !slices.ContainsFunc(called, func(w string) bool { return len(f.words.having(append(strings.Fields(w), it.norms[0]))) > 0 })
 }
 
 // onlyWord reports whether all that the lexicon knows of item i is another word for it.

@@ -20,7 +20,7 @@ type token struct {
 }
 
 // spaces and marks that end a word without a meaning of their own.
-const silent = ",;?()"
+const silent = ",;?)"
 
 // tokens splits a question. Words are split at hyphens only where that is
 // undone easily: each part knows its whole.
@@ -31,6 +31,9 @@ func tokens(text string, c *catalog.Catalog) []token {
 		r := rune(text[i])
 		switch {
 		case r < 0x80 && unicode.IsSpace(r), strings.ContainsRune(silent, r):
+			i++
+		case r == '(':
+			out = append(out, token{raw: "("}) // what stands in brackets may be a condition of its own
 			i++
 		case r == '"' || r == '`':
 			t, n := quotedToken(text[i:])
@@ -74,7 +77,7 @@ var thousands = regexp.MustCompile(`^[0-9]{1,3}(?:,[0-9]{3})+`)
 
 func runLength(s string) int {
 	n := len(thousands.FindString(s))
-	for n < len(s) && !strings.ContainsRune(silent+"\"`<>=!{}[]|~$\\#", rune(s[n])) && !(s[n] < 0x80 && unicode.IsSpace(rune(s[n]))) {
+	for n < len(s) && !strings.ContainsRune(silent+"(\"`<>=!{}[]|~$\\#", rune(s[n])) && !(s[n] < 0x80 && unicode.IsSpace(rune(s[n]))) {
 		n++
 	}
 	return max(n, 1)

@@ -16,7 +16,7 @@ func (f *frame) takeUnit() {
 	}
 	it := &f.items[last]
 	u, ok := f.lexicon.unit(it.raw)
-	if !ok || it.number != nil || u.dimension == "time" || u.factor == 0 {
+	if !ok || it.number != nil || u.dimension == "time" || u.factor == 0 || u.dimension == "count/s" {
 		return
 	}
 	it.used = true
