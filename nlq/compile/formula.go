@@ -140,7 +140,7 @@ func grouped(g nlq.Group, c *catalog.Catalog) (parser.Expr, error) {
 var parametric = map[nlq.Aggregation]parser.ItemType{nlq.Quantile: parser.QUANTILE, nlq.Largest: parser.TOPK, nlq.Smallest: parser.BOTTOMK}
 
 func renamed(r nlq.Renamed, c *catalog.Catalog) (parser.Expr, error) {
-	e, err := side(r.Of, c)
+	e, err := term(r.Of, c)
 	if err != nil {
 		return nil, err
 	}
@@ -153,11 +153,11 @@ func joined(b nlq.Binary, c *catalog.Catalog) (parser.Expr, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no operator %q", b.Op)
 	}
-	l, err := side(b.Left, c)
+	l, err := side(b.Left, op, false, c)
 	if err != nil {
 		return nil, err
 	}
-	r, err := side(b.Right, c)
+	r, err := side(b.Right, op, true, c)
 	if err != nil {
 		return nil, err
 	}
@@ -180,12 +180,32 @@ func joined(b nlq.Binary, c *catalog.Catalog) (parser.Expr, error) {
 	return e, nil
 }
 
-// side is a term on one side of an operator; what is an operation itself
-// stands in parentheses.
-func side(t nlq.Term, c *catalog.Catalog) (parser.Expr, error) {
+// side is a term on one side of op, in parentheses where it would be read
+// otherwise without them.
+func side(t nlq.Term, op parser.ItemType, right bool, c *catalog.Catalog) (parser.Expr, error) {
 	e, err := term(t, c)
-	if b, ok := e.(*parser.BinaryExpr); ok && err == nil {
+	b, ok := e.(*parser.BinaryExpr)
+	if err != nil || !ok {
+		return e, err
+	}
+	inner, outer := binding(b.Op), binding(op)
+	if inner < outer || inner == outer && right {
 		return &parser.ParenExpr{Expr: b}, nil
 	}
-	return e, err
+	return e, nil
+}
+
+// binding is how tightly op binds its sides, the tighter the more.
+func binding(op parser.ItemType) int {
+	switch {
+	case op == parser.LOR:
+		return 1
+	case op.IsSetOperator():
+		return 2
+	case op.IsComparisonOperator():
+		return 3
+	case op == parser.ADD || op == parser.SUB:
+		return 4
+	}
+	return 5
 }

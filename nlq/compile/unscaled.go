@@ -35,7 +35,12 @@ func unscaled(e parser.Expr) (parser.Expr, bool) {
 // factored returns what is multiplied by a number, and the number.
 func factored(e parser.Expr) (parser.Expr, float64) {
 	b, ok := plain(e).(*parser.BinaryExpr)
-	if !ok || b.Op != parser.MUL {
+	switch {
+	case ok && b.Op == parser.DIV: // 100 * a / b
+		of, n := factored(b.LHS)
+		b.LHS = of
+		return e, n
+	case !ok || b.Op != parser.MUL:
 		return e, 1
 	}
 	n, ok := b.LHS.(*parser.NumberLiteral)

@@ -147,15 +147,16 @@ func (f *frame) takeTrend(i int, dir string) bool {
 		f.useAll(at1, at2)
 	}
 	f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
-		if ms, ok := t.(nlq.Measure); ok && m.Type == catalog.Counter {
-			ms.Over, ms.Window = nlq.Increase, usual
-			if window > 0 {
-				ms.Window = window
-			}
-			return nlq.Binary{Op: dir, Left: ms, Right: nlq.Number(0)}
-		}
 		if window == 0 {
 			window = changeOver
+			if m.Type == catalog.Counter {
+				window = usual
+			}
+			f.assume(0.02, "over %s", nlq.Period(window))
+		}
+		if ms, ok := t.(nlq.Measure); ok && m.Type == catalog.Counter {
+			ms.Over, ms.Window = nlq.Increase, window
+			return nlq.Binary{Op: dir, Left: ms, Right: nlq.Number(0)}
 		}
 		return nlq.Binary{Op: dir, Left: nlq.Func{Name: "delta", Of: t, Window: window}, Right: nlq.Number(0)}
 	}

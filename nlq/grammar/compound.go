@@ -14,7 +14,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	for i := range f.items {
 		op, ok := f.says(i, "join")
-		if !ok || !f.condition(f.items[:i]) {
+		if !ok || !f.condition(f.items[:i]) || at(f.items, i+1).metric {
 			continue
 		}
 		if !f.condition(f.items[i+1:]) {

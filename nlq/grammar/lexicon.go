@@ -26,6 +26,7 @@ import (
 //	by, determiner, where, not, called, only, since, once, and, this
 //	severity   value is the severity
 //	state      what may be wrong with something, in a why question
+//	filler     nothing, unless a measure is called by it
 //	low end    the end at which something has run out
 //	join       between two conditions; value is how
 //	range      before two ends; value: in or out
@@ -213,6 +214,9 @@ func lines(file string) func(func(string) bool) {
 func (l *lexicon) unit(words string) (unit, bool) {
 	if u, ok := l.units[words]; ok {
 		return u, true
+	}
+	if _, multiplier := multipliers[words]; multiplier {
+		return unit{}, false // 1M is a million, not a minute
 	}
 	u, ok := l.units[strings.ToLower(words)]
 	return u, ok

@@ -132,13 +132,16 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 	}
 	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) }) {
-		return catalog.Metric{}, f.nothing(strong, weak) // "gpus are unusual": in what?
+		return catalog.Metric{}, f.ask("What should be measured?") // "gpus are unusual": in what?
 	}
 	if best >= 0 {
 		f.badSaid = slices.ContainsFunc(strong, f.badState)
 		return f.choose(hits)
 	}
-	if less := f.fewer(strong); len(less) < len(strong) {
+	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
+		if len(less) == len(strong) {
+			continue
+		}
 		if m, ok := f.shorter(less, weak, strong); ok {
 			f.badSaid = slices.ContainsFunc(strong, f.badState)
 			return m, nil
@@ -181,11 +184,19 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, it.norms...)
 		}
 	}
+	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0) {
+		strong = less // "which H100s run hot"
+	}
 	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" }) && f.test == nil && !f.counting {
 		strong = append(strong, f.silent()...)
 	}
 	if f.vanished && (len(strong) == 0 || len(strong) == 1 && strong[0] == "gpu") {
 		strong = []string{"gpu", "usage"} // what every exporter of GPUs has
+	}
+	for _, c := range f.compares {
+		if w, ok := f.lexicon.ofUnit[singular(strings.ToLower(c.limit.unitRaw))]; ok && len(strong) > 0 {
+			strong = append(strong, w)
+		}
 	}
 	if len(strong) == 0 {
 		strong = f.silent()
@@ -209,8 +220,11 @@ func (f *frame) silent() []string {
 		}
 	}
 	for _, fl := range f.filters {
-		if fl.place == "xid" {
+		switch {
+		case fl.place == "xid":
 			return []string{fl.place}
+		case fl.place == "mountpoint" && f.bytesLeft:
+			return []string{"disk"}
 		}
 	}
 	return nil
@@ -451,7 +465,7 @@ func (f *frame) nothing(strong, weak []string) error {
 	if len(unknown) == 0 {
 		unknown = f.leftover()
 	}
-	e := &nlq.NotUnderstood{Words: unknown, Nearest: f.nearest()}
+	e := &nlq.NotUnderstood{Words: unknown, Nearest: f.nearest(), Sure: f.vague()}
 	said := map[string]bool{}
 	for _, w := range append(strong, weak...) {
 		said[w] = true

@@ -98,6 +98,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 	}
 	fl := filter{place: p.Name, value: name, not: not}
 	f.implied = append(f.implied, p.Name)
+	for _, it := range f.items[i : i+n] {
+		f.implied = append(f.implied, it.norms...)
+	}
 	if p.Name == "model" {
 		fl.value = f.modelName(name)
 	}
@@ -153,6 +156,8 @@ func (f *frame) takeShape(i int) bool {
 		f.implied = append(f.implied, "gpu")
 	case "profile":
 		f.implied = append(f.implied, "gpu", "mig")
+	case "mountpoint":
+		f.implied = append(f.implied, "disk")
 	case "device":
 		f.implied = append(f.implied, f.lexicon.deviceOf(name))
 	}

@@ -8,12 +8,14 @@ import (
 	"vedette.dev/rules/catalog"
 )
 
-// fewer returns strong without the words that say whose metric is meant, such
-// as vllm, and that a state is bad, such as lost: what it is called may lack
-// them.
-func (f *frame) fewer(strong []string) []string {
-	return slices.DeleteFunc(slices.Clone(strong), func(w string) bool { return f.words.brands[w] || f.badState(w) })
+// without returns words without those that drop says and without fillers.
+func (f *frame) without(words []string, drop func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return drop(w) || f.filler(w) })
 }
+
+// brand reports whether a word says whose metric is meant, such as vllm: what
+// it is called may lack it.
+func (f *frame) brand(w string) bool { return f.words.brands[w] }
 
 // badState reports whether a word says that something is not as it should be.
 func (f *frame) badState(w string) bool {
@@ -23,6 +25,11 @@ func (f *frame) badState(w string) bool {
 		}
 	}
 	return false
+}
+
+// filler reports whether a word adds nothing where no measure is called by it.
+func (f *frame) filler(w string) bool {
+	return slices.ContainsFunc(f.lexicon.phrases[w], func(p phrase) bool { return p.role == "filler" && len(p.words) == 1 })
 }
 
 // shorter returns the measure called by less, if it is of the brands in strong,
@@ -36,7 +43,7 @@ func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {
-			return f.words.brands[w] && !slices.Contains(less, w) && brandOf(n.id) != w || f.badState(w) && !slices.Contains(less, w) && m.Unit != "{bool}"
+			return f.brand(w) && !slices.Contains(less, w) && brandOf(n.id) != w && strings.ToLower(m.Exporter) != w || f.badState(w) && !slices.Contains(less, w) && m.Unit != "{bool}"
 		})
 		if ok {
 			best, found = len(n.words), m
@@ -74,7 +81,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 	}
 	seen := map[int]bool{}
 	best, score := catalog.Metric{}, 0.0
-	for w := range said {
+	for _, w := range strong { // in their order: the first of two as near is taken
 		for _, i := range f.words.byWord[w] {
 			if seen[i] {
 				continue
@@ -95,14 +102,16 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 				}
 			}
 			of, in := covered/total, covered/named
-			if s := math.Sqrt(of * in); of >= enough && in >= enough && s > score || s == score && s > 0 && n.id < best.ID && of >= enough && in >= enough {
-				m, _ := f.catalog.Measure(n.id)
-				if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
-					s *= 0.85 // there only where somebody asked for it
-				}
-				if s > score && f.fits(m) == nil {
-					best, score = m, s
-				}
+			s := math.Sqrt(of * in)
+			if of < enough || in < enough || s <= score {
+				continue
+			}
+			m, _ := f.catalog.Measure(n.id)
+			if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
+				s *= 0.85 // there only where somebody asked for it
+			}
+			if s > score && f.fits(m) == nil {
+				best, score = m, s
 			}
 		}
 	}

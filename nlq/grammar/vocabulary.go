@@ -50,8 +50,10 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		}
 	}
 	for _, m := range c.All() {
-		if b := brandOf(m.ID); !isPlaceWord(b) && !english().words[b] {
-			v.brands[b] = true
+		for _, b := range []string{brandOf(m.ID), strings.ToLower(m.Exporter)} {
+			if !isPlaceWord(b) && !english().words[b] {
+				v.brands[b] = true
+			}
 		}
 		if len(m.Words) == 0 && m.Exporter == catalog.Discovered {
 			m.Words = []string{strings.NewReplacer("_", " ", ":", " ").Replace(string(m.ID))}
