@@ -96,6 +96,15 @@ func measure(m nlq.Measure, c *catalog.Catalog) (parser.Expr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", m.Metric, err)
 	}
+	if q, ok := quantiled(e); ok && len(m.By) > 0 && m.Only.Op == "" {
+		for _, l := range m.By {
+			if !c.Splits(m.Metric, l) {
+				return nil, fmt.Errorf("compile %s: its series have no label %s to keep", m.Metric, l)
+			}
+		}
+		q.Grouping = append(q.Grouping, m.By...)
+		return e, nil
+	}
 	if e, err = compare(e, m.Only); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", m.Metric, err)
 	}
@@ -115,6 +124,17 @@ func measure(m nlq.Measure, c *catalog.Catalog) (parser.Expr, error) {
 		}
 	}
 	return &parser.AggregateExpr{Op: op, Expr: e, Grouping: slices.Clone(m.By)}, nil
+}
+
+// quantiled returns what a quantile of a histogram is taken of, where its
+// buckets are put together: by more labels, there is a quantile for each.
+func quantiled(e parser.Expr) (*parser.AggregateExpr, bool) {
+	c, ok := e.(*parser.Call)
+	if !ok || c.Func.Name != "histogram_quantile" {
+		return nil, false
+	}
+	a, ok := c.Args[1].(*parser.AggregateExpr)
+	return a, ok
 }
 
 var aggregations = map[nlq.Aggregation]parser.ItemType{

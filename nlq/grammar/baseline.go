@@ -19,7 +19,7 @@ func (f *frame) takeBaseline() {
 		if f.items[i].used {
 			continue
 		}
-		mean, d, from, to, ok := f.past(i)
+		mean, d, from, to, ok := f.pastAt(i)
 		if !ok {
 			continue
 		}
@@ -49,7 +49,7 @@ func (f *frame) takeYesterday() {
 			continue
 		}
 		f.use(i)
-		f.window, f.whole = d, true
+		f.window, f.past = d, true
 		f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: nlq.Ago, Of: t, Window: d} })
 		return
 	}
@@ -67,9 +67,9 @@ func averaged(t nlq.Term, d time.Duration) nlq.Term {
 	return nlq.Func{Name: "avg_over_time", Of: t, Window: d}
 }
 
-// past reads when in the past is meant, from item i on: a point in time, or
+// pastAt reads when in the past is meant, from item i on: a point in time, or
 // the mean of what was until now.
-func (f *frame) past(i int) (mean bool, d time.Duration, from, to int, ok bool) {
+func (f *frame) pastAt(i int) (mean bool, d time.Duration, from, to int, ok bool) {
 	if secs, isAgo := f.says(i, "ago"); isAgo {
 		s, _ := strconv.ParseFloat(secs, 64)
 		return false, time.Duration(s * float64(time.Second)), i, i + 1, true
@@ -162,7 +162,7 @@ func (f *frame) takeSigma() {
 					op = ">"
 				case f.lexicon.stop[f.items[j].low], f.items[j].low == "away":
 				default:
-					if _, dur, from, to, ok := f.past(j - 1); ok {
+					if _, dur, from, to, ok := f.pastAt(j - 1); ok {
 						d = dur
 						took = append(took, span(from, to)...)
 					} else if _, mean := f.says(j, "agg"); mean {

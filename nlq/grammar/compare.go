@@ -23,6 +23,11 @@ func (f *frame) takeComparisons() {
 		if _, over := it.has("over"); over {
 			v, ok = ">", true
 		}
+		if size, is := it.has("size"); is {
+			if n, given := f.amount(i + 1); given && n.unit.dimension != "time" {
+				v, ok = size, true
+			}
+		}
 		if !ok {
 			continue
 		}

@@ -108,7 +108,8 @@ type frame struct {
 	every     bool      // all of the things must be so
 	everyBy   []string  // places
 	badSaid   bool      // a state was said to be bad
-	whole     bool      // the window is one that is over: yesterday
+	past      bool      // the window is one that is over: yesterday
+	whole     bool      // of everything put together
 	outUnit   string    // the dimension in which the answer is wanted
 	bytesLeft bool      // what runs out is space
 	vanished  bool      // what is no longer told

@@ -82,6 +82,11 @@ func (f *frame) takeTop(i int, bottom bool) {
 		f.items[j].used = true
 		j++
 	}
+	if word, ok := f.says(j, "end"); ok {
+		f.extra = append(f.extra, word)
+		f.items[j].used = true
+		j++
+	}
 	if bottom {
 		f.top = -f.top
 	}
@@ -179,6 +184,9 @@ func at(items []item, i int) item {
 // be part of the measure's name; see measure.
 func (f *frame) takeAggregation() {
 	for i := range f.items {
+		if _, ok := f.says(i, "whole"); ok {
+			f.whole, f.items[i].used = true, true
+		}
 		v, ok := f.items[i].has("agg")
 		if !ok || f.items[i].used {
 			continue

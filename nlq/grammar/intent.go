@@ -166,6 +166,10 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			ms.By = labels
 		}
 	}
+	if f.whole && len(ms.By) == 0 && ms.Agg == nlq.Each {
+		ms.Agg = f.natural(m)
+		f.assume(0.05, "the %s of all", aggName[ms.Agg])
+	}
 	if len(ms.By) > 0 && ms.Agg == nlq.Each {
 		ms.Agg = f.natural(m)
 		f.assume(0.05, "the %s of what each %s has", aggName[ms.Agg], strings.Join(append(f.by, f.subject)[:1], ""))
@@ -198,7 +202,7 @@ func (f *frame) labelsOf(m catalog.Metric, place string) []string {
 	switch {
 	case !ok:
 		return nil
-	case (place == "pod" || place == "container") && m.Has("namespace"):
+	case (place == "pod" || place == "container") && f.catalog.Splits(m.ID, "namespace"):
 		if place == "container" {
 			return []string{"namespace", "pod", l}
 		}
@@ -261,7 +265,7 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		switch {
 		case over != nlq.AsIs && len(f.by) == 0:
 			ms.Over, ms.Agg, ms.By = over, nlq.Each, nil
-		case f.kind == lookup && f.agg == nlq.Each && f.top == 0 && !f.whole:
+		case f.kind == lookup && f.agg == nlq.Each && f.top == 0 && !f.past:
 			ms.Window, since = 0, f.window
 		default:
 			ms.Over = nlq.Average

@@ -37,6 +37,12 @@ func (f *frame) takeKind() error {
 		if k == "count" {
 			k, f.counting = "lookup", true
 		}
+		if k == "share" {
+			if !f.takeShareAsked(i) {
+				continue
+			}
+			k = "lookup"
+		}
 		switch {
 		case kind(k) == why:
 			f.kind = why
@@ -46,6 +52,8 @@ func (f *frame) takeKind() error {
 		switch {
 		case implied != "" && kind(k) == alert:
 			f.severity = implied
+		case implied == "pod":
+			f.subject = implied // who uses it: pods do
 		case implied != "":
 			f.extra = append(f.extra, implied)
 		}

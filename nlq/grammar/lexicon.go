@@ -51,6 +51,8 @@ import (
 //	plain      nothing, where one of its words would
 //	vague      too high: a limit that must be asked for
 //	device     the measure word value that names of devices with these beginnings imply
+//	whole      of everything put together
+//	size       a comparison, unless a time follows
 //	fault      what is in the names of metrics that should be 0
 //	of unit    what a limit in a unit of dimension value is a limit of
 //	word       another way to say value, in the words of the catalog

@@ -357,7 +357,7 @@ func (f *frame) groupable(m catalog.Metric, place string) bool {
 // keptLabel returns the label by which results of m say p.
 func (f *frame) keptLabel(m catalog.Metric, p nlq.Place) (string, bool) {
 	for _, l := range p.Labels {
-		if m.Has(l) {
+		if f.catalog.Splits(m.ID, l) {
 			return l, true
 		}
 	}
@@ -417,7 +417,7 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 	var out []catalog.ID
 	for _, id := range ids {
 		m, _ := f.catalog.Measure(id)
-		amount := f.kind == lookup && f.top == 0 && f.amounts() || f.agg == nlq.Sum || f.top != 0 && f.subject != m.Entity || f.test != nil
+		amount := f.kind != alert && len(f.compares) == 0 && f.top == 0 && f.amounts() || f.agg == nlq.Sum || f.top != 0 && f.subject != m.Entity || f.test != nil
 		_, derived := f.catalog.Derived(id)
 		worse := slices.ContainsFunc(ids, func(other catalog.ID) bool {
 			o, _ := f.catalog.Measure(other)

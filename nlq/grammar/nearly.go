@@ -67,6 +67,14 @@ const enough = 0.55
 // nearly returns the measure whose name has most in common with what was said,
 // words weighing the more the fewer names they are in.
 func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
+	if known := slices.DeleteFunc(slices.Clone(strong), func(w string) bool { return !f.words.known[w] && !isPlaceWord(w) }); len(known) < len(strong) && !slices.ContainsFunc(known, func(w string) bool { return !isPlaceWord(w) }) {
+		if strong = append(known, f.silent()...); len(strong) > len(known) {
+			if m, ok := f.shorter(strong, weak, strong); ok {
+				f.assume(0.4, "%s is what the unit says", f.title(m.ID))
+				return m, true
+			}
+		}
+	}
 	said := map[string]bool{}
 	total := 0.0
 	for _, w := range strong {

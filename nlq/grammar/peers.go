@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"slices"
+	"strings"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -42,6 +43,11 @@ func (f *frame) takeSpread() {
 		}
 		f.use(i)
 		f.ends(i)
+		for j := range f.items {
+			if _, again := f.says(j, "spread"); again {
+				f.use(j)
+			}
+		}
 		var by []string
 		for j := range f.items {
 			if f.items[j].used {
@@ -117,13 +123,16 @@ func (f *frame) takeShareOf() {
 			j++
 		}
 		p, words, ok := f.place(j)
+		if shaped := f.shape(j); !ok && shaped == "model" { // "half of the H100s"
+			p, words, ok = f.placeNamed("gpu"), 0, true
+		}
 		present := -1
 		if k := f.next(j + words); ok && !share {
 			if _, is := f.says(k, "present"); is {
 				present = k
 			}
 		}
-		if !ok || share && j == i+1 && f.items[i].low != "half" || f.isName(j+words) || present < 0 && !f.conditionAfter(j+words) {
+		if !ok || share && j == i+1 && f.items[i].low != "half" && !strings.HasSuffix(f.items[i].low, " of") || words > 0 && f.isName(j+words) || present < 0 && !f.conditionAfter(j+words) {
 			continue
 		}
 		op, took := ">=", span(i, j)
@@ -157,6 +166,36 @@ func (f *frame) takeShareOf() {
 		})
 		return
 	}
+}
+
+// takeShareAsked reads which share of things something holds for: what fraction
+// of the GPUs is idle.
+func (f *frame) takeShareAsked(i int) bool {
+	j := i + 1
+	for j < len(f.items) && (f.items[j].low == "the" || f.items[j].low == "all" || f.items[j].low == "our") {
+		j++
+	}
+	p, words, ok := f.place(j)
+	if !ok || f.isName(j+words) || !f.conditionAfter(j+words) {
+		return false
+	}
+	for k := range words {
+		f.items[j+k].weak = true
+	}
+	f.implied = append(f.implied, p.Name)
+	f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
+		labels := f.kept(m, f.by)
+		return nlq.Binary{Op: "/", Left: nlq.Group{Agg: nlq.Count, Of: t, By: labels}, Right: nlq.Group{Agg: nlq.Count, Of: compared(t), By: labels}}
+	})
+	return true
+}
+
+// shape returns the name of the place whose names look like item j.
+func (f *frame) shape(j int) string {
+	if j >= len(f.items) {
+		return ""
+	}
+	return f.shapeOf(j).Name
 }
 
 // takeWithin reads in what the things are counted: of a node, on any host, per

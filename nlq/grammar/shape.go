@@ -101,6 +101,7 @@ type relation struct {
 // 30% below" is below.
 func (f *frame) relationBefore(end, after int) relation {
 	var r relation
+	skipped := 0
 	for i := end - 1; i >= 0; i-- {
 		it := &f.items[i]
 		if it.used {
@@ -132,12 +133,18 @@ func (f *frame) relationBefore(end, after int) relation {
 		case isTimes:
 			v, _ := it.has("times")
 			r.factor = float64(len(v)) // "xx" is twice, "xxx" three times
-			if v == "n" {
+			switch v {
+			case "n":
 				r.factor = -1 // the number before it
+			case "half":
+				r.factor, r.op = 0.5, "<"
 			}
 		case isVs, it.low == "by", f.lexicon.stop[it.low] && len(it.roles) == 0:
 		case n != nil && r.by == nil && (n.unit.dimension != "time" || !n.isUnit):
 			r.by = n
+		case r.op == "" && skipped < 2 && len(r.took) > 0 && f.items[r.took[0]].low == "than" && len(it.norms) > 0 && !f.placeWord(it.low):
+			skipped++ // "less power than": what is compared stands in between
+			continue
 		default:
 			return f.finish(r, after)
 		}

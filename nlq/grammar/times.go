@@ -49,6 +49,8 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		f.per = d
 		f.items[i].used = true
 		return
+	case is("since") && f.kind != lookup && at(f.items, i+1).low != "ago":
+		f.hold, f.holdSaid = d, true
 	case is("since"):
 		f.since = d
 		f.use(i + 1) // ago

@@ -132,6 +132,9 @@ func split(run string, c *catalog.Catalog) []token {
 	if len(parts) == 1 || strings.Contains(run, "--") {
 		return []token{{raw: run}}
 	}
+	if strings.EqualFold(parts[0], "per") {
+		return []token{{raw: parts[0]}, {raw: strings.Join(parts[1:], "-")}}
+	}
 	var ts []token
 	for i, p := range parts {
 		ts = append(ts, token{raw: p, whole: run, part: i, parts: len(parts)})

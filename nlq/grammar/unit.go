@@ -14,6 +14,13 @@ func (f *frame) takeUnit() {
 	if f.kind == alert || last < 1 {
 		return
 	}
+	for i := range f.items { // "energy in kWh per pod"
+		if f.items[i].low == "in" && i+1 < len(f.items) && f.items[i+1].number == nil && !f.items[i+1].used {
+			if u, ok := f.lexicon.unit(f.items[i+1].raw); ok && u.dimension != "time" {
+				last = i + 1
+			}
+		}
+	}
 	it := &f.items[last]
 	u, ok := f.lexicon.unit(it.raw)
 	if !ok || it.number != nil || u.dimension == "time" || u.factor == 0 || u.dimension == "count/s" {

@@ -65,7 +65,7 @@ func TestHistogram(t *testing.T) {
 	}
 	for id, want := range map[ID]string{
 		"wait_seconds:mean": "rate(wait_seconds_sum[5m]) / rate(wait_seconds_count[5m])",
-		"wait_seconds:p99":  "histogram_quantile(0.99, rate(wait_seconds_bucket[5m]))",
+		"wait_seconds:p99":  "histogram_quantile(0.99, sum by (le) (rate(wait_seconds_bucket[5m])))",
 	} {
 		if d, ok := c.Derived(id); !ok || d.Expr != want || d.Type != Gauge {
 			t.Errorf("%s: got %q, want %q", id, d.Expr, want)

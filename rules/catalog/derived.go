@@ -97,6 +97,17 @@ func (c *Catalog) Measure(id ID) (Metric, bool) {
 	return d.Metric, ok
 }
 
+// Splits reports whether there can be a result of the measure id for each
+// value of label: it is a label of its series, or of the histogram that a
+// quantile is taken of.
+func (c *Catalog) Splits(id ID, label string) bool {
+	if d, ok := c.Derived(id); ok && strings.Contains(d.Expr, "sum by (le)") && d.Takes(label) {
+		return true
+	}
+	m, _ := c.Measure(id)
+	return m.Has(label)
+}
+
 // Takes reports whether the measure id can be narrowed by label.
 func (c *Catalog) Takes(id ID, label string) bool {
 	if d, ok := c.Derived(id); ok {

@@ -43,8 +43,8 @@ func (m Metric) series() []Metric {
 var percentiles = []struct{ name, quantile string }{{"p50", "0.5"}, {"p90", "0.9"}, {"p95", "0.95"}, {"p99", "0.99"}}
 
 // ofHistograms returns the mean and the percentiles of the histograms that have
-// no derived measures of their own. Each series is a measure, as for any other
-// metric: what it is put together by is for who asks.
+// no derived measures of their own. Means are of each series, as for any
+// other metric; a percentile is of all of them, or of those of each thing that is asked about.
 func (c *Catalog) ofHistograms() []Derived {
 	own := map[ID]bool{}
 	for _, d := range c.rows {
@@ -62,7 +62,9 @@ func (c *Catalog) ofHistograms() []Derived {
 		rate := func(part string) string { return "rate(" + string(m.ID) + part + "[5m])" }
 		ds = append(ds, m.come("mean", "", ", mean", rate("_sum")+" / "+rate("_count")))
 		for _, p := range percentiles {
-			ds = append(ds, m.come(p.name, p.name+" ", ", "+p.name[1:]+"th percentile", "histogram_quantile("+p.quantile+", "+rate("_bucket")+")"))
+			q := m.come(p.name, p.name+" ", ", "+p.name[1:]+"th percentile", "histogram_quantile("+p.quantile+", sum by (le) ("+rate("_bucket")+"))")
+			q.Labels, q.Filters = nil, m.Labels
+			ds = append(ds, q)
 		}
 	}
 	return ds
