@@ -14,10 +14,13 @@ import (
 	"vedette.dev/rules/catalog"
 )
 
-// A Question is what a person said, with when they said it.
+// A Question is what a person said, with when they said it, and what they said
+// before in the same conversation, the oldest first: an engine may read Text
+// as going on from there.
 type Question struct {
-	Text string
-	Now  time.Time
+	Text   string
+	Before []string
+	Now    time.Time
 }
 
 // An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a

@@ -83,6 +83,29 @@ type Formula struct {
 
 func (Formula) isIntent() {}
 
+// Map returns t with f of each of its measures.
+func Map(t Term, f func(Measure) Measure) Term {
+	switch t := t.(type) {
+	case Measure:
+		return f(t)
+	case Func:
+		if t.Of != nil {
+			t.Of = Map(t.Of, f)
+		}
+		return t
+	case Group:
+		t.Of = Map(t.Of, f)
+		return t
+	case Renamed:
+		t.Of = Map(t.Of, f)
+		return t
+	case Binary:
+		t.Left, t.Right = Map(t.Left, f), Map(t.Right, f)
+		return t
+	}
+	return t
+}
+
 // Subject returns the measure that t is mainly about: its leftmost.
 func Subject(t Term) (Measure, bool) {
 	switch t := t.(type) {

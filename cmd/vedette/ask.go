@@ -16,12 +16,14 @@ import (
 func askCommand(s *screen) *cobra.Command {
 	var publish bool
 	var by, file, metadata string
+	var after []string
 	c := &cobra.Command{
 		Use: `ask "QUESTION"`, Short: "Ask in plain English: an alert, a value, why, when", Args: cobra.ArbitraryArgs,
 		Example: `  vedette ask "which GPUs are hotter than 80 degrees"
   vedette ask "alert when GPU temperature is above 85 for 5 minutes" --publish
   vedette ask "why is llama-pretrain failing"
   vedette ask "when will GPUs run out"
+  vedette ask --after "GPU utilization per node in namespace team-a" "and for team-b?"
   vedette ask --batch questions.jsonl`,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
@@ -38,7 +40,7 @@ func askCommand(s *screen) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			q := chat.Request{Text: strings.Join(args, " "), Publish: publish}
+			q := chat.Request{Text: strings.Join(args, " "), Before: after, Publish: publish}
 			if publish {
 				q.By = by
 			}
@@ -53,6 +55,7 @@ func askCommand(s *screen) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&publish, "publish", false, "publish the rule that the question asks for")
+	c.Flags().StringArrayVar(&after, "after", nil, "a question asked before, from which this one goes on; several, the oldest first")
 	c.Flags().StringVar(&by, "by", me(), "in whose name to publish")
 	c.Flags().StringVar(&file, "batch", "", "answer this file of questions, a line of JSON each, without a service (- is stdin)")
 	c.Flags().StringVar(&metadata, "catalog", "", "of --batch: more metrics, the JSON of a Prometheus' /api/v1/metadata")

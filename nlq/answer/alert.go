@@ -39,6 +39,9 @@ func (d *Desk) alert(ctx context.Context, a *Answer, i nlq.Alert, now time.Time,
 // draft checks and back-tests g and, where there is a publisher, publishes it.
 func (d *Desk) draft(ctx context.Context, a *Answer, g rules.Group, now time.Time, publisher string) error {
 	g.Asked = a.Asked
+	if a.goesOn {
+		g.Asked += ": " + a.Readback // its own words say only what changed
+	}
 	g.Owner = publisher
 	doc, err := publish.YAML(g)
 	if err != nil {

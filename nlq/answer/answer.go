@@ -49,21 +49,21 @@ type Desk struct {
 // Ask answers a question and changes nothing. A question that is not
 // understood has an answer too, of the kind [KindUnclear]; an error is for what
 // kept an understood one from being answered.
-func (d *Desk) Ask(ctx context.Context, text string, now time.Time) (Answer, error) {
-	return d.answer(ctx, text, now, "")
+func (d *Desk) Ask(ctx context.Context, q nlq.Question) (Answer, error) {
+	return d.answer(ctx, q, "")
 }
 
 // Publish answers as [Desk.Ask] does and, where the question asks for an alert
 // whose check finds no error, publishes the rule in the name of by.
-func (d *Desk) Publish(ctx context.Context, text, by string, now time.Time) (Answer, error) {
-	return d.answer(ctx, text, now, by)
+func (d *Desk) Publish(ctx context.Context, q nlq.Question, by string) (Answer, error) {
+	return d.answer(ctx, q, by)
 }
 
-// answer answers text, and publishes the rule that it asks for in the name of
+// answer answers q, and publishes the rule that it asks for in the name of
 // publisher, unless that is empty.
-func (d *Desk) answer(ctx context.Context, text string, now time.Time, publisher string) (Answer, error) {
-	a := Answer{Asked: text}
-	parse, err := d.Engine.Parse(ctx, nlq.Question{Text: text, Now: now})
+func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (Answer, error) {
+	a, text, now := Answer{Asked: q.Text}, q.Text, q.Now
+	parse, err := d.Engine.Parse(ctx, q)
 	var not *nlq.NotUnderstood
 	if errors.As(err, &not) {
 		a.Kind, a.Unclear = KindUnclear, &Unclear{Words: orEmpty(not.Words), Nearest: orEmpty(not.Nearest), Ask: not.Ask}
@@ -72,6 +72,7 @@ func (d *Desk) answer(ctx context.Context, text string, now time.Time, publisher
 	if err != nil {
 		return a, fmt.Errorf("understand %q: %w", text, err)
 	}
+	a.goesOn = len(q.Before) > 0
 	a.Readback, a.Assumed, a.Confidence = nlq.Read(parse.Intent, d.Catalog), parse.Assumed, parse.Confidence
 	if publisher != "" && !asksAlert(parse.Intent) {
 		a.Caveats = append(a.Caveats, "nothing is published: this does not ask for an alert")

@@ -13,6 +13,7 @@ import (
 // set; the rest is what every answer shows of itself.
 type Answer struct {
 	Asked      string   `json:"asked"`
+	goesOn     bool     // from what was asked before it
 	Kind       Kind     `json:"kind"`
 	Readback   string   `json:"readback"`             // the meaning, in plain words
 	Assumed    []string `json:"assumed,omitempty"`    // what was not said and was taken

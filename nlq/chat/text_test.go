@@ -18,6 +18,7 @@ import (
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/store"
+	"vedette.dev/nlq"
 	"vedette.dev/nlq/answer"
 	"vedette.dev/nlq/chat"
 	"vedette.dev/nlq/grammar"
@@ -140,7 +141,7 @@ func TestAnswers(t *testing.T) {
 	d, dir := desk(t)
 	for i := 0; i+1 < len(ar.Files); i += 2 {
 		text := strings.TrimSpace(string(ar.Files[i].Data))
-		a, err := d.Ask(t.Context(), text, now)
+		a, err := d.Ask(t.Context(), nlq.Question{Text: text, Now: now})
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -169,7 +170,7 @@ func TestPublish(t *testing.T) {
 	d, dir := desk(t)
 	const text = "alert when GPU temperature is above 85 for 5 minutes"
 	for range 2 { // the second time changes nothing
-		a, err := d.Publish(t.Context(), text, "ada", now)
+		a, err := d.Publish(t.Context(), nlq.Question{Text: text, Now: now}, "ada")
 		if err != nil || a.Alert == nil || a.Alert.Published == nil || a.Alert.Published.State != action.Done {
 			t.Fatalf("got %+v, %v; want a published rule", a.Alert, err)
 		}
@@ -181,7 +182,7 @@ func TestPublish(t *testing.T) {
 	if g := gs[0]; g.Owner != "ada" || g.Asked != text || g.Revision != 1 {
 		t.Errorf("owner %q, asked %q, revision %d; want ada, the words, 1", g.Owner, g.Asked, g.Revision)
 	}
-	a, err := d.Publish(t.Context(), "which GPUs are hotter than 80 degrees", "ada", now)
+	a, err := d.Publish(t.Context(), nlq.Question{Text: "which GPUs are hotter than 80 degrees", Now: now}, "ada")
 	if err != nil || len(a.Caveats) == 0 || a.Alert != nil {
 		t.Errorf("publishing a query: %+v, %v; want it answered and said that nothing is published", a, err)
 	}

@@ -36,8 +36,19 @@ type Engine struct {
 var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
-func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
-	p, err := e.frame(q.Text).parse()
+func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
+	f := e.frame(q.Text)
+	goesOn := f.continues()
+	p, err := f.parse()
+	if len(q.Before) > 0 && (goesOn || err != nil) {
+		var not *nlq.NotUnderstood
+		if errors.As(err, &not) && not.Refused {
+			return nlq.Parse{}, err
+		}
+		if p, ok := e.follow(ctx, q); ok {
+			return p, nil
+		}
+	}
 	if err != nil {
 		return nlq.Parse{}, err
 	}

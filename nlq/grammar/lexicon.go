@@ -26,6 +26,7 @@ import (
 //	by, determiner, where, not, called, only, since, once, and, this
 //	severity   value is the severity
 //	state      what may be wrong with something, in a why question
+//	continue   goes on from what was said before
 //	filler     nothing, unless a measure is called by it
 //	low end    the end at which something has run out
 //	join       between two conditions; value is how

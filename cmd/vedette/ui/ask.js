@@ -32,7 +32,11 @@ function remember(text) {
   sessionStorage.setItem(historyKey, JSON.stringify(list));
 }
 
-const ask = (text, publish) => post("ask", { text, publish, by: personName() });
+// What was asked before in this conversation goes along: "and for team-b?" goes
+// on from it. It stands in the address, one question to a line.
+const ask = (text, before, publish) => post("ask", { text, before, publish, by: personName() });
+
+const conversation = (after) => (after ? after.split("\n") : []);
 
 function Box({ text, onAsk, busy }) {
   const input = useRef(null);
@@ -52,30 +56,31 @@ function Box({ text, onAsk, busy }) {
     <button class="button primary" disabled=${busy}>${busy ? "Asking…" : "Ask"}</button></form>`;
 }
 
-function useAnswer(q, attempt) {
+function useAnswer(q, after, attempt) {
+  const key = after ? `${after}\n${q}` : q;
   const [, redraw] = useState(0);
   const [failed, fail] = useState({});
   useEffect(() => {
-    if (!q || answers.has(q)) return undefined;
+    if (!q || answers.has(key)) return undefined;
     let live = true;
     fail({});
-    ask(q, false).then(
+    ask(q, conversation(after), false).then(
       (a) => {
-        answers.set(q, a);
+        answers.set(key, a);
         remember(q);
         if (live) redraw((n) => n + 1);
       },
-      (error) => live && fail({ q, error }),
+      (error) => live && fail({ key, error }),
     );
     return () => { live = false; };
-  }, [q, attempt]);
+  }, [key, attempt]);
   const publish = async () => {
-    const a = await ask(q, true);
-    const before = answers.get(q);
-    answers.set(q, { ...a, alert: { ...a.alert, backtest: a.alert?.backtest || before.alert?.backtest } });
+    const a = await ask(q, conversation(after), true);
+    const before = answers.get(key);
+    answers.set(key, { ...a, alert: { ...a.alert, backtest: a.alert?.backtest || before.alert?.backtest } });
     redraw((n) => n + 1);
   };
-  return { answer: answers.get(q), error: failed.q === q ? failed.error : null, publish };
+  return { answer: answers.get(key), error: failed.key === key ? failed.error : null, publish };
 }
 
 function History({ now }) {
@@ -89,10 +94,12 @@ export function AskScreen() {
   const { params } = useRoute();
   const q = params.q || "";
   const [attempt, again] = useState(0);
-  const { answer, error, publish } = useAnswer(q, attempt);
+  const after = params.after || "";
+  const { answer, error, publish } = useAnswer(q, after, attempt);
   const onAsk = (text) => {
-    if (text !== q) return go("ask", "", { q: text });
-    answers.delete(q);
+    const understood = answer && answer.kind !== "unclear";
+    if (text !== q) return go("ask", "", { q: text, after: [...conversation(after), ...(understood ? [q] : [])].slice(-20).join("\n") });
+    answers.delete(after ? `${after}\n${q}` : q);
     again(attempt + 1);
   };
   return html`<div class="ask"><h1 class="sr">Ask</h1>
