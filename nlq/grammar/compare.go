@@ -39,6 +39,8 @@ func (f *frame) takeComparisons() {
 		c := compare{op: op}
 		if given != "" {
 			c.limit.value, _ = strconv.ParseFloat(given, 64)
+		} else if v, ok := f.says(i+1, "times"); ok && strings.Trim(v, "x") == "" && v != "" {
+			c.limit.value, f.items[i+1].used = float64(len(v)), true // at least twice
 		} else if j, ok := f.limitOf(i); ok {
 			c.limit = *f.items[j].number
 			f.items[j].used = true

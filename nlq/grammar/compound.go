@@ -14,14 +14,17 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	for i := range f.items {
 		op, ok := f.says(i, "join")
-		if !ok || !f.condition(f.items[:i]) || at(f.items, i+1).metric {
+		left, right := f.items[:i], f.items[i+1:]
+		if both, said := f.both(); ok && said && op == "and" && !f.condition(left) {
+			op, left = both, slices.Concat(left, conditionOf(right))
+		}
+		if !ok || !f.condition(left) || at(f.items, i+1).metric {
 			continue
 		}
-		if !f.condition(f.items[i+1:]) {
+		if !f.condition(right) {
 			f.loose = append(f.loose, i)
 			continue
 		}
-		left, right := f.items[:i], f.items[i+1:]
 		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 {
 			right = append(measureOf(left), right...)
 		}
@@ -60,6 +63,30 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	f.useAll(f.loose...) // "although the pods of train hold it" only says which
 	return nlq.Parse{}, false, nil
+}
+
+// both reports that two measures share one condition, and how they are joined.
+func (f *frame) both() (op string, ok bool) {
+	for i := range f.items {
+		if v, is := f.says(i, "both"); is {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// conditionOf returns the comparisons of items with their limits.
+func conditionOf(items []item) []item {
+	var out []item
+	for _, it := range items {
+		_, cmp := it.has("compare")
+		_, over := it.has("over")
+		_, size := it.has("size")
+		if cmp || over || size || it.number != nil && it.number.unit.dimension != "time" {
+			out = append(out, it)
+		}
+	}
+	return out
 }
 
 // part is a frame of some of the items, read as a condition beside other.
@@ -107,7 +134,7 @@ func (f *frame) wanting() []string {
 		_, cmp := it.has("compare")
 		_, over := it.has("over")
 		_, hold := it.has("hold")
-		if _, _, place := f.place(i); it.used || cmp || over || hold || place || it.number != nil || f.lexicon.stop[it.low] || it.name || it.whole != "" || it.inside {
+		if _, _, place := f.place(i); it.used || cmp || over || hold || place || it.number != nil || f.plain(it) || it.name || it.whole != "" || it.inside {
 			continue
 		}
 		out = append(out, it.low)

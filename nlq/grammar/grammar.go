@@ -168,6 +168,7 @@ func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
 // read runs the steps in order; each takes its items and leaves the rest.
 func (f *frame) read() (nlq.Parse, error) {
 	f.takeSeverity()
+	f.takeMeaning()
 	if p, ok, err := f.compound(); ok {
 		return p, err
 	}

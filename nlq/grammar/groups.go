@@ -31,6 +31,12 @@ func (f *frame) takeGroups() {
 		}
 	}
 	for i := range f.items {
+		if p, n, ok := f.place(i); ok && p.Name == "node" && i > 0 && !f.named(i, n) && slices.Contains([]string{"whole", "entire", "full"}, f.items[i-1].low) {
+			f.by = append(f.by, p.Name) // "the whole box"
+			f.useAll(span(i-1, i+n)...)
+		}
+	}
+	for i := range f.items {
 		p, n, ok := f.place(i)
 		q, _, too := f.place(i + n)
 		if ok && too && p.Name == "gpu" && q.Name == "node" {

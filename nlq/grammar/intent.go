@@ -27,6 +27,9 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 		f.hold, f.holdSaid = 0, false // "not scheduled for 26 hours" is what is measured
 	}
 	state := m.Unit == "{bool}" || f.event(m)
+	if f.kind == unsaid && slices.ContainsFunc(f.items, func(it item) bool { _, now := it.has("now"); return now }) {
+		f.kind = lookup
+	}
 	if f.kind == unsaid {
 		switch {
 		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each, state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
@@ -91,6 +94,9 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 		w := nlq.Matcher{Label: fl.label, Op: "=", Value: fl.value}
 		if fl.label == "" {
 			w.Label, _ = f.placeNamed(fl.place).Label(m.ID, f.catalog)
+		}
+		if fl.bare && fl.place == "pod" && m.Entity == "model" && f.catalog.Takes(m.ID, "model_name") {
+			w.Label = "model_name" // what is measured of models is asked for by their names
 		}
 		if ns, pod, ok := strings.Cut(fl.value, "/"); ok && fl.place == "pod" && f.catalog.Takes(m.ID, "namespace") {
 			ms.Where = append(ms.Where, nlq.Matcher{Label: "namespace", Op: "=", Value: ns})
@@ -265,6 +271,8 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		switch {
 		case over != nlq.AsIs && len(f.by) == 0:
 			ms.Over, ms.Agg, ms.By = over, nlq.Each, nil
+		case over != nlq.AsIs:
+			ms.Over = over
 		case f.kind == lookup && f.agg == nlq.Each && f.top == 0 && !f.past:
 			ms.Window, since = 0, f.window
 		default:

@@ -22,7 +22,8 @@ const (
 // alert if it has a condition, which is known only later.
 func (f *frame) takeKind() error {
 	for i := range f.items {
-		if _, no := f.items[i].has("refuse"); no && f.commands(i) {
+		_, never := f.items[i].has("never")
+		if _, no := f.items[i].has("refuse"); never || no && f.commands(i) {
 			return &nlq.NotUnderstood{Words: []string{f.items[i].raw}, Refused: true, Nearest: f.nearest(),
 				Ask: "Questions are answered and alerts are proposed here; nothing is changed, deleted or silenced for words."}
 		}

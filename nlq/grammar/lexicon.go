@@ -27,6 +27,12 @@ import (
 //	severity   value is the severity
 //	state      what may be wrong with something, in a why question
 //	continue   goes on from what was said before
+//	both       before two measures with one condition, joined by value
+//	means      before what a word for a state is to mean
+//	now        a value is asked for
+//	service    what is down where nothing is scraped from it
+//	never      refused, wherever it stands
+//	ambiguous  too little to be a measure by itself
 //	filler     nothing, unless a measure is called by it
 //	low end    the end at which something has run out
 //	join       between two conditions; value is how
@@ -211,6 +217,11 @@ func lines(file string) func(func(string) bool) {
 			}
 		}
 	}
+}
+
+// is reports whether a word by itself has a role.
+func (l *lexicon) is(word string, r role) bool {
+	return slices.ContainsFunc(l.phrases[word], func(p phrase) bool { return p.role == r && len(p.words) == 1 })
 }
 
 // unit returns the unit that words say, which may be several: "degrees C".

@@ -134,6 +134,9 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) }) {
 		return catalog.Metric{}, f.ask("What should be measured?") // "gpus are unusual": in what?
 	}
+	if len(strong) == 1 && len(weak) == 0 && len(f.filters) == 0 && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
+		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of GPUs, nodes and containers.")
+	}
 	if best >= 0 {
 		f.badSaid = slices.ContainsFunc(strong, f.badState)
 		return f.choose(hits)
@@ -153,6 +156,11 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 	}
 	return catalog.Metric{}, f.nothing(strong, weak)
+}
+
+// unattached reports whether GPUs that no pod holds are meant.
+func (f *frame) unattached() bool {
+	return slices.ContainsFunc(f.filters, func(fl filter) bool { return fl.free })
 }
 
 // depth is how much of what was said a name holds. What is only implied counts
@@ -180,6 +188,8 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			weak = append(weak, it.norms...)
 		case withAgg && i == f.aggItem:
 			strong = append(strong, singular(it.low))
+		case it.lead && f.lenient && !it.used && !f.words.all(it.norms):
+			f.assume(0.05, "%q only says what it is about", it.raw)
 		case !it.used && !f.plain(it) && i != f.aggItem:
 			strong = append(strong, it.norms...)
 		}
@@ -189,6 +199,9 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 	}
 	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" }) && f.test == nil && !f.counting {
 		strong = append(strong, f.silent()...)
+	}
+	if f.unattached() && f.kind == lookup && len(strong) == 0 {
+		strong = []string{"gpu", "usage"}
 	}
 	if f.vanished && (len(strong) == 0 || len(strong) == 1 && strong[0] == "gpu") {
 		strong = []string{"gpu", "usage"} // what every exporter of GPUs has

@@ -52,6 +52,11 @@ func (f *frame) takeLabel(i int) bool {
 // takeExporter reads: the dcgm exporter. What a scrape job is called has the
 // name in it somewhere.
 func (f *frame) takeExporter(i int) bool {
+	if _, service := f.says(i, "service"); service && f.down() {
+		f.add(i, filter{place: "exporter", value: "*" + f.items[i].raw + "*"}, i)
+		f.extra = append(f.extra, "target")
+		return true
+	}
 	if p, n, ok := f.place(i + 1); ok && p.Name == "exporter" && n == 1 {
 		it := f.items[i]
 		_, det := it.has("determiner")
@@ -61,9 +66,25 @@ func (f *frame) takeExporter(i int) bool {
 		f.add(i, filter{place: p.Name, value: "*" + it.raw + "*"}, i)
 		f.items[i+1].used = true
 		f.extra = append(f.extra, "target")
+		f.down()
 		return true
 	}
 	return false
+}
+
+// down reports whether something is said not to be there, and takes the words
+// that say so.
+func (f *frame) down() bool {
+	found := false
+	for i := range f.items {
+		_, absent := f.says(i, "absent")
+		low := f.items[i].low
+		if absent || low == "down" || low == "unreachable" || low == "dead" {
+			f.use(i)
+			found, f.badSaid = true, true
+		}
+	}
+	return found
 }
 
 // takeNamedPlace reads: namespace prod, pod named train-0, gpu 3, xid = 79.
@@ -178,7 +199,7 @@ func (f *frame) modelName(said string) string {
 }
 
 // prepositions say the place of a bare name.
-var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace"}
+var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace", "excluding": "namespace", "ignoring": "namespace", "but ignore the": "pod", "ignore the": "pod", "but ignore": "pod", "apart from": "namespace", "besides": "namespace", "leaving out": "namespace"}
 
 func (it item) preposition() (place string, ok bool) {
 	place, ok = prepositions[it.low]
@@ -201,6 +222,9 @@ func (f *frame) takePreposition(i int) bool {
 	name, to := f.name(j)
 	if _, _, followed := f.place(to); followed && place != "node" {
 		return false // "in team-a namespace"
+	}
+	if strings.Contains(name, "*") && place == "namespace" && f.items[i].low != "in" {
+		place = "pod" // what goes by a pattern is mostly pods
 	}
 	known := ""
 	if f.known != nil {

@@ -18,18 +18,11 @@ func (f *frame) without(words []string, drop func(string) bool) []string {
 func (f *frame) brand(w string) bool { return f.words.brands[w] }
 
 // badState reports whether a word says that something is not as it should be.
-func (f *frame) badState(w string) bool {
-	for _, p := range f.lexicon.phrases[w] {
-		if p.role == "state" && len(p.words) == 1 {
-			return true
-		}
-	}
-	return false
-}
+func (f *frame) badState(w string) bool { return f.lexicon.is(w, "state") }
 
 // filler reports whether a word adds nothing where no measure is called by it.
 func (f *frame) filler(w string) bool {
-	return slices.ContainsFunc(f.lexicon.phrases[w], func(p phrase) bool { return p.role == "filler" && len(p.words) == 1 })
+	return f.lexicon.is(w, "filler")
 }
 
 // shorter returns the measure called by less, if it is of the brands in strong,

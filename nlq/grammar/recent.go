@@ -5,6 +5,25 @@ import (
 	"time"
 )
 
+// takeMeaning reads what a state is to mean here: idle (util under 5%). The
+// word for it says nothing more then.
+func (f *frame) takeMeaning() {
+	for i := range f.items {
+		if _, ok := f.says(i, "means"); !ok || !f.conditionAfter(i+1) || i == 0 {
+			continue
+		}
+		j := i - 1
+		for j > 0 && f.lexicon.stop[f.items[j].low] && len(f.items[j].roles) == 0 {
+			j--
+		}
+		_, idle := f.says(j, "compare")
+		_, busy := f.says(j, "busy")
+		if idle || busy {
+			f.useAll(i, j)
+		}
+	}
+}
+
 // takeThroughout reads that something holds for as long as is looked back:
 // below 5% all day.
 func (f *frame) takeThroughout() {

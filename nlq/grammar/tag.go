@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,6 +21,7 @@ type item struct {
 	span   int
 	inside bool // a later part of a hyphenated name
 	used   bool
+	lead   bool // before a colon
 	weak   bool // names a place: the measure may do without it
 }
 
@@ -58,6 +60,12 @@ func tag(ts []token, l *lexicon) []item {
 			continue
 		}
 		it, n := l.phrase(ts[i:])
+		if slices.ContainsFunc(ts[i:i+n], func(t token) bool { return t.lead }) {
+			for k := range out {
+				out[k].lead = true
+			}
+			it.lead = true
+		}
 		it.inside = t.part > 0
 		if t.parts > 0 && t.part == 0 {
 			it.whole, it.span = t.whole, t.parts

@@ -15,7 +15,8 @@ type token struct {
 	metric bool // the exact name of a metric
 	sign   bool // punctuation that has a meaning or must not be there
 	whole  string
-	part   int // of whole, where it was split at hyphens
+	lead   bool // a colon stands behind it
+	part   int  // of whole, where it was split at hyphens
 	parts  int
 }
 
@@ -26,11 +27,17 @@ const silent = ",;?)"
 // undone easily: each part knows its whole.
 func tokens(text string, c *catalog.Catalog) []token {
 	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ").Replace(text)
+	text = contractions.ReplaceAllString(text, "${1}not")
 	var out []token
 	for i := 0; i < len(text); {
 		r := rune(text[i])
 		switch {
 		case r < 0x80 && unicode.IsSpace(r), strings.ContainsRune(silent, r):
+			i++
+		case r == '!' && (i+1 == len(text) || text[i+1] != '='):
+			i++
+		case r == ':' && i+1 < len(text) && text[i+1] == ' ' && len(out) > 0:
+			out[len(out)-1].lead = true
 			i++
 		case r == '(':
 			out = append(out, token{raw: "("}) // what stands in brackets may be a condition of its own
@@ -51,12 +58,18 @@ func tokens(text string, c *catalog.Catalog) []token {
 			i++
 		default:
 			n := runLength(text[i:])
+			if strings.HasSuffix(text[i:i+n], ":") && n > 1 && i+n < len(text) {
+				n--
+			}
 			out = append(out, split(text[i:i+n], c)...)
 			i += n
 		}
 	}
 	return out
 }
+
+// contractions are the words that end in "not", however they are written.
+var contractions = regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`)
 
 // quotedToken reads a name in quotation marks; without the second mark it is a
 // sign that must not be there.

@@ -21,6 +21,13 @@ func (f *frame) takeUnit() {
 			}
 		}
 	}
+	for i := range f.items { // "kilowatts per namespace"
+		u, ok := f.lexicon.unit(f.items[i].raw)
+		if word := f.lexicon.ofUnit[u.dimension]; ok && f.items[i].number == nil && !f.items[i].used && len(f.items[i].raw) > 2 && (u.dimension == "power" || u.dimension == "energy") {
+			last = i
+			f.extra = append(f.extra, word)
+		}
+	}
 	it := &f.items[last]
 	u, ok := f.lexicon.unit(it.raw)
 	if !ok || it.number != nil || u.dimension == "time" || u.factor == 0 || u.dimension == "count/s" {

@@ -199,6 +199,9 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		}
 	}
 	if !afterIn {
+		for w := range f.lexicon.units {
+			try(w)
+		}
 		for n := len(low) - limit; n <= len(low)+limit; n++ {
 			for _, w := range f.words.byLen[n] {
 				try(w)
