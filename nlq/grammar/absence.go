@@ -30,6 +30,22 @@ func (f *frame) takeAbsence() bool {
 		}
 	}
 	f.vanished = true
+	for i := range f.items {
+		_, d, from, to, ok := f.pastAt(i)
+		if !ok {
+			continue
+		}
+		f.useAll(span(from, to)...) // "which was there an hour ago"
+		f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
+			t = compared(t)
+			var on []string
+			if m.Has("UUID") {
+				on = []string{"UUID"}
+			}
+			return nlq.Binary{Op: "unless", Left: nlq.Func{Name: nlq.Ago, Of: t, Window: d}, Right: t, On: on}
+		}
+		return true
+	}
 	f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: "absent", Of: compared(t)} }
 	return true
 }

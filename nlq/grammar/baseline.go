@@ -70,7 +70,7 @@ func averaged(t nlq.Term, d time.Duration) nlq.Term {
 // pastAt reads when in the past is meant, from item i on: a point in time, or
 // the mean of what was until now.
 func (f *frame) pastAt(i int) (mean bool, d time.Duration, from, to int, ok bool) {
-	if secs, isAgo := f.says(i, "ago"); isAgo {
+	if secs, isAgo := f.says(i, "ago"); isAgo && at(f.items, i-1).low != "since" {
 		s, _ := strconv.ParseFloat(secs, 64)
 		return false, time.Duration(s * float64(time.Second)), i, i + 1, true
 	}
@@ -138,7 +138,8 @@ func (f *frame) takeSigma() {
 	for i := range f.items {
 		_, sigma := f.says(i, "sigma")
 		odd, unusual := f.says(i, "odd")
-		if !sigma && !unusual {
+		if !sigma && (!unusual || f.saysAny("sigma")) {
+			f.useIf(unusual, i)
 			continue
 		}
 		n, op, took, d := 3.0, odd, []int{i}, time.Duration(0)
@@ -152,24 +153,34 @@ func (f *frame) takeSigma() {
 			if _, more := f.says(i-2, "compare"); more {
 				took = append(took, i-2)
 			}
-			for j := i + 1; j < len(f.items); j++ {
+			for j := i + 1; j < len(f.items) && j < i+7; j++ {
 				cmp, isCmp := f.says(j, "compare")
 				_, isOver := f.says(j, "over")
 				switch {
-				case isCmp && (cmp == ">" || cmp == "<"):
+				case op == "" && isCmp && (cmp == ">" || cmp == "<"):
 					op = cmp
-				case isOver:
+				case op == "" && isOver:
 					op = ">"
-				case f.lexicon.stop[f.items[j].low], f.items[j].low == "away":
+				case f.lexicon.stop[f.items[j].low], f.items[j].low == "away", f.items[j].low == "from":
 				default:
-					if _, dur, from, to, ok := f.pastAt(j - 1); ok {
+					if secs, each := f.says(j, "each"); each {
+						s, _ := strconv.ParseFloat(secs, 64)
+						d = time.Duration(s * float64(time.Second))
+					} else if secs, ago := f.says(j, "ago"); ago {
+						s, _ := strconv.ParseFloat(secs, 64)
+						d = time.Duration(s * float64(time.Second))
+					} else if dur, isTime := f.items[j].number.duration(); isTime && !f.items[j].used {
 						d = dur
-						took = append(took, span(from, to)...)
-					} else if _, mean := f.says(j, "agg"); mean {
-						took = append(took, j)
+					} else if _, mean := f.says(j, "agg"); !mean && !isWindow(f.items[j]) {
+						if _, hold := f.says(j, "hold"); hold || f.items[j].used {
+							j = len(f.items)
+							continue
+						}
+						if _, usual := f.says(j, "usual"); !usual {
+							j = len(f.items)
+							continue
+						}
 					}
-					j = len(f.items)
-					continue
 				}
 				took = append(took, j)
 			}
@@ -193,5 +204,21 @@ func (f *frame) takeSigma() {
 			return nlq.Binary{Op: ">", Left: nlq.Func{Name: "abs", Of: z}, Right: nlq.Number(n)}
 		}
 		return
+	}
+}
+
+// saysAny reports whether some item has role r.
+func (f *frame) saysAny(r role) bool {
+	for i := range f.items {
+		if _, ok := f.says(i, r); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *frame) useIf(cond bool, i int) {
+	if cond {
+		f.use(i)
 	}
 }

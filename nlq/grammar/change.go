@@ -1,6 +1,8 @@
 package grammar
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"vedette.dev/nlq"
@@ -103,6 +105,13 @@ func (f *frame) takeStep(i int, dir string) bool {
 		return false
 	}
 	window, at1, at2 := f.windowIn(i)
+	if d, isTime := at(f.items, j+1).number.duration(); isTime && perTime(f.items[j+1].low) {
+		window, at1, at2 = d, j+1, j+1
+	}
+	if v, more := f.says(j+1, "compare"); more && strings.HasPrefix(f.items[j+1].low, "or ") && len(v) == 2 {
+		took = append(took, j+1)
+		r.op = v
+	}
 	if window == 0 && !by {
 		return false
 	}
@@ -124,10 +133,11 @@ func (f *frame) takeStep(i int, dir string) bool {
 			return f.against(r, t, reference{of: nlq.Func{Name: nlq.Ago, Of: t, Window: window}}, m)
 		}
 		limit := f.convert(*r.by, m.Unit)
+		op := r.op
 		if dir == "<" {
-			limit = -limit
+			limit, op = -limit, dir
 		}
-		return nlq.Binary{Op: dir, Left: nlq.Func{Name: "delta", Of: t, Window: window}, Right: nlq.Number(limit)}
+		return nlq.Binary{Op: op, Left: nlq.Func{Name: "delta", Of: t, Window: window}, Right: nlq.Number(limit)}
 	}
 	return true
 }
@@ -167,6 +177,10 @@ func (f *frame) takeTrend(i int, dir string) bool {
 // hour, this week. It returns the items that say so.
 func (f *frame) windowIn(i int) (time.Duration, int, int) {
 	for j := range f.items {
+		if secs, ago := f.says(j, "ago"); ago && j > 0 && f.items[j-1].low == "since" {
+			s, _ := strconv.ParseFloat(secs, 64)
+			return time.Duration(s * float64(time.Second)), j - 1, j
+		}
 		d, ok := f.items[j].number.duration()
 		if !ok || f.items[j].used || j == 0 {
 			continue

@@ -106,6 +106,7 @@ type frame struct {
 	filters    []filter
 	by         []string // places
 	each       []string // places of which each has its answer, where that is not what is measured anyway
+	parts      []string // places of one of which all is added up, where it adds up: the power of a host
 	subject    string   // the place asked about: "which nodes"
 	entity     string   // what the measure found is about
 	shared     []filter // said of another condition too: taken where the measure can be narrowed so
@@ -167,6 +168,7 @@ func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
 
 // read runs the steps in order; each takes its items and leaves the rest.
 func (f *frame) read() (nlq.Parse, error) {
+	f.takeRoute()
 	f.takeSeverity()
 	f.takeMeaning()
 	if p, ok, err := f.compound(); ok {

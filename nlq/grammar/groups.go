@@ -56,6 +56,17 @@ func (f *frame) takeGroups() {
 		}
 	}
 	for i := range f.items {
+		p, n, ok := f.place(i)
+		one := i > 0 && (f.items[i-1].low == "a" || f.items[i-1].low == "one") && (i == 1 || f.items[i-2].low == "of")
+		if !ok || p.Name != "node" || !one || f.named(i, n) {
+			continue
+		}
+		f.parts = append(f.parts, p.Name)
+		for k := range n {
+			f.items[i+k].weak = true
+		}
+	}
+	for i := range f.items {
 		if f.items[i].used {
 			continue
 		}

@@ -32,7 +32,7 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	}
 	if f.kind == unsaid {
 		switch {
-		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each, state && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
+		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each && len(f.by) == 0, state && len(f.by) == 0 && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
 			f.kind = lookup
@@ -146,6 +146,12 @@ func (f *frame) looksAtEach() bool {
 
 // group settles the labels that results keep.
 func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
+	if len(f.parts) > 0 && ms.Agg == nlq.Each && len(f.by) == 0 && f.kind != lookup {
+		switch f.dimension(m.Unit) {
+		case "power", "energy", "bytes":
+			f.each = append(f.each, f.parts...)
+		}
+	}
 	for _, p := range f.each {
 		if p != m.Entity && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
@@ -354,6 +360,8 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{Op: c.op, Limit: limit}, nil
 	}
 	switch {
+	case f.kind == lookup && m.Unit == "{bool}" && f.troubled() && !f.counting && f.agg == nlq.Each && f.top == 0:
+		return nlq.Comparison{Op: ">"}, nil
 	case f.kind == lookup && f.subject != "" && f.top == 0 && f.troubled() && m.Bad == "high" && f.agg == nlq.Each && !f.counting && m.Unit != "{bool}":
 		return nlq.Comparison{Op: ">"}, nil // "which GPUs are throttled": those that are, at all
 	case f.kind != alert, f.test != nil:

@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,8 +45,13 @@ func (f *frame) quantile() bool {
 		if it.used {
 			continue
 		}
-		q, err := strconv.ParseFloat(strings.TrimPrefix(strings.Join(it.norms, ""), "p"), 64)
-		if err != nil || len(it.norms) != 1 || it.norms[0][0] != 'p' || q <= 0 || q >= 100 {
+		said := strings.Join(it.norms, "")
+		if nth := ordinal.FindStringSubmatch(it.low); nth != nil && strings.HasPrefix(at(f.items, i+1).low, "percentile") {
+			said = "p" + nth[1]
+			f.use(i + 1)
+		}
+		q, err := strconv.ParseFloat(strings.TrimPrefix(said, "p"), 64)
+		if err != nil || !strings.HasPrefix(said, "p") || q <= 0 || q >= 100 {
 			continue
 		}
 		it.used = true
@@ -58,6 +64,9 @@ func (f *frame) quantile() bool {
 	}
 	return false
 }
+
+// ordinal is what stands before "percentile".
+var ordinal = regexp.MustCompile(`^([0-9]+)(?:st|nd|rd|th)$`)
 
 // eachPlace returns the places for each of which something is put together,
 // where a determiner says so: on any node.
@@ -137,6 +146,12 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if len(strong) == 1 && len(weak) == 0 && len(f.filters) == 0 && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
 		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of GPUs, nodes and containers.")
 	}
+	if best < 0 && f.counting && len(f.by)+len(f.each) > 0 && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "count" }) && !slices.Contains(strong, "usage") {
+		f.counting, f.agg = false, nlq.Count // series of GPUs, where no metric counts them so
+		f.extra = append(f.extra, "gpu", "usage")
+		f.countsGPUs()
+		return f.find(withAgg)
+	}
 	if best >= 0 {
 		f.badSaid = slices.ContainsFunc(strong, f.badState)
 		return f.choose(hits)
@@ -161,6 +176,15 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 // unattached reports whether GPUs that no pod holds are meant.
 func (f *frame) unattached() bool {
 	return slices.ContainsFunc(f.filters, func(fl filter) bool { return fl.free })
+}
+
+// countsGPUs takes the words that only say that GPUs are counted.
+func (f *frame) countsGPUs() {
+	for i := range f.items {
+		if p, n, ok := f.place(i); ok && p.Name == "gpu" {
+			f.useAll(span(i, i+n)...)
+		}
+	}
 }
 
 // depth is how much of what was said a name holds. What is only implied counts
@@ -328,7 +352,7 @@ func (f *frame) fits(m catalog.Metric) error {
 		}
 		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))
 	}
-	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit {
+	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit && !(m.Type == catalog.Counter && f.dimension(m.Unit)+"/s" == f.outUnit) {
 		return f.ask(fmt.Sprintf("%s is measured in %s. In which unit?", f.title(m.ID), m.Unit))
 	}
 	if f.bytesLeft && f.dimension(m.Unit) != "bytes" {

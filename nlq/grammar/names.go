@@ -110,7 +110,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 		return false
 	}
 	_, any := at(f.items, i-1).has("determiner")
-	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil && !f.isName(j) {
+	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil && !f.isName(j) && !f.agent(i) {
 		return false // "each namespace burns" names none, "any xid 79" does
 	}
 	name, to := f.name(j)
@@ -127,6 +127,11 @@ func (f *frame) takeNamedPlace(i int) bool {
 	}
 	f.add(i, fl, span(i, to)...)
 	return true
+}
+
+// agent reports whether the "by" before item i says who does it: used by.
+func (f *frame) agent(i int) bool {
+	return at(f.items, i-1).low == "by" && slices.Contains([]string{"used", "consumed", "held", "burned", "taken", "allocated", "requested", "occupied", "drawn", "owned"}, at(f.items, i-2).low)
 }
 
 // takePlaceOfName reads: stream-ingest pods, the team-a namespace. The plural

@@ -116,6 +116,12 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 			}
 		}
 	}
+	if score == 0 {
+		if m, ok := f.contained(said, sayable); ok {
+			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
+			return m, true
+		}
+	}
 	if score > 0 {
 		f.assume(0.5*(1-min(1, score))+0.1, "%s is what comes nearest", f.title(best.ID))
 	}
@@ -128,4 +134,44 @@ func (v *vocabulary) weight(w string) float64 {
 		return 5 // as much as a word of one name in a hundred: it may be an ornament
 	}
 	return math.Log(1 + float64(len(v.names))/(1+float64(len(v.byWord[w]))))
+}
+
+// contained returns the measure of whose name every word was said, of several
+// the one that holds most of them: at least two, for one word is said of
+// anything.
+func (f *frame) contained(said, sayable map[string]bool) (catalog.Metric, bool) {
+	best, score := catalog.Metric{}, 0.0
+	for _, i := range f.words.holding(said) {
+		n := f.words.names[i]
+		own, weight := 0, 0.0
+		for _, w := range n.words {
+			switch {
+			case said[w]:
+				own++
+				weight += f.words.weight(w)
+			case !sayable[w]:
+				own = -len(n.words)
+			default:
+				own++
+			}
+		}
+		m, _ := f.catalog.Measure(n.id)
+		if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
+			weight *= 0.85
+		}
+		if own >= 2 && weight > score && f.fits(m) == nil {
+			best, score = m, weight
+		}
+	}
+	return best, score > 0
+}
+
+// holding returns the names that have one of words, in their order.
+func (v *vocabulary) holding(words map[string]bool) []int {
+	var out []int
+	for w := range words {
+		out = append(out, v.byWord[w]...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

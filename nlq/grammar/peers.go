@@ -241,6 +241,11 @@ func (f *frame) conditionAfter(i int) bool {
 	return false
 }
 
+func (f *frame) isBusy(i int) bool {
+	_, busy := f.says(i, "busy")
+	return busy
+}
+
 // takeEvery reads a condition that must hold for all: every GPU of pod train-0
 // is idle, not a single GPU busy.
 func (f *frame) takeEvery() {
@@ -258,8 +263,11 @@ func (f *frame) takeEvery() {
 			continue
 		}
 		if none {
-			k := f.next(j + n)
-			if _, busy := f.says(k, "busy"); !busy {
+			k := j + n
+			for k < len(f.items) && !f.isBusy(k) {
+				k++
+			}
+			if k == len(f.items) {
 				continue
 			}
 			f.use(k)

@@ -16,6 +16,11 @@ func (f *frame) takeRatio() {
 			continue
 		}
 		j := i + 1
+		after := ""
+		if v, isCmp := f.says(j, "compare"); isCmp && strings.HasPrefix(f.items[j].low, "or ") {
+			after = v // 98% or more of
+			j++
+		}
 		if at(f.items, j).low == "of" {
 			j++
 		} else if !strings.HasSuffix(f.items[i].low, " of") && f.items[i].low != "half" {
@@ -24,6 +29,11 @@ func (f *frame) takeRatio() {
 		for to := len(f.items); to > j; to-- {
 			g := f.part(f.items[j:to], nil)
 			g.kind = lookup
+			for _, it := range f.items[:i] { // "power at 90% of the limit": of the power limit
+				if _, cmp := it.has("compare"); !cmp && !it.used && !f.plain(it) {
+					g.implied = append(g.implied, it.norms...)
+				}
+			}
 			m, err := g.measure()
 			if d := f.dimension(m.Unit); err != nil || d == "ratio" || d == "time" || m.Unit == "{bool}" || m.Unit == "{gpu}" || m.Type == catalog.Counter || len(g.leftover()) > 0 {
 				continue
@@ -35,6 +45,9 @@ func (f *frame) takeRatio() {
 				} else if _, over := f.says(k, "over"); over {
 					op, took = ">", append(took, k)
 				}
+			}
+			if after != "" {
+				op = after
 			}
 			f.useAll(took...)
 			f.outUnit = f.dimension(m.Unit)

@@ -114,8 +114,11 @@ func endOf(run string, c *catalog.Catalog) (catalog.ID, bool) {
 	return best, best != ""
 }
 
+// clockShape is a full hour of a day: 22:00.
+var clockShape = regexp.MustCompile(`^([01]?[0-9]|2[0-4]):00h?$`)
+
 // rangeShape is a range of numbers: 18-27, 9-17h.
-var rangeShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)[-–]([0-9]+(?:\.[0-9]+)?[A-Za-z%°/]*)$`)
+var rangeShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(?:-|–|\.\.\.?)([0-9]+(?:\.[0-9]+)?[A-Za-z%°/]*)$`)
 
 func split(run string, c *catalog.Catalog) []token {
 	run = strings.TrimRight(run, ".:")
@@ -130,6 +133,9 @@ func split(run string, c *catalog.Catalog) []token {
 	}
 	if id, ok := endOf(run, c); ok {
 		return []token{{raw: string(id), metric: true}}
+	}
+	if m := clockShape.FindStringSubmatch(run); m != nil {
+		return []token{{raw: m[1]}}
 	}
 	if m := rangeShape.FindStringSubmatch(run); m != nil {
 		return []token{{raw: m[1]}, {raw: "to"}, {raw: m[2]}}
