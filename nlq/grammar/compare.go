@@ -19,7 +19,15 @@ func (f *frame) takeComparisons() {
 		if it.used {
 			continue
 		}
+		if it.low == "zero" && !f.comparedBefore(i) {
+			f.compares, it.used = append(f.compares, compare{op: "=="}), true // "zero utilization"
+			continue
+		}
 		v, ok := it.has("compare")
+		if last := len(f.compares) - 1; ok && last >= 0 && strings.HasPrefix(it.low, "or ") && i > 0 && f.items[i-1].number != nil && f.items[i-1].used && len(v) == 2 {
+			f.compares[last].op, it.used = v, true // "falls to 30% or lower"
+			continue
+		}
 		if _, over := it.has("over"); over {
 			v, ok = ">", true
 		}
@@ -65,6 +73,15 @@ func (f *frame) takeComparisons() {
 			f.only, f.items[i].used = true, true
 		}
 	}
+}
+
+// comparedBefore reports whether an operator stands before item i.
+func (f *frame) comparedBefore(i int) bool {
+	for i--; i >= 0 && f.lexicon.stop[f.items[i].low] && len(f.items[i].roles) == 0; i-- {
+	}
+	_, cmp := at(f.items, i).has("compare")
+	_, over := at(f.items, i).has("over")
+	return cmp || over
 }
 
 // limited reports whether an item other than i compares with a number.

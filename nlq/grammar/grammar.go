@@ -120,6 +120,7 @@ type frame struct {
 	every     bool      // all of the things must be so
 	everyBy   []string  // places
 	badSaid   bool      // a state was said to be bad
+	usedBy    bool      // what some place uses is asked for: all of it
 	past      bool      // the window is one that is over: yesterday
 	whole     bool      // of everything put together
 	outUnit   string    // the dimension in which the answer is wanted

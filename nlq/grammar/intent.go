@@ -26,6 +26,14 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 		f.compares = []compare{{op: ">", limit: number{value: f.hold.Seconds(), unit: f.lexicon.units["s"], isUnit: true}}}
 		f.hold, f.holdSaid = 0, false // "not scheduled for 26 hours" is what is measured
 	}
+	if len(f.compares) == 1 && m.Unit == "{bool}" {
+		if d, isTime := f.compares[0].limit.duration(); isTime {
+			f.compares, f.hold, f.holdSaid = nil, d, true // "not ready > 5m" is for how long
+			if f.kind == unsaid {
+				f.kind = alert
+			}
+		}
+	}
 	state := m.Unit == "{bool}" || f.event(m)
 	if f.kind == unsaid && slices.ContainsFunc(f.items, func(it item) bool { _, now := it.has("now"); return now }) {
 		f.kind = lookup
@@ -122,6 +130,8 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 	number := m.Unit == "{bool}" && c.op != "" && c.limit.value != 0 && c.limit.value != 1
 	amount := strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{bool}"
 	switch {
+	case f.counting && amount && m.Type == catalog.Gauge && !f.only && m.Unit != "{gpu}" && f.kind == alert:
+		// "the number of waiting requests" is what the metric says
 	case f.counting && amount && m.Type == catalog.Gauge && !f.only:
 		ms.Agg = nlq.Sum
 	case f.counting || number && f.agg == nlq.Each && f.kind == alert:
@@ -177,6 +187,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		if labels := f.labelsOf(m, f.subject); len(labels) > 0 && (f.top != 0 || f.kind == lookup) && ms.Agg != nlq.Count && !slices.Equal(labels, m.Labels) {
 			ms.By = labels
 		}
+	}
+	if f.kind == lookup && len(f.by) == 0 && ms.Agg == nlq.Each && f.top == 0 && (f.dimension(m.Unit) == "energy" || f.usedBy && f.natural(m) == nlq.Sum) {
+		ms.Agg = nlq.Sum // energy of some GPUs is that of all of them
 	}
 	if f.whole && len(ms.By) == 0 && ms.Agg == nlq.Each {
 		ms.Agg = f.natural(m)
@@ -330,7 +343,7 @@ func (f *frame) fault(m catalog.Metric) bool {
 	if m.Bad != "high" || f.dimension(m.Unit) != "count" || m.Type == catalog.Counter {
 		return false
 	}
-	return slices.ContainsFunc(f.lexicon.faults, func(w string) bool { return strings.Contains(string(m.ID), w) })
+	return slices.ContainsFunc(f.lexicon.faults, func(w string) bool { return strings.Contains(strings.ToLower(string(m.ID)), w) })
 }
 
 // ofCounter says what people mean by a counter: how fast bytes, time and
@@ -360,7 +373,7 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{Op: c.op, Limit: limit}, nil
 	}
 	switch {
-	case f.kind == lookup && m.Unit == "{bool}" && f.troubled() && !f.counting && f.agg == nlq.Each && f.top == 0:
+	case f.kind == lookup && m.Unit == "{bool}" && (f.troubled() || m.Bad == "high") && !f.counting && f.agg == nlq.Each && f.top == 0:
 		return nlq.Comparison{Op: ">"}, nil
 	case f.kind == lookup && f.subject != "" && f.top == 0 && f.troubled() && m.Bad == "high" && f.agg == nlq.Each && !f.counting && m.Unit != "{bool}":
 		return nlq.Comparison{Op: ">"}, nil // "which GPUs are throttled": those that are, at all

@@ -35,6 +35,10 @@ func (f *frame) takeKind() error {
 			continue
 		}
 		k, implied, _ := strings.Cut(v, " ")
+		if it.low == "count" && i > 0 {
+			it.used = true // "the error count" counts nothing more
+			continue
+		}
 		if k == "count" {
 			k, f.counting = "lookup", true
 		}

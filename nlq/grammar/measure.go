@@ -18,7 +18,7 @@ func (f *frame) measure() (catalog.Metric, error) {
 		return f.exactly(i)
 	}
 	if f.aggItem >= 0 {
-		if m, err := f.find(true); err == nil {
+		if m, err := f.strictly((*frame).findWithAgg); err == nil {
 			f.agg, f.items[f.aggItem].used = nlq.Each, true
 			return m, nil
 		}
@@ -35,6 +35,16 @@ func (f *frame) measure() (catalog.Metric, error) {
 		return f.find(false)
 	}
 	return m, err
+}
+
+func (f *frame) findWithAgg() (catalog.Metric, error) { return f.find(true) }
+
+// strictly calls find without taking what is only near.
+func (f *frame) strictly(find func(*frame) (catalog.Metric, error)) (catalog.Metric, error) {
+	was := f.lenient
+	f.lenient = false
+	defer func() { f.lenient = was }()
+	return find(f)
 }
 
 // quantile makes "p95" and "median", which no measure found is called by, one
@@ -143,7 +153,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) }) {
 		return catalog.Metric{}, f.ask("What should be measured?") // "gpus are unusual": in what?
 	}
-	if len(strong) == 1 && len(weak) == 0 && len(f.filters) == 0 && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
+	if len(strong) == 1 && len(weak) == 0 && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
 		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of GPUs, nodes and containers.")
 	}
 	if best < 0 && f.counting && len(f.by)+len(f.each) > 0 && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "count" }) && !slices.Contains(strong, "usage") {
@@ -164,6 +174,11 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 			f.badSaid = slices.ContainsFunc(strong, f.badState)
 			return m, nil
 		}
+	}
+	if f.lenient && len(strong) == 1 && strong[0] == "usage" && !slices.Contains(f.extra, "gpu") {
+		f.extra = append(f.extra, "gpu")
+		f.assume(0.2, "of GPUs")
+		return f.find(withAgg)
 	}
 	if f.lenient {
 		if m, ok := f.nearly(strong, weak); ok {
@@ -451,6 +466,14 @@ func (f *frame) collected(ids []catalog.ID) []catalog.ID {
 // fitting narrows a choice: amounts where they are added up, ranked or
 // compared with their own past, and what was composed before what is raw.
 func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
+	if f.bytesLeft {
+		if i := slices.IndexFunc(ids, func(id catalog.ID) bool { return strings.Contains(strings.ToLower(string(id)), "avail") }); i >= 0 {
+			return ids[i : i+1]
+		}
+	}
+	share := slices.ContainsFunc(f.items, func(it item) bool {
+		return it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
+	})
 	var out []catalog.ID
 	for _, id := range ids {
 		m, _ := f.catalog.Measure(id)
@@ -463,6 +486,8 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 			case other == id || o.Entity != m.Entity:
 				return false
 			case amount && f.dimension(m.Unit) == "ratio" && f.dimension(o.Unit) != "ratio":
+				return true
+			case share && composed && f.dimension(o.Unit) == "ratio" && f.dimension(m.Unit) != "ratio":
 				return true
 			}
 			return f.dimension(o.Unit) == f.dimension(m.Unit) && composed && !derived

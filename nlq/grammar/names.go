@@ -53,7 +53,7 @@ func (f *frame) takeLabel(i int) bool {
 // name in it somewhere.
 func (f *frame) takeExporter(i int) bool {
 	if _, service := f.says(i, "service"); service && f.down() {
-		f.add(i, filter{place: "exporter", value: "*" + f.items[i].raw + "*"}, i)
+		f.add(i, filter{place: "exporter", value: "*" + strings.NewReplacer(" ", "*", "-", "*").Replace(f.items[i].raw) + "*"}, i)
 		f.extra = append(f.extra, "target")
 		return true
 	}
@@ -113,6 +113,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil && !f.isName(j) && !f.agent(i) {
 		return false // "each namespace burns" names none, "any xid 79" does
 	}
+	f.usedBy = f.usedBy || f.agent(i)
 	name, to := f.name(j)
 	if prefix {
 		name += "*"
@@ -336,7 +337,7 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 	case "namespace":
 		return f.isName(i) || f.unknown(i) || said || f.onlyName(i, p)
 	}
-	return f.isName(i) || said || f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p)
+	return f.items[i].whole != "" && p.Name != "node" && p.Shape == nil || f.isName(i) || said || f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p)
 }
 
 // onlyName reports whether item i, a word that measures are called by too, can

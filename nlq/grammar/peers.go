@@ -119,7 +119,7 @@ func (f *frame) takeShareOf() {
 			continue
 		}
 		j := i + 1
-		for share && j < len(f.items) && (f.items[j].low == "of" || f.items[j].low == "the" || f.items[j].low == "all" || f.items[j].low == "our") {
+		for share && j < len(f.items) && (f.items[j].low == "of" || f.items[j].low == "the" || f.items[j].low == "all" || f.items[j].low == "our" || f.items[j].low == "its") {
 			j++
 		}
 		p, words, ok := f.place(j)

@@ -174,7 +174,7 @@ func (l *lexicon) quantity(ts []token) (item, int) {
 			return item{raw: it.raw, low: it.low, number: &n}, k
 		}
 		used = k
-		if n.value < 1 {
+		if n.value > 0 && n.value < 1 {
 			n.unit, n.isUnit, n.unitRaw = l.units["1"], true, ""
 		}
 	}

@@ -1,0 +1,53 @@
+package grammar
+
+import (
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takeVersus reads a comparison with another measure: ready replicas lower
+// than desired, allocatable fewer than the capacity.
+func (f *frame) takeVersus() {
+	if f.test != nil || f.kind == lookup {
+		return
+	}
+	for i := range f.items {
+		op, ok := f.says(i, "compare")
+		if !ok || len(op) > 2 || strings.HasPrefix(f.items[i].low, "or ") || i == 0 {
+			continue
+		}
+		if _, given := f.limitOf(i); given {
+			continue
+		}
+		for to := len(f.items); to > i+1; to-- {
+			g := f.part(f.items[i+1:to], nil)
+			g.kind = lookup
+			if len(g.wanting()) == 0 {
+				break
+			}
+			for _, it := range f.items[:i] {
+				if !f.plain(it) {
+					g.implied = append(g.implied, it.norms...)
+				}
+			}
+			m, err := g.measure()
+			if err != nil {
+				continue
+			}
+			f.useAll(span(i, to)...)
+			f.implied = append(f.implied, m.Entity)
+			f.outUnit = f.dimension(m.Unit)
+			f.test = func(t nlq.Term, own catalog.Metric) nlq.Term {
+				other := nlq.Measure{Metric: m.ID}
+				if ms, isMeasure := t.(nlq.Measure); isMeasure {
+					other.Where, other.Agg, other.By, other.Over, other.Window = ms.Where, ms.Agg, ms.By, ms.Over, ms.Window
+				}
+				right, on := nlq.Joint(t, other, f.catalog)
+				return nlq.Binary{Op: op, Left: t, Right: right, On: on}
+			}
+			return
+		}
+	}
+}
