@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -24,7 +25,7 @@ const (
 
 // brandSuits is how well the software that m is of goes with the text.
 func (r *reading) brandSuits(m catalog.Metric) float64 {
-	first := nameWords(string(m.ID))[0]
+	first := index.Name(string(m.ID))[0]
 	switch b := r.lexicon.brands[first]; {
 	case r.names(first):
 		return named
@@ -48,5 +49,5 @@ func (r *reading) names(first string) bool {
 // namesBrand reports whether the text names any software that not every
 // cluster has.
 func (r *reading) namesBrand() bool {
-	return slices.ContainsFunc(strings.Fields(r.text), func(w string) bool { return r.index.brand[w] && !r.lexicon.brands[w].plain })
+	return slices.ContainsFunc(strings.Fields(r.text), func(w string) bool { return r.index.Brand(w) && !r.lexicon.brands[w].plain })
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -39,7 +40,7 @@ const titleWords = 7
 
 func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
 	f := &facts{cues: map[string]bool{}, query: map[string]float64{}, said: map[string]bool{}}
-	f.text = " " + strings.Join(plainWords(text), " ") + " "
+	f.text = " " + strings.Join(index.Plain(text), " ") + " "
 	ss := sentences(text)
 	for _, s := range ss {
 		f.readSentence(s, c, l)
@@ -51,7 +52,7 @@ func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
 func (f *facts) readSentence(s sentence, c *catalog.Catalog, l *lexicon) {
 	ws := grammar.Words(s.text, c)
 	weight := s.weight
-	for _, two := range pairs(l, plainWords(s.text)) {
+	for _, two := range l.Pairs(index.Plain(s.text)) {
 		f.weigh(two, weight)
 	}
 	for i := 0; i < len(ws); {
@@ -193,8 +194,8 @@ func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexi
 	for _, part := range strings.FieldsFunc(w.Raw, notInWord) {
 		low := strings.ToLower(part)
 		f.said[low] = true
-		if !l.stop[low] {
-			k := l.key(low)
+		if !l.Stop[low] {
+			k := l.Key(low)
 			if l.weak[low] {
 				f.weigh(k, weight*weakly)
 				continue
@@ -203,9 +204,9 @@ func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexi
 			if o, ok := l.opposite[k]; ok {
 				f.weigh(o, weight*opposed)
 			}
-			if sub := nameWords(part); len(sub) > 1 { // kube_pod, FooBar
+			if sub := index.Name(part); len(sub) > 1 { // kube_pod, FooBar
 				for _, s := range sub {
-					f.weigh(l.key(s), weight*later)
+					f.weigh(l.Key(s), weight*later)
 				}
 			}
 		}

@@ -48,8 +48,7 @@ func (r *reading) percent() bool {
 // words of m's name but for those that tell one side from the other.
 func (r *reading) partner(m catalog.Metric, side, other string) (pair, bool) {
 	best, found := 0.0, pair{}
-	for _, i := range r.index.family(m.ID) {
-		o := r.index.docs[i].id
+	for _, o := range r.index.Family(m.ID) {
 		om, ok := r.catalog.Metric(o)
 		if !ok || o == m.ID || om.Type != m.Type {
 			continue
@@ -101,7 +100,7 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 }
 
 func (r *reading) nameKeys(id catalog.ID) []string {
-	return r.index.docs[r.index.number[id]].parts
+	return r.index.Parts(id)
 }
 
 // flow is a metric as it can be divided: counters as rates.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -54,7 +55,7 @@ func ofOne(m catalog.Metric) bool {
 	if m.Unit == "1" || m.Unit == "%" {
 		return m.Unit == "1"
 	}
-	return m.Type == catalog.Gauge && slices.ContainsFunc(nameWords(string(m.ID)), func(w string) bool {
+	return m.Type == catalog.Gauge && slices.ContainsFunc(index.Name(string(m.ID)), func(w string) bool {
 		return w == "ratio" || w == "perc" || w == "pressure" || w == "utilization" || w == "fraction"
 	})
 }

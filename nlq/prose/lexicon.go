@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/strictcsv"
 )
 
@@ -19,11 +20,10 @@ type pattern struct {
 
 // A lexicon is what the words of one language mean in a text.
 type lexicon struct {
+	index.Words
 	patterns map[string][]pattern // by first word, the longest first
-	same     map[string]string    // stem of a word to the stem that stands for all that mean the same
 	weak     map[string]bool      // words that seldom name a measure
 	opposite map[string]string    // of a word's key, the key of its opposite
-	stop     map[string]bool      // words that name no measure
 	states   map[string]string    // stem of a word in a metric's name to what 0 or 1 of it means: good or bad
 	brands   map[string]brand
 	values   []labelled
@@ -43,7 +43,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(dir string) (*lexicon, error) {
-	l := &lexicon{patterns: map[string][]pattern{}, same: map[string]string{}, stop: map[string]bool{}, states: map[string]string{}, partners: map[string][]string{}, brands: map[string]brand{}, weak: map[string]bool{}, opposite: map[string]string{}}
+	l := &lexicon{patterns: map[string][]pattern{}, Words: index.Words{Same: map[string]string{}, Stop: map[string]bool{}}, states: map[string]string{}, partners: map[string][]string{}, brands: map[string]brand{}, weak: map[string]bool{}, opposite: map[string]string{}}
 	err := each(dir+"patterns.csv", "role,value,patterns", func(f []string) {
 		for _, text := range strictcsv.List(f[2]) {
 			w := strings.Fields(text)
@@ -55,7 +55,7 @@ func read(dir string) (*lexicon, error) {
 	}
 	if err = each(dir+"synonyms.csv", "word,others", func(f []string) {
 		for _, w := range append(strictcsv.List(f[1]), f[0]) {
-			l.same[stem(w)] = stem(f[0])
+			l.Same[index.Stem(w)] = index.Stem(f[0])
 		}
 	}); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func read(dir string) (*lexicon, error) {
 	}
 	if err = each(dir+"partners.csv", "meaning,words", func(f []string) {
 		for _, w := range strictcsv.List(f[1]) {
-			l.partners[f[0]] = append(l.partners[f[0]], stem(w))
+			l.partners[f[0]] = append(l.partners[f[0]], index.Stem(w))
 		}
 	}); err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func read(dir string) (*lexicon, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if err = each(dir+"opposites.csv", "word,opposite", func(f []string) { l.opposite[l.key(f[0])] = l.key(f[1]) }); err != nil {
+	if err = each(dir+"opposites.csv", "word,opposite", func(f []string) { l.opposite[l.Key(f[0])] = l.Key(f[1]) }); err != nil {
 		return nil, err
 	}
 	if err = each(dir+"brands.csv", "prefix,plain,words", func(f []string) {
@@ -96,7 +96,7 @@ func read(dir string) (*lexicon, error) {
 	}
 	return l, each(dir+"stopwords.csv", "words", func(f []string) {
 		for _, w := range strings.Fields(f[0]) {
-			l.stop[w] = true
+			l.Stop[w] = true
 		}
 	})
 }
@@ -110,15 +110,6 @@ func each(file, header string, row func(f []string)) error {
 		row(f)
 		return nil
 	})
-}
-
-// key returns what word counts as when metrics are looked for.
-func (l *lexicon) key(word string) string {
-	s := stem(word)
-	if same, ok := l.same[s]; ok {
-		return same
-	}
-	return s
 }
 
 // partner reports whether a stem in a metric's name has that meaning.

@@ -16,6 +16,7 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -25,7 +26,7 @@ type Engine struct {
 	Least   float64          // what is less sure than this is asked back
 
 	once   sync.Once // of what follows, which takes long to make
-	index  *index
+	index  *index.Index
 	strict *grammar.Engine // reads names, groups and severities
 }
 
@@ -64,7 +65,16 @@ func (e *Engine) prepare() {
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	e.strict, e.index = &grammar.Engine{Catalog: c}, indexOf(c, english())
+	e.strict, e.index = &grammar.Engine{Catalog: c}, indexOf(c)
+}
+
+var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &english().Words) })
+
+func indexOf(c *catalog.Catalog) *index.Index {
+	if c == catalog.Builtin() {
+		return builtin()
+	}
+	return index.New(c, &english().Words)
 }
 
 // addressed is the least confidence in the reading of a request that begins

@@ -8,6 +8,7 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -25,8 +26,8 @@ type reading struct {
 	scope   grammar.Scope
 	catalog *catalog.Catalog
 	lexicon *lexicon
-	index   *index
-	hits    []hit
+	index   *index.Index
+	hits    []index.Hit
 	assumed []string
 }
 
@@ -54,18 +55,18 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 	}
 	for first := range r.lexicon.brands {
 		if r.names(first) {
-			r.weigh(r.lexicon.key(first), later)
+			r.weigh(r.lexicon.Key(first), later)
 		}
 	}
-	r.hits = r.index.find(r.query, candidates)
-	best, found := hit{}, catalog.Metric{}
+	r.hits = r.index.Find(r.query, candidates)
+	best, found := 0.0, catalog.Metric{}
 	for _, h := range r.hits {
-		m, _ := r.catalog.Measure(h.id)
-		if h.score *= r.suits(m); h.score > best.score {
-			best, found = h, m
+		m, _ := r.catalog.Measure(h.ID)
+		if s := h.Score() * r.suits(m); s > best {
+			best, found = s, m
 		}
 	}
-	return found, best.score, best.score > 0
+	return found, best, best > 0
 }
 
 // by is what the text says results are for: each place it names that m's
@@ -81,13 +82,13 @@ func (r *reading) measure(id catalog.ID) nlq.Measure {
 // unheard reports whether no metric has a word: it is a name then.
 func (r *reading) unheard(word string) bool {
 	low := strings.ToLower(word)
-	return r.index.df[r.lexicon.key(low)] == 0 && !r.lexicon.stop[low]
+	return !r.index.Knows(r.lexicon.Key(low)) && !r.lexicon.Stop[low]
 }
 
 // forget takes words out of those that may name the metric.
 func (r *reading) forget(words []string) {
 	for _, w := range words {
-		delete(r.query, r.lexicon.key(w))
+		delete(r.query, r.lexicon.Key(w))
 	}
 }
 
@@ -95,8 +96,8 @@ func (r *reading) forget(words []string) {
 func (r *reading) unsure() error {
 	e := &nlq.NotUnderstood{Words: r.foreign}
 	for _, h := range r.hits[:min(3, len(r.hits))] {
-		name := string(h.id)
-		if m, _ := r.catalog.Measure(h.id); len(m.Words) > 0 {
+		name := string(h.ID)
+		if m, _ := r.catalog.Measure(h.ID); len(m.Words) > 0 {
 			name = m.Words[0] + " (" + name + ")"
 		}
 		e.Nearest = append(e.Nearest, name)

@@ -7,6 +7,7 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -159,7 +160,7 @@ func (r *reading) mean(id catalog.ID) (nlq.Term, bool) {
 
 // timeUnit is what a histogram's buckets are bounds of, and its sum is of.
 func timeUnit(m catalog.Metric) catalog.Unit {
-	words := nameWords(string(m.ID))
+	words := index.Name(string(m.ID))
 	switch {
 	case slices.Contains(words, "milliseconds"), slices.Contains(words, "ms"):
 		return "ms"

@@ -3,6 +3,7 @@ package prose
 import (
 	"slices"
 
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -11,7 +12,7 @@ import (
 func (r *reading) state(m catalog.Metric) (op string, limit float64, ok bool) {
 	good := m.Unit == "{bool}" && m.Bad == "low"
 	bad := m.Unit == "{bool}" && m.Bad == "high"
-	words := nameWords(string(m.ID))
+	words := index.Name(string(m.ID))
 	slices.Reverse(words)
 	for _, w := range words {
 		if good || bad {
@@ -30,7 +31,7 @@ func (r *reading) state(m catalog.Metric) (op string, limit float64, ok bool) {
 
 // isBound reports whether a metric is a limit that something else is held to.
 func (l *lexicon) isBound(id string) bool {
-	return slices.ContainsFunc(nameWords(id), func(w string) bool {
+	return slices.ContainsFunc(index.Name(id), func(w string) bool {
 		return w == "max" || w == "limit" || w == "capacity" || w == "maximum" || w == "quota"
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -47,7 +48,7 @@ func (r *reading) unitSuits(m catalog.Metric) float64 {
 // moodSuits favours, where a text complains, what counts or tells what is
 // wrong over what counts all that happens, and the other way round.
 func (r *reading) moodSuits(m catalog.Metric) float64 {
-	wrong := slices.ContainsFunc(nameWords(string(m.ID)), func(w string) bool { return r.lexicon.states[w] == "bad" })
+	wrong := slices.ContainsFunc(index.Name(string(m.ID)), func(w string) bool { return r.lexicon.states[w] == "bad" })
 	switch {
 	case m.Type != catalog.Counter || r.percent():
 		return 1
