@@ -220,3 +220,14 @@ func notInWord(r rune) bool {
 func (f *facts) weigh(key string, weight float64) {
 	f.query[key] = max(f.query[key], weight)
 }
+
+// joinWords adds what two words are as one, where a metric has it so: a
+// persistent queue is a persistentqueue to who names metrics.
+func (r *reading) joinWords() {
+	words := strings.Fields(r.text)
+	for i, w := range words[:max(0, len(words)-1)] {
+		if k := r.lexicon.Key(w + words[i+1]); r.index.Knows(k) && !r.lexicon.Stop[w] {
+			r.weigh(k, min(1, max(later, r.query[r.lexicon.Key(w)], r.query[r.lexicon.Key(words[i+1])])))
+		}
+	}
+}

@@ -24,19 +24,24 @@ func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
 	if !ok {
 		return nil, false
 	}
-	if !p.rest && r.speaksOfRest() { // "less than a fifth left": more than four used
-		for i, c := range r.conds {
-			r.conds[i] = condition{op: mirrored[c.op], limit: c.limit, rest: true}
-		}
+	if len(r.conds) > 0 && p.rest != r.speaksOfRest() && (p.rest || r.conds[0].op[0] == '<') && !(p.rest && r.conds[0].op[0] == '<') {
+		r.mirror() // "less than a fifth left": more than four used
 	}
 	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
+}
+
+// mirror makes limits of what is left those of what is not.
+func (r *reading) mirror() {
+	for i, c := range r.conds {
+		r.conds[i] = condition{op: mirrored[c.op], limit: c.limit, rest: true}
+	}
 }
 
 var mirrored = map[string]string{">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 
 // speaksOfRest reports whether the limit in the text is one of what is left.
 func (r *reading) speaksOfRest() bool {
-	return len(r.conds) > 0 && r.conds[0].op[0] == '<' && r.has("left", "free", "available", "remaining")
+	return len(r.conds) > 0 && r.has("left", "free", "available", "remaining")
 }
 
 // percent reports whether the text has a limit in percent.
@@ -109,6 +114,9 @@ func (r *reading) flow(id catalog.ID) nlq.Term {
 	if m.Type == catalog.Counter {
 		t := r.measure(id)
 		t.Over, t.Window = nlq.Rate, r.windowOr(usual)
+		if by := r.by(m); len(by) > 0 {
+			t.Agg, t.By = nlq.Sum, by
+		}
 		return t
 	}
 	return r.measure(id)
@@ -128,6 +136,11 @@ func (r *reading) against(m catalog.Metric) (nlq.Term, bool) {
 	case r.cues["mismatch"]:
 		if p, ok := r.partner(m, "want", "have"); ok {
 			return nlq.Binary{Op: "!=", Left: r.measure(p.of), Right: r.measure(p.by)}, true
+		}
+	case r.cues["bad"] && !r.traits[m.ID].bad && m.Unit != "{bool}": // some are not as they should be
+		p, ok := r.partner(m, "want", "have")
+		if have, _ := r.catalog.Metric(p.by); ok && p.of == m.ID && have.Unit == m.Unit {
+			return nlq.Binary{Op: ">", Left: nlq.Binary{Op: "-", Left: r.measure(p.of), Right: r.measure(p.by)}, Right: nlq.Number(0)}, true
 		}
 	}
 	return nil, false

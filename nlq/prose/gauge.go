@@ -32,6 +32,7 @@ func (r *reading) ofGauge(m catalog.Metric) (nlq.Term, bool) {
 // highest value is the usual one: a scrape that was lost must not end an alert.
 func (r *reading) gauge(id catalog.ID) nlq.Term {
 	m := r.measure(id)
+	about, _ := r.catalog.Measure(id)
 	f := nlq.Func{Of: m, Window: r.window}
 	switch {
 	case r.cues["change"]:
@@ -39,6 +40,7 @@ func (r *reading) gauge(id catalog.ID) nlq.Term {
 	case r.cues["grow"]:
 		f.Name, f.Window = "deriv", r.windowOr(usual)
 	case r.window == 0:
+		m.Agg, m.By = r.together(about)
 		return m
 	case r.has("average", "averaged", "constantly", "mean"):
 		f.Name = "avg_over_time"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -22,6 +23,7 @@ type pattern struct {
 type lexicon struct {
 	index.Words
 	patterns map[string][]pattern // by first word, the longest first
+	weights  map[string]float64   // of the features that speak for a metric
 	weak     map[string]bool      // words that seldom name a measure
 	opposite map[string]string    // of a word's key, the key of its opposite
 	states   map[string]string    // stem of a word in a metric's name to what 0 or 1 of it means: good or bad
@@ -43,7 +45,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(dir string) (*lexicon, error) {
-	l := &lexicon{patterns: map[string][]pattern{}, Words: index.Words{Same: map[string]string{}, Stop: map[string]bool{}}, states: map[string]string{}, partners: map[string][]string{}, brands: map[string]brand{}, weak: map[string]bool{}, opposite: map[string]string{}}
+	l := &lexicon{patterns: map[string][]pattern{}, Words: index.Words{Same: map[string]string{}, Stop: map[string]bool{}}, states: map[string]string{}, partners: map[string][]string{}, brands: map[string]brand{}, weights: map[string]float64{}, weak: map[string]bool{}, opposite: map[string]string{}}
 	err := each(dir+"patterns.csv", "role,value,patterns", func(f []string) {
 		for _, text := range strictcsv.List(f[2]) {
 			w := strings.Fields(text)
@@ -84,13 +86,18 @@ func read(dir string) (*lexicon, error) {
 	if err = each(dir+"opposites.csv", "word,opposite", func(f []string) { l.opposite[l.Key(f[0])] = l.Key(f[1]) }); err != nil {
 		return nil, err
 	}
-	if err = each(dir+"brands.csv", "prefix,plain,words", func(f []string) {
-		l.brands[f[0]] = brand{plain: f[1] == "yes", words: strictcsv.List(f[2])}
+	if err = each(dir+"brands.csv", "prefix,plain,each,words", func(f []string) {
+		l.brands[f[0]] = brand{plain: f[1] == "yes", each: strictcsv.List(f[2]), words: strictcsv.List(f[3])}
 	}); err != nil {
 		return nil, err
 	}
-	if err = each(dir+"values.csv", "labels,op,value,words,negated,source", func(f []string) {
-		l.values = append(l.values, labelled{strictcsv.List(f[0]), f[1], f[2], strictcsv.List(f[3]), f[4]})
+	if err = each(dir+"values.csv", "metrics,labels,op,value,words,negated,source", func(f []string) {
+		l.values = append(l.values, labelled{strictcsv.List(f[0]), strictcsv.List(f[1]), f[2], f[3], strictcsv.List(f[4]), f[5]})
+	}); err != nil {
+		return nil, err
+	}
+	if err = each(dir+"rank.csv", "feature,weight", func(f []string) {
+		l.weights[f[0]], _ = strconv.ParseFloat(f[1], 64)
 	}); err != nil {
 		return nil, err
 	}

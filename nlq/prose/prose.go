@@ -27,6 +27,7 @@ type Engine struct {
 
 	once   sync.Once // of what follows, which takes long to make
 	index  *index.Index
+	traits map[catalog.ID]traits
 	strict *grammar.Engine // reads names, groups and severities
 }
 
@@ -34,21 +35,13 @@ var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
-	e.once.Do(e.prepare)
-	c := e.strict.Catalog
-	scope, err := e.strict.Scope(q.Text)
+	r, err := e.read(q.Text)
 	if err != nil {
 		return nlq.Parse{}, err
 	}
-	if isCode(q.Text) {
-		return nlq.Parse{}, &nlq.NotUnderstood{Refused: true, Ask: "This holds code. Expressions and templates are made here, of words, and never taken over."}
-	}
-	r := &reading{catalog: c, lexicon: english(), scope: scope, index: e.index}
-	r.facts = readFacts(q.Text, c, r.lexicon)
-	r.forget(scope.Names)
 	p, err := r.parse()
 	least := e.Least
-	if scope.Asked != "" {
+	if r.scope.Asked != "" {
 		if len(r.foreign) > 0 {
 			return nlq.Parse{}, r.unsure()
 		}
@@ -60,12 +53,30 @@ func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
 	return p, err
 }
 
+// read notes what text says, before it is known of which metric.
+func (e *Engine) read(text string) (*reading, error) {
+	e.once.Do(e.prepare)
+	c := e.strict.Catalog
+	scope, err := e.strict.Scope(text)
+	if err != nil {
+		return nil, err
+	}
+	if isCode(text) {
+		return nil, &nlq.NotUnderstood{Refused: true, Ask: "This holds code. Expressions and templates are made here, of words, and never taken over."}
+	}
+	r := &reading{catalog: c, lexicon: english(), scope: scope, index: e.index, traits: e.traits}
+	r.facts = readFacts(text, c, r.lexicon)
+	r.forget(scope.Names)
+	r.readBrands()
+	return r, nil
+}
+
 func (e *Engine) prepare() {
 	c := e.Catalog
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	e.strict, e.index = &grammar.Engine{Catalog: c}, indexOf(c)
+	e.strict, e.index, e.traits = &grammar.Engine{Catalog: c}, indexOf(c), traitsOfAll(c)
 }
 
 var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &english().Words) })

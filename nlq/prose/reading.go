@@ -16,10 +16,6 @@ import (
 // published rules use it.
 const usual = 5 * time.Minute
 
-// candidates is how many metrics are looked at closely: the right one is
-// rarely further down, and each costs time.
-const candidates = 30
-
 // A reading is a text on its way to an intent.
 type reading struct {
 	*facts
@@ -27,6 +23,8 @@ type reading struct {
 	catalog *catalog.Catalog
 	lexicon *lexicon
 	index   *index.Index
+	traits  map[catalog.ID]traits
+	brands  brands
 	hits    []index.Hit
 	assumed []string
 }
@@ -53,25 +51,12 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 		m, ok := r.catalog.Measure(catalog.ID(r.outright[0]))
 		return m, 1, ok
 	}
-	for first := range r.lexicon.brands {
-		if r.names(first) {
-			r.weigh(r.lexicon.Key(first), later)
-		}
+	cs, sure := r.rank()
+	if len(cs) == 0 {
+		return catalog.Metric{}, 0, false
 	}
-	r.hits = r.index.Find(r.query, candidates)
-	best, found := 0.0, catalog.Metric{}
-	for _, h := range r.hits {
-		m, _ := r.catalog.Measure(h.ID)
-		if s := h.Score() * r.suits(m); s > best {
-			best, found = s, m
-		}
-	}
-	return found, best, best > 0
+	return cs[0].metric, sure, true
 }
-
-// by is what the text says results are for: each place it names that m's
-// series have a label for. An instance is what is scraped: every series has one.
-func (r *reading) by(m catalog.Metric) []string { return r.scope.By(m) }
 
 // measure is the metric id, of the series that the text names.
 func (r *reading) measure(id catalog.ID) nlq.Measure {

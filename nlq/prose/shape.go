@@ -30,11 +30,17 @@ func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
 	if t, ok := r.ofState(m); ok {
 		return t, true
 	}
-	if t, ok := r.ofResult(m); ok {
+	if t, ok := r.shareOfThose(m); ok {
 		return r.compared(t, "1", ">", usualShare)
 	}
-	if t, ok := r.share(m); ok {
-		return r.compared(t, "1", ">", usualShare)
+	shares := []func(catalog.Metric) (nlq.Term, bool){r.ofResult, r.share}
+	if r.traits[m.ID].bad { // it counts but what went wrong: its name says which part it is
+		slices.Reverse(shares)
+	}
+	for _, share := range shares {
+		if t, ok := share(m); ok {
+			return r.compared(t, "1", ">", usualShare)
+		}
 	}
 	if t, ok := r.against(m); ok {
 		return t, true
@@ -73,6 +79,9 @@ func (r *reading) compared(t nlq.Term, u catalog.Unit, op string, usually float6
 	}
 	var out nlq.Term
 	for i, c := range r.conds[:min(2, len(r.conds))] {
+		if c.limit.Dimension() != r.conds[0].limit.Dimension() {
+			break // of something else
+		}
 		b := nlq.Binary{Op: c.op, Left: t, Right: nlq.Number(c.amount(u))}
 		if i == 0 {
 			out = b
@@ -175,6 +184,8 @@ func timeUnit(m catalog.Metric) catalog.Unit {
 func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 	over := nlq.Increase
 	ms := r.measure(m.ID)
+	where, _ := r.valueOf(m)
+	ms.Where = append(ms.Where, where...)
 	ms.Over, ms.Window = over, r.windowOr(usual)
 	perSecond := len(r.conds) > 0 && strings.HasSuffix(r.conds[0].limit.Dimension(), "/s")
 	if perSecond || r.percent() || r.rated || r.cues["rate"] && r.window == 0 {

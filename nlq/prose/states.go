@@ -3,6 +3,7 @@ package prose
 import (
 	"slices"
 
+	"vedette.dev/nlq"
 	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
@@ -27,6 +28,21 @@ func (r *reading) state(m catalog.Metric) (op string, limit float64, ok bool) {
 		return ">", 0, true
 	}
 	return "", 0, false
+}
+
+// shareOfThose is how many of the things that m tells of are in the state that
+// is bad, of all: "a tenth of the targets are down".
+func (r *reading) shareOfThose(m catalog.Metric) (nlq.Term, bool) {
+	op, limit, ok := r.state(m)
+	if !ok || !r.percent() || m.Type != catalog.Gauge || m.Unit != "{bool}" || r.window > 0 {
+		return nil, false
+	}
+	all := r.measure(m.ID)
+	those := all
+	those.Only = nlq.Comparison{Op: op, Limit: limit}
+	all.Agg, all.By = nlq.Count, r.scope.By(m)
+	those.Agg, those.By = all.Agg, all.By
+	return nlq.Binary{Op: "/", Left: those, Right: all}, true
 }
 
 // isBound reports whether a metric is a limit that something else is held to.

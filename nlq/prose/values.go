@@ -10,6 +10,7 @@ import (
 
 // A labelled is a value of a label with the words that people say for it.
 type labelled struct {
+	metrics []string // beginnings of the names of those whose label it is; none: any
 	labels  []string
 	op      string
 	value   string
@@ -23,16 +24,11 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 	taken := map[string]bool{}
 	for _, v := range r.lexicon.values {
 		i := slices.IndexFunc(v.labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
-		if i < 0 || taken[v.labels[i]] {
+		if i < 0 || taken[v.labels[i]] || !v.belongs(m.ID) {
 			continue
 		}
-		said := ""
-		for _, w := range v.words {
-			if strings.Contains(r.text, " "+w+" ") && len(w) > len(said) {
-				said = w
-			}
-		}
-		if said == "" {
+		said := r.longest(v.words)
+		if said == "" || r.inName(said, m.ID) {
 			continue
 		}
 		taken[v.labels[i]] = true
@@ -52,6 +48,27 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 	return found, negated
 }
 
+// belongs reports whether v is a value of a label of id.
+func (v labelled) belongs(id catalog.ID) bool {
+	return len(v.metrics) == 0 || slices.ContainsFunc(v.metrics, func(begin string) bool { return strings.HasPrefix(string(id), begin) })
+}
+
+// longest returns the longest of words that the text says.
+func (r *reading) longest(words []string) (said string) {
+	for _, w := range words {
+		if len(w) > len(said) && strings.Contains(r.text, " "+w+" ") {
+			said = w
+		}
+	}
+	return said
+}
+
+// inName reports whether the name of a metric says a word itself: its series
+// need not be told apart by it.
+func (r *reading) inName(said string, id catalog.ID) bool {
+	return slices.Contains(r.traits[id].keys, r.lexicon.Key(said))
+}
+
 // ofState is a gauge whose series are told apart by the state they are of.
 func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
 	where, negated := r.valueOf(m)
@@ -69,6 +86,11 @@ func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
 	return nlq.Binary{Op: ">", Left: t, Right: nlq.Number(0)}, true
 }
 
+// byClass reports whether a metric's name says that it counts by class.
+func (r *reading) byClass(m catalog.Metric) bool {
+	return slices.ContainsFunc(r.index.Parts(m.ID), func(s string) bool { return r.lexicon.partner(s, "class") })
+}
+
 // ofResult is the share that results of one kind have among all.
 func (r *reading) ofResult(m catalog.Metric) (nlq.Term, bool) {
 	where, _ := r.valueOf(m)
@@ -79,5 +101,8 @@ func (r *reading) ofResult(m catalog.Metric) (nlq.Term, bool) {
 	whole.Agg, whole.By = nlq.Sum, r.by(m)
 	part := whole
 	part.Where = append(slices.Clone(whole.Where), where...)
+	if p, ok := r.partner(m, "class", "whole"); ok && p.of == m.ID && r.byClass(m) { // what is counted by class has a count of all beside it
+		whole.Metric = p.by
+	}
 	return nlq.Binary{Op: "/", Left: part, Right: whole}, true
 }

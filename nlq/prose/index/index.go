@@ -28,9 +28,11 @@ type Index struct {
 
 // A doc is what is known of one metric.
 type doc struct {
-	id     catalog.ID
-	parts  []string // the words of the name, stems only
-	weight float64  // what the words of the name tell, together
+	id      catalog.ID
+	name    []string   // the keys of the words of the name, once each
+	parts   []string   // the words of the name, stems only
+	phrases [][]string // the keys of the words of what people call it
+	weight  float64    // what the words of the name tell, together
 }
 
 // An entry is what a word is said of, and how much it tells metrics apart.
@@ -69,29 +71,38 @@ func New(c *catalog.Catalog, w *Words) *Index {
 		}
 		measures = append(measures, d.Metric)
 	}
-	count, names := map[string]int{}, make([][]string, len(measures))
+	count := map[string]int{}
 	for i, m := range measures {
+		if h, ok := c.Histogram(whole(m.ID)); ok {
+			m.Words = h.Words // people ask for the histogram, not for what is stored of it
+		}
 		name := Name(string(m.ID))
 		count[name[0]]++
-		x.brand[name[0]] = count[name[0]] >= several
+		x.brand[name[0]] = count[name[0]] >= several && isOf(name[0], m.Exporter)
 		x.number[m.ID] = i
 		x.kin[kinOf(m.ID)] = append(x.kin[kinOf(m.ID)], i)
 		d := doc{id: m.ID, parts: make([]string, len(name))}
 		for k, word := range name {
 			d.parts[k] = Stem(word)
-			if key := w.Key(word); !slices.Contains(names[i], key) {
-				names[i] = append(names[i], key)
+			if key := w.Key(word); !slices.Contains(d.name, key) {
+				d.name = append(d.name, key)
 			}
 		}
+		if len(m.Words) == 0 { // its name is what it is called
+			d.phrases = append(d.phrases, d.name)
+		}
+		for _, words := range m.Words {
+			d.phrases = append(d.phrases, w.keys(Plain(words)))
+		}
 		x.docs = append(x.docs, d)
-		x.mention(i, said(m, name, w), names[i])
+		x.mention(i, said(m, name, w), d.name)
 	}
 	for word, e := range x.at {
 		e.idf = math.Log(1 + float64(len(x.docs))/float64(len(e.of)))
 		x.at[word] = e
 	}
-	for i, name := range names {
-		for _, k := range name {
+	for i := range x.docs {
+		for _, k := range x.docs[i].name {
 			x.docs[i].weight += x.at[k].idf
 		}
 	}
@@ -131,7 +142,8 @@ func (x *Index) mention(doc int, said map[string]float64, name []string) {
 // Knows reports whether anything is said of any metric by the word of that key.
 func (x *Index) Knows(key string) bool { return len(x.at[key].of) > 0 }
 
-// Brand reports whether names of several metrics begin with word.
+// Brand reports whether names of several metrics begin with word, which is the
+// name of software.
 func (x *Index) Brand(word string) bool { return x.brand[word] }
 
 // A Hit is a metric that words may be about.
@@ -205,8 +217,42 @@ func (x *Index) Family(id catalog.ID) []catalog.ID {
 	return out
 }
 
+// Called returns how many words of the longest phrase that people call the
+// metric id by are all in query, and how many there are; and how many words of
+// its name are in query, and how many there are.
+func (x *Index) Called(id catalog.ID, query map[string]float64) (phrase, name, of int) {
+	d := &x.docs[x.number[id]]
+	for _, p := range d.phrases {
+		if len(p) > phrase && !slices.ContainsFunc(p, func(k string) bool { return query[k] == 0 }) {
+			phrase = len(p)
+		}
+	}
+	for _, k := range d.name {
+		if query[k] > 0 {
+			name++
+		}
+	}
+	return phrase, name, len(d.name)
+}
+
 // Parts returns the stems of the words of the name of a metric that is listed.
 func (x *Index) Parts(id catalog.ID) []string { return x.docs[x.number[id]].parts }
+
+// whole is the name of the histogram or the summary that id is a part of.
+func whole(id catalog.ID) catalog.ID {
+	for _, end := range []string{"_bucket", "_sum", "_count"} {
+		if h, ok := strings.CutSuffix(string(id), end); ok {
+			return catalog.ID(h)
+		}
+	}
+	return ""
+}
+
+// isOf reports whether a word is in the name of an exporter, which may be
+// written as several: argocd, of Argo CD.
+func isOf(word, exporter string) bool {
+	return strings.Contains(strings.Join(Plain(exporter), ""), word)
+}
 
 func kinOf(id catalog.ID) string {
 	first, rest, _ := strings.Cut(string(id), "_")

@@ -20,6 +20,16 @@ func (w *Words) Key(word string) string {
 	return s
 }
 
+func (w *Words) keys(words []string) []string {
+	var out []string
+	for _, word := range words {
+		if !w.Stop[word] {
+			out = append(out, w.Key(word))
+		}
+	}
+	return out
+}
+
 // Pairs returns the words that follow one another, as one: "queue depth" says
 // more than queue and depth.
 func (w *Words) Pairs(words []string) []string {

@@ -1,0 +1,185 @@
+package prose
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"vedette.dev/nlq/prose/index"
+	"vedette.dev/rules/catalog"
+)
+
+// A feature is something about a metric and a text that speaks for or against
+// the text being about the metric. How much it does is its weight in
+// en/rank.csv, which TestFit finds.
+type feature struct {
+	name string
+	of   func(r *reading, c *candidate) float64
+}
+
+// A candidate is a metric that the text may be about.
+type candidate struct {
+	index.Hit
+	traits
+	metric                                   catalog.Metric
+	brandNamed, brandFirst, plain            bool // of its software: named, named first, one that goes without saying
+	phrase, nameSaid, ofName, pairs, written int
+	rate                                     float64 // the sum of its features by their weights
+}
+
+// looked is how many metrics are looked at closely: the right one is rarely
+// further down, and each costs time.
+const looked = 60
+
+var features = []feature{
+	{"score", func(r *reading, c *candidate) float64 { return math.Log(max(c.Score(), 0.001)) }},
+	{"said", func(r *reading, c *candidate) float64 { return c.Said }},
+	{"named", func(r *reading, c *candidate) float64 { return c.Named }},
+	{"named-whole", is(func(r *reading, c *candidate) bool { return c.Named > 0.99 })},
+	{"name-length", func(r *reading, c *candidate) float64 { return math.Log(float64(len(c.words))) }},
+
+	{"name-unsaid", func(r *reading, c *candidate) float64 { return float64(c.ofName - c.nameSaid) }},
+	{"name-said", func(r *reading, c *candidate) float64 { return float64(c.nameSaid) }},
+	{"phrase", func(r *reading, c *candidate) float64 { return float64(c.phrase) }},
+	{"pairs", func(r *reading, c *candidate) float64 { return float64(c.pairs) }},
+	{"written", func(r *reading, c *candidate) float64 { return float64(c.written) }},
+	{"many-names", func(r *reading, c *candidate) float64 { return math.Log(1 + float64(c.names())) }},
+
+	{"brand-first", is(func(r *reading, c *candidate) bool { return c.brandFirst })},
+	{"brand-named", is(func(r *reading, c *candidate) bool { return c.brandNamed && !c.brandFirst })},
+	{"brand-other", is(func(r *reading, c *candidate) bool {
+		return !c.brandNamed && !c.plain && r.brands.any
+	})},
+	{"brand-plain", is(func(r *reading, c *candidate) bool { return !r.brands.any && c.plain })},
+	{"brand-unsaid", is(func(r *reading, c *candidate) bool {
+		return !c.brandNamed && !c.plain && !r.brands.any
+	})},
+	{"exporter-named", is(func(r *reading, c *candidate) bool {
+		return !slices.ContainsFunc(c.exporter, func(w string) bool { return !r.said[w] })
+	})},
+	{"default", is(func(r *reading, c *candidate) bool { return c.metric.Default })},
+	{"derived", is(func(r *reading, c *candidate) bool { return c.derived })},
+
+	{"unit", func(r *reading, c *candidate) float64 { return math.Log(r.unitSuits(c.metric)) }},
+	{"value-said", is(func(r *reading, c *candidate) bool { w, _ := r.valueOf(c.metric); return len(w) > 0 })},
+	{"fails-counter-bad", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && c.counter && c.bad })},
+	{"fails-counter-not", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && c.counter && !c.bad && !r.percent() })},
+	{"well-bad", is(func(r *reading, c *candidate) bool { return !r.cues["bad"] && c.bad })},
+	{"fails-state", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && (c.good || c.bad) })},
+	{"fails-gauge", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && !c.good && !c.bad })},
+
+	{"quantile-bucket", is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.bucket })},
+	{"quantile-label", is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.metric.Has("quantile") })},
+	{"quantile-neither", is(func(r *reading, c *candidate) bool {
+		return r.cues["quantile"] && !c.bucket && !c.metric.Has("quantile")
+	})},
+	{"latency-bucket", is(func(r *reading, c *candidate) bool { return r.cues["latency"] && !r.cues["quantile"] && c.bucket })},
+	{"mean-bucket", is(func(r *reading, c *candidate) bool { return r.has("average", "mean", "avg") && c.bucket })},
+	{"bucket", is(func(r *reading, c *candidate) bool {
+		return !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg") && c.bucket
+	})},
+	{"part", is(func(r *reading, c *candidate) bool { return c.part })},
+	{"facts", is(func(r *reading, c *candidate) bool { return c.facts && !r.said["info"] })},
+
+	{"expires-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
+	{"age-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
+	{"timestamp", is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
+	{"bound", is(func(r *reading, c *candidate) bool { return c.bound && !r.cues["limit"] })},
+	{"rate-counter", is(func(r *reading, c *candidate) bool { return r.cues["rate"] && c.counter })},
+	{"window-counter", is(func(r *reading, c *candidate) bool { return r.window > 0 && c.counter })},
+	{"window-gauge", is(func(r *reading, c *candidate) bool { return r.window > 0 && !c.counter })},
+	{"counter", is(func(r *reading, c *candidate) bool { return c.counter })},
+	{"percent-share", is(func(r *reading, c *candidate) bool { return r.percent() && c.share })},
+	{"percent-side", is(func(r *reading, c *candidate) bool {
+		return r.percent() && !c.share && !c.counter && c.sides && !c.derived
+	})},
+	{"percent-alone", is(func(r *reading, c *candidate) bool {
+		return r.percent() && !c.share && !c.counter && (!c.sides || c.derived)
+	})},
+	{"free-rest", is(func(r *reading, c *candidate) bool { return r.has("free", "left", "available", "remaining") && c.rest })},
+	{"used-rest", is(func(r *reading, c *candidate) bool { return !r.has("free", "left", "available", "remaining") && c.rest })},
+	{"predict-rest", is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.rest && !c.counter })},
+	{"predict-counter", is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.counter })},
+	{"change-state", is(func(r *reading, c *candidate) bool { return r.cues["change"] && !c.counter })},
+	{"reset-counter", is(func(r *reading, c *candidate) bool {
+		return r.cues["reset"] && (c.counter || c.timestamp) && (slices.Contains(c.words, "restarts") || slices.Contains(c.words, "start"))
+	})},
+}
+
+// names is how many names people have for c: those that are spoken of have
+// more. Nobody was asked about what only a Prometheus told of.
+func (c *candidate) names() int {
+	const usually = 3
+	if len(c.metric.Words) == 0 && !c.part && !c.bucket {
+		return usually
+	}
+	return len(c.metric.Words)
+}
+
+// is makes a feature of a predicate.
+func is(holds func(*reading, *candidate) bool) func(*reading, *candidate) float64 {
+	return func(r *reading, c *candidate) float64 {
+		if holds(r, c) {
+			return 1
+		}
+		return 0
+	}
+}
+
+// rank puts the metrics that the text may be about in order, the likeliest
+// first, and returns how likely that one is: its share of what speaks for any.
+func (r *reading) rank() ([]candidate, float64) {
+	cs := r.candidates()
+	if len(cs) == 0 {
+		return nil, 0
+	}
+	for i := range cs {
+		for _, f := range features {
+			if w := r.lexicon.weights[f.name]; w != 0 {
+				cs[i].rate += w * f.of(r, &cs[i])
+			}
+		}
+	}
+	slices.SortStableFunc(cs, func(a, b candidate) int {
+		switch {
+		case a.rate > b.rate:
+			return -1
+		case a.rate < b.rate:
+			return 1
+		}
+		return strings.Compare(string(a.ID), string(b.ID))
+	})
+	all := 0.0
+	for _, c := range cs {
+		all += math.Exp(c.rate - cs[0].rate)
+	}
+	return cs, 1 / all
+}
+
+// candidates returns the metrics that have the most of the text's words.
+func (r *reading) candidates() []candidate {
+	for first := range r.brands.at {
+		r.weigh(r.lexicon.Key(first), later)
+	}
+	r.joinWords()
+	r.hits = r.index.Find(r.query, looked)
+	cs := make([]candidate, len(r.hits))
+	for i, h := range r.hits {
+		m, _ := r.catalog.Measure(h.ID)
+		cs[i] = candidate{Hit: h, traits: r.traits[h.ID], metric: m}
+		cs[i].brandNamed, cs[i].brandFirst = r.names(cs[i].first)
+		cs[i].phrase, cs[i].nameSaid, cs[i].ofName = r.index.Called(h.ID, r.query)
+		for _, w := range cs[i].words {
+			if r.said[w] {
+				cs[i].written++
+			}
+		}
+		for _, two := range r.lexicon.Pairs(cs[i].words) {
+			if r.query[two] > 0 {
+				cs[i].pairs++
+			}
+		}
+		cs[i].plain = r.lexicon.brands[cs[i].first].plain
+	}
+	return cs
+}
