@@ -29,6 +29,7 @@ func (r *reading) readBrands() {
 			r.brands.note(r.text, w, w, false)
 		}
 	}
+	r.brands.qualify(r.text)
 }
 
 func (b *brands) note(text, first, word string, plain bool) {
@@ -44,9 +45,23 @@ func (b *brands) note(text, first, word string, plain bool) {
 	}
 }
 
+// qualify forgets what only stands before the name of other software: the
+// Prometheus of Prometheus Alertmanager.
+func (b *brands) qualify(text string) {
+	for first, i := range b.at {
+		_, rest, more := strings.Cut(strings.TrimPrefix(text[i:], " "), " ")
+		next := len(text) - len(rest) - 1
+		for other, j := range b.at {
+			if more && other != first && j == next {
+				b.first = max(b.first, j)
+			}
+		}
+	}
+}
+
 // names reports whether the text names the software whose metrics begin with
 // a word, and whether that is the first that it names.
 func (r *reading) names(first string) (named, atFirst bool) {
 	i, named := r.brands.at[first]
-	return named, named && i <= r.brands.first
+	return named, named && i == r.brands.first
 }

@@ -22,6 +22,7 @@ type condition struct {
 // Facts are what a text says, before it is known of which metric.
 type facts struct {
 	hold, window, ahead time.Duration // 0: not said
+	soon                time.Duration // a window that may lie ahead: "within four days"
 	holdFirst           time.Duration // the first of several holds: what a text is about comes first
 	rated               bool          // the window is one of a rate
 	short               bool          // a few words and no verb: a title
@@ -125,6 +126,9 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 			f.holdFirst = d
 		}
 		f.hold = d
+	case "soon":
+		f.soon = d
+		f.window = d
 	case "window":
 		f.window = d
 		f.rated = f.rated || slices.Contains(p.words, "rate")
@@ -133,6 +137,8 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 		f.condition("<", n)
 	case "compare":
 		f.condition(p.value, n)
+	case "times": // "more than twice"
+		f.condition(p.value[:1], grammar.Amount(p.value[1:]))
 	case "aside":
 		*weight = aside
 	case "cue":
@@ -145,6 +151,11 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 			}
 		}
 	}
+}
+
+// perSecond reports whether the text has a limit of a rate.
+func (f *facts) perSecond() bool {
+	return slices.ContainsFunc(f.conds, func(c condition) bool { return strings.HasSuffix(c.limit.Dimension(), "/s") }) || strings.Contains(f.text, " per second ")
 }
 
 // condition notes a comparison, once for each amount: texts repeat themselves.
@@ -183,7 +194,7 @@ func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexi
 		return
 	}
 	if c != nil {
-		if _, ok := c.Measure(catalog.ID(w.Raw)); ok {
+		if _, ok := c.Measure(catalog.ID(w.Raw)); ok && strings.ContainsAny(w.Raw, "_:") {
 			f.outright = append(f.outright, w.Raw)
 			return
 		}

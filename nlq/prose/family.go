@@ -114,7 +114,7 @@ func (r *reading) flow(id catalog.ID) nlq.Term {
 	if m.Type == catalog.Counter {
 		t := r.measure(id)
 		t.Over, t.Window = nlq.Rate, r.windowOr(usual)
-		if by := r.by(m); len(by) > 0 {
+		if by := r.by(m); len(by) > 0 || r.asOne(m) {
 			t.Agg, t.By = nlq.Sum, by
 		}
 		return t

@@ -72,6 +72,11 @@ func isTimestamp(m catalog.Metric) bool {
 	return strings.Contains(id, "_timestamp_")
 }
 
+// isRemaining reports whether m is how long something is still good for.
+func isRemaining(m catalog.Metric) bool {
+	return m.Type == catalog.Gauge && slices.Contains(index.Name(string(m.ID)), "ttl")
+}
+
 // age is how long ago a time was, or how far ahead it is.
 func (r *reading) age(m catalog.Metric) (nlq.Term, bool) {
 	if r.cues["change"] || r.cues["reset"] && r.window > 0 {

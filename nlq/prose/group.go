@@ -28,6 +28,12 @@ func (r *reading) by(m catalog.Metric) []string {
 	return by
 }
 
+// asOne reports whether the software that m is of is looked at as one, however
+// many copies it has.
+func (r *reading) asOne(m catalog.Metric) bool {
+	return slices.Contains(r.lexicon.brands[r.traits[m.ID].first].each, "-")
+}
+
 // copies are the labels by which copies of the software that m is of are told apart.
 func (r *reading) copies(m catalog.Metric) (labels []string) {
 	for _, l := range r.lexicon.brands[r.traits[m.ID].first].each {
@@ -60,7 +66,7 @@ func (r *reading) together(m catalog.Metric) (nlq.Aggregation, []string) {
 	}
 	share := r.traits[m.ID].share
 	switch {
-	case len(by) == 0, share && !r.asks():
+	case len(by) == 0 && !r.asOne(m), share && !r.asks():
 		return nlq.Each, nil
 	case share:
 		return nlq.Mean, by

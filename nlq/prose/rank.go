@@ -84,6 +84,11 @@ var features = []feature{
 	{"expires-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
 	{"age-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
 	{"timestamp", is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
+	{"up", is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID == "up" })},
+	{"up-else", is(func(r *reading, c *candidate) bool { return !r.cues["gone"] && c.ID == "up" })},
+	{"gone-else", is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID != "up" && !c.good && !c.bad })},
+	{"second-counter", is(func(r *reading, c *candidate) bool { return r.perSecond() && c.counter })},
+	{"predict-derived", is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.derived })},
 	{"bound", is(func(r *reading, c *candidate) bool { return c.bound && !r.cues["limit"] })},
 	{"rate-counter", is(func(r *reading, c *candidate) bool { return r.cues["rate"] && c.counter })},
 	{"window-counter", is(func(r *reading, c *candidate) bool { return r.window > 0 && c.counter })},
@@ -163,6 +168,9 @@ func (r *reading) candidates() []candidate {
 	}
 	r.joinWords()
 	r.hits = r.index.Find(r.query, looked)
+	if _, ok := r.catalog.Metric("up"); ok && r.cues["gone"] && !slices.ContainsFunc(r.hits, func(h index.Hit) bool { return h.ID == "up" }) {
+		r.hits = append(r.hits, index.Hit{ID: "up"}) // no word says so, and it is what says so
+	}
 	cs := make([]candidate, len(r.hits))
 	for i, h := range r.hits {
 		m, _ := r.catalog.Measure(h.ID)

@@ -64,8 +64,12 @@ func (r *reading) measure(id catalog.ID) nlq.Measure {
 	return nlq.Measure{Metric: id, Where: r.scope.Where(m, r.unheard)}
 }
 
-// unheard reports whether no metric has a word: it is a name then.
+// unheard reports whether no metric has a word: it is a name then, where
+// somebody asks. The names in published texts went with their templates.
 func (r *reading) unheard(word string) bool {
+	if r.scope.Asked == "" {
+		return false
+	}
 	low := strings.ToLower(word)
 	return !r.index.Knows(r.lexicon.Key(low)) && !r.lexicon.Stop[low]
 }

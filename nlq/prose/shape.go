@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -109,6 +110,9 @@ func both(a, b nlq.Binary) nlq.Term {
 func (c condition) amount(u catalog.Unit) float64 {
 	v, ok := c.limit.In(u)
 	n, _ := c.limit.Number()
+	if _, isTime := c.limit.Duration(); isTime && strings.HasSuffix(c.limit.Raw, "M") && u != "s" {
+		return n * 1e6 // "10M objects"
+	}
 	if !ok && c.limit.Dimension() == "ratio" {
 		v = n
 	}
@@ -139,7 +143,7 @@ func (r *reading) ofBuckets(m catalog.Metric) (nlq.Term, bool) {
 	}
 	rate := r.measure(m.ID)
 	rate.Over, rate.Window = nlq.Rate, r.windowOr(usual)
-	if by := r.by(m); len(by) > 0 {
+	if by := r.by(m); len(by) > 0 || r.asOne(m) {
 		rate.Agg, rate.By = nlq.Sum, append([]string{"le"}, by...)
 	}
 	return r.compared(nlq.Func{Name: "histogram_quantile", Param: q, Of: rate}, timeUnit(m), ">", 1)
@@ -192,7 +196,7 @@ func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 		over = nlq.Rate
 	}
 	ms.Over = over
-	if by := r.by(m); len(by) > 0 {
+	if by := r.by(m); len(by) > 0 || r.asOne(m) {
 		ms.Agg, ms.By = nlq.Sum, by
 	}
 	u := m.Unit
@@ -210,9 +214,9 @@ func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 const horizon = 4 * time.Hour
 
 func (r *reading) predicted(m catalog.Metric) (nlq.Term, bool) {
-	ahead := r.ahead
-	if ahead == 0 {
-		ahead = horizon
+	ahead := cmp.Or(r.ahead, r.soon, horizon)
+	if r.window == r.soon {
+		r.window = 0
 	}
 	window := r.windowOr(max(time.Hour, ahead/4))
 	f := nlq.Func{Name: "predict_linear", Of: r.measure(m.ID), Window: window, Param: ahead.Seconds()}

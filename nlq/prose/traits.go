@@ -32,7 +32,7 @@ type traits struct {
 func traitsOf(m catalog.Metric, derived bool, l *lexicon) traits {
 	id := string(m.ID)
 	t := traits{words: index.Name(id), exporter: index.Plain(m.Exporter), counter: m.Type == catalog.Counter, derived: derived,
-		bucket: strings.HasSuffix(id, "_bucket"), timestamp: isTimestamp(m), share: m.Unit == "%" || ofOne(m), bound: l.isBound(id)}
+		bucket: strings.HasSuffix(id, "_bucket"), timestamp: isTimestamp(m) || isRemaining(m), share: m.Unit == "%" || ofOne(m), bound: l.isBound(id)}
 	t.first = t.words[0]
 	for _, w := range t.words {
 		t.keys = append(t.keys, l.Key(w))
