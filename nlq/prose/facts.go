@@ -36,12 +36,16 @@ type facts struct {
 	outright            []string           // metrics named outright
 }
 
+// leftPercent is what remains of "at {{ $value }}%" where a template was taken out.
+var leftPercent = regexp.MustCompile(`[a-z]%\s`)
+
 // titleWords is the greatest length of a text that only names something.
 const titleWords = 7
 
 func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
 	f := &facts{cues: map[string]bool{}, query: map[string]float64{}, said: map[string]bool{}}
 	f.text = " " + strings.Join(index.Plain(text), " ") + " "
+	f.cues["share"] = leftPercent.MatchString(text)
 	ss := sentences(text)
 	for _, s := range ss {
 		f.readSentence(s, c, l)

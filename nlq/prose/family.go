@@ -68,19 +68,24 @@ func (r *reading) partner(m catalog.Metric, side, other string) (pair, bool) {
 	return found, best > 0
 }
 
+// bothTold is what it is worth that a name says itself which side it is:
+// spec of status rather than what goes without.
+const bothTold = 0.05
+
 // fit says how well the names of p differ by words for the two sides and by
 // nothing else; 0 is not at all.
 func (r *reading) fit(p pair, side, other string) (float64, bool) {
 	a, b := r.nameKeys(p.of), r.nameKeys(p.by)
-	rest, odd, common, told := false, 0.0, 0.0, false
+	rest, odd, common, told := false, 0.0, 0.0, 0.0
 	for _, w := range a {
 		switch {
 		case slices.Contains(b, w):
 			common++
 		case r.lexicon.partner(w, side):
-			told = true
+			told++
 		case side == "part" && r.lexicon.partner(w, "rest"):
-			rest, told = true, true
+			rest = true
+			told++
 		default:
 			odd++
 		}
@@ -89,19 +94,19 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 		switch {
 		case slices.Contains(a, w):
 		case r.lexicon.partner(w, other):
-			told = true
+			told++
 		default:
 			odd++
 		}
 	}
-	if !told || common < 1 || odd > 1 {
+	if told == 0 || common < 2 || odd > 1 {
 		return 0, false
 	}
 	said := 0.0
 	for _, w := range append(a, b...) {
 		said += r.query[w] / 10
 	}
-	return common/(1+float64(len(a)+len(b))/2+odd) + said/float64(len(a)+len(b)), rest
+	return common/(1+float64(len(a)+len(b))/2+odd) + said/float64(len(a)+len(b)) + min(2, told)*bothTold, rest
 }
 
 func (r *reading) nameKeys(id catalog.ID) []string {

@@ -29,6 +29,7 @@ type lexicon struct {
 	states   map[string]string    // stem of a word in a metric's name to what 0 or 1 of it means: good or bad
 	brands   map[string]brand
 	values   []labelled
+	always   []labelled
 	partners map[string][]string // words by which names of one family differ, by what they mean
 }
 
@@ -93,6 +94,11 @@ func read(dir string) (*lexicon, error) {
 	}
 	if err = each(dir+"values.csv", "metrics,labels,op,value,words,negated,source", func(f []string) {
 		l.values = append(l.values, labelled{strictcsv.List(f[0]), strictcsv.List(f[1]), f[2], f[3], strictcsv.List(f[4]), f[5]})
+	}); err != nil {
+		return nil, err
+	}
+	if err = each(dir+"always.csv", "metrics,label,op,value,source", func(f []string) {
+		l.always = append(l.always, labelled{metrics: strictcsv.List(f[0]), labels: f[1:2], op: f[2], value: f[3]})
 	}); err != nil {
 		return nil, err
 	}

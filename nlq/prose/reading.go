@@ -61,7 +61,13 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 // measure is the metric id, of the series that the text names.
 func (r *reading) measure(id catalog.ID) nlq.Measure {
 	m, _ := r.catalog.Measure(id)
-	return nlq.Measure{Metric: id, Where: r.scope.Where(m, r.unheard)}
+	where := r.scope.Where(m, r.unheard)
+	for _, v := range r.lexicon.always {
+		if v.belongs(id) && !slices.ContainsFunc(where, func(m nlq.Matcher) bool { return m.Label == v.labels[0] }) {
+			where = append(where, nlq.Matcher{Label: v.labels[0], Op: v.op, Value: v.value})
+		}
+	}
+	return nlq.Measure{Metric: id, Where: where}
 }
 
 // unheard reports whether no metric has a word: it is a name then, where

@@ -28,7 +28,7 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 			continue
 		}
 		said := r.longest(v.words)
-		if said == "" || r.inName(said, m.ID) {
+		if said == "" || r.inName(said, m.ID) || len(v.metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
 			continue
 		}
 		taken[v.labels[i]] = true
@@ -66,7 +66,7 @@ func (r *reading) longest(words []string) (said string) {
 // inName reports whether the name of a metric says a word itself: its series
 // need not be told apart by it.
 func (r *reading) inName(said string, id catalog.ID) bool {
-	return slices.Contains(r.traits[id].keys, r.lexicon.Key(said))
+	return !slices.ContainsFunc(strings.Fields(said), func(w string) bool { return !slices.Contains(r.traits[id].keys, r.lexicon.Key(w)) })
 }
 
 // ofState is a gauge whose series are told apart by the state they are of.
@@ -77,6 +77,7 @@ func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
 	}
 	t := r.measure(m.ID)
 	t.Where = append(t.Where, where...)
+	t.Agg, t.By = r.together(m)
 	switch {
 	case len(r.conds) > 0:
 		return nil, false

@@ -22,7 +22,7 @@ type Index struct {
 	at     map[string]entry
 	brand  map[string]bool    // first words of the names of several metrics
 	number map[catalog.ID]int // of a metric's doc
-	kin    map[string][]int   // docs by the first words of their names
+	kin    map[string][]int   // docs by the first word of their names
 	sums   sync.Pool          // of *sums: what a question adds up
 }
 
@@ -255,10 +255,6 @@ func isOf(word, exporter string) bool {
 }
 
 func kinOf(id catalog.ID) string {
-	first, rest, _ := strings.Cut(string(id), "_")
-	second, _, _ := strings.Cut(rest, "_")
-	if len(first)+len(second) < len("node_") { // fs_x belongs to fs_y
-		return first
-	}
-	return first + "_" + second
+	first, _, _ := strings.Cut(string(id), "_")
+	return first
 }
