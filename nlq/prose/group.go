@@ -15,7 +15,7 @@ import (
 func (r *reading) by(m catalog.Metric) []string {
 	by := r.scope.By(m)
 	for _, l := range m.Labels {
-		if !slices.Contains(by, l) && alone(l) && r.speaksOfAny(l) {
+		if !slices.Contains(by, l) && (alone(l) && r.speaksOfAny(l) || strings.Contains(r.text, " by "+strings.ReplaceAll(l, "_", " ")+" ")) {
 			by = append(by, l)
 		}
 	}
@@ -61,6 +61,11 @@ func (r *reading) speaksOfAny(label string) bool {
 // their mean, where they are shown, all else as what there is of it.
 func (r *reading) together(m catalog.Metric) (nlq.Aggregation, []string) {
 	by := r.scope.By(m)
+	for _, l := range m.Labels {
+		if !slices.Contains(by, l) && strings.Contains(r.text, " by "+strings.ReplaceAll(l, "_", " ")+" ") {
+			by = append(by, l)
+		}
+	}
 	if len(by) == 0 {
 		by = r.copies(m)
 	}

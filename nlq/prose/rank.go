@@ -43,7 +43,7 @@ var features = []feature{
 	{"phrase", func(r *reading, c *candidate) float64 { return float64(c.phrase) }},
 	{"pairs", func(r *reading, c *candidate) float64 { return float64(c.pairs) }},
 	{"written", func(r *reading, c *candidate) float64 { return float64(c.written) }},
-	{"many-names", func(r *reading, c *candidate) float64 { return math.Log(1 + float64(c.names())) }},
+	{"many-names", func(r *reading, c *candidate) float64 { return math.Log(1 + float64(c.names)) }},
 
 	{"brand-first", is(func(r *reading, c *candidate) bool { return c.brandFirst })},
 	{"brand-named", is(func(r *reading, c *candidate) bool { return c.brandNamed && !c.brandFirst })},
@@ -74,17 +74,22 @@ var features = []feature{
 		return r.cues["quantile"] && !c.bucket && !c.metric.Has("quantile")
 	})},
 	{"latency-bucket", is(func(r *reading, c *candidate) bool { return r.cues["latency"] && !r.cues["quantile"] && c.bucket })},
-	{"mean-bucket", is(func(r *reading, c *candidate) bool { return r.has("average", "mean", "avg") && c.bucket })},
+	{"mean-bucket", is(func(r *reading, c *candidate) bool { return r.has("average", "mean", "avg") && (c.bucket || c.part) })},
 	{"bucket", is(func(r *reading, c *candidate) bool {
 		return !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg") && c.bucket
 	})},
-	{"part", is(func(r *reading, c *candidate) bool { return c.part })},
+	{"part", is(func(r *reading, c *candidate) bool { return c.part && !r.has("average", "mean", "avg") })},
 	{"facts", is(func(r *reading, c *candidate) bool { return c.facts && !r.said["info"] })},
 
 	{"expires-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
 	{"age-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
 	{"timestamp", is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
-	{"up", is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID == "up" })},
+	{"up-target", is(func(r *reading, c *candidate) bool {
+		return r.cues["gone"] && c.ID == "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
+	})},
+	{"up-gone", is(func(r *reading, c *candidate) bool {
+		return r.cues["gone"] && c.ID == "up" && !r.has("target", "targets", "exporter", "exporters", "scraped")
+	})},
 	{"up-else", is(func(r *reading, c *candidate) bool { return !r.cues["gone"] && c.ID == "up" })},
 	{"gone-else", is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID != "up" && !c.good && !c.bad })},
 	{"second-counter", is(func(r *reading, c *candidate) bool { return r.perSecond() && c.counter })},
@@ -109,16 +114,6 @@ var features = []feature{
 	{"reset-counter", is(func(r *reading, c *candidate) bool {
 		return r.cues["reset"] && (c.counter || c.timestamp) && (slices.Contains(c.words, "restarts") || slices.Contains(c.words, "start"))
 	})},
-}
-
-// names is how many names people have for c: those that are spoken of have
-// more. Nobody was asked about what only a Prometheus told of.
-func (c *candidate) names() int {
-	const usually = 3
-	if len(c.metric.Words) == 0 && !c.part && !c.bucket {
-		return usually
-	}
-	return len(c.metric.Words)
 }
 
 // is makes a feature of a predicate.
@@ -169,7 +164,7 @@ func (r *reading) candidates() []candidate {
 	r.joinWords()
 	r.hits = r.index.Find(r.query, looked)
 	if _, ok := r.catalog.Metric("up"); ok && r.cues["gone"] && !slices.ContainsFunc(r.hits, func(h index.Hit) bool { return h.ID == "up" }) {
-		r.hits = append(r.hits, index.Hit{ID: "up"}) // no word says so, and it is what says so
+		r.hits = append(r.hits, index.Hit{ID: "up", Said: 0.3, Named: 1}) // no word says so, and it is what says so
 	}
 	cs := make([]candidate, len(r.hits))
 	for i, h := range r.hits {

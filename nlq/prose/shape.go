@@ -192,7 +192,7 @@ func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 	ms.Where = append(ms.Where, where...)
 	ms.Over, ms.Window = over, r.windowOr(usual)
 	perSecond := len(r.conds) > 0 && strings.HasSuffix(r.conds[0].limit.Dimension(), "/s")
-	if perSecond || r.percent() || r.rated || r.cues["rate"] && r.window == 0 {
+	if perSecond || r.percent() || r.rated || r.cues["rate"] && r.window == 0 || r.asks() && r.window == 0 {
 		over = nlq.Rate
 	}
 	ms.Over = over

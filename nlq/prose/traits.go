@@ -27,13 +27,15 @@ type traits struct {
 	bound     bool // what something else is held to
 	good, bad bool // what a word of the name says of a 1, or of more
 	derived   bool
+	names     int // that people have for it: what is spoken of has more
 }
 
-func traitsOf(m catalog.Metric, derived bool, l *lexicon) traits {
+func traitsOf(m catalog.Metric, derived bool, c *catalog.Catalog, l *lexicon) traits {
 	id := string(m.ID)
 	t := traits{words: index.Name(id), exporter: index.Plain(m.Exporter), counter: m.Type == catalog.Counter, derived: derived,
 		bucket: strings.HasSuffix(id, "_bucket"), timestamp: isTimestamp(m) || isRemaining(m), share: m.Unit == "%" || ofOne(m), bound: l.isBound(id)}
 	t.first = t.words[0]
+	t.names = namesOf(m, c)
 	for _, w := range t.words {
 		t.keys = append(t.keys, l.Key(w))
 		s := index.Stem(w)
@@ -45,6 +47,20 @@ func traitsOf(m catalog.Metric, derived bool, l *lexicon) traits {
 	t.good = slices.ContainsFunc(t.words, func(w string) bool { return l.states[w] == "good" })
 	t.bad = slices.ContainsFunc(t.words, func(w string) bool { return l.states[w] == "bad" })
 	return t
+}
+
+// namesOf counts the names that people have for m, or for the histogram that it
+// is a part of. Nobody was asked about what only a Prometheus told of: it is
+// taken to be of the usual kind.
+func namesOf(m catalog.Metric, c *catalog.Catalog) int {
+	const usually = 3
+	if h, ok := c.Histogram(index.Whole(m.ID)); ok {
+		m.Words = h.Words
+	}
+	if len(m.Words) == 0 {
+		return usually
+	}
+	return len(m.Words)
 }
 
 var builtinTraits = sync.OnceValue(func() map[catalog.ID]traits { return makeTraits(catalog.Builtin()) })
@@ -59,10 +75,10 @@ func traitsOfAll(c *catalog.Catalog) map[catalog.ID]traits {
 func makeTraits(c *catalog.Catalog) map[catalog.ID]traits {
 	out := make(map[catalog.ID]traits, len(c.All()))
 	for _, m := range c.All() {
-		out[m.ID] = traitsOf(m, false, english())
+		out[m.ID] = traitsOf(m, false, c, english())
 	}
 	for _, d := range c.AllDerived() {
-		out[d.ID] = traitsOf(d.Metric, true, english())
+		out[d.ID] = traitsOf(d.Metric, true, c, english())
 	}
 	return out
 }

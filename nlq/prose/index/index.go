@@ -73,7 +73,7 @@ func New(c *catalog.Catalog, w *Words) *Index {
 	}
 	count := map[string]int{}
 	for i, m := range measures {
-		if h, ok := c.Histogram(whole(m.ID)); ok {
+		if h, ok := c.Histogram(Whole(m.ID)); ok {
 			m.Words = h.Words // people ask for the histogram, not for what is stored of it
 		}
 		name := Name(string(m.ID))
@@ -238,8 +238,9 @@ func (x *Index) Called(id catalog.ID, query map[string]float64) (phrase, name, o
 // Parts returns the stems of the words of the name of a metric that is listed.
 func (x *Index) Parts(id catalog.ID) []string { return x.docs[x.number[id]].parts }
 
-// whole is the name of the histogram or the summary that id is a part of.
-func whole(id catalog.ID) catalog.ID {
+// Whole is the name of the histogram or the summary that id is a part of,
+// or nothing.
+func Whole(id catalog.ID) catalog.ID {
 	for _, end := range []string{"_bucket", "_sum", "_count"} {
 		if h, ok := strings.CutSuffix(string(id), end); ok {
 			return catalog.ID(h)
