@@ -22,12 +22,26 @@ func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
 	}
 	p, ok := r.partner(m, "part", "whole")
 	if !ok {
-		return nil, false
+		return r.ofOther(m)
 	}
 	if len(r.conds) > 0 && p.rest != r.speaksOfRest() && (p.rest || r.conds[0].op[0] == '<') && !(p.rest && r.conds[0].op[0] == '<') {
 		r.mirror() // "less than a fifth left": more than four used
 	}
 	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
+}
+
+// ofOther is the share that m is of another measure of the same kind, which the
+// text names too: "98% of the temperature at which it shuts down".
+func (r *reading) ofOther(m catalog.Metric) (nlq.Term, bool) {
+	if m.Type != catalog.Gauge || m.Unit == "{bool}" {
+		return nil, false
+	}
+	for _, c := range r.ranked {
+		if c.ID != m.ID && c.metric.Type == m.Type && c.metric.Unit == m.Unit && c.first == r.traits[m.ID].first && !c.derived && c.nameSaid+1 >= c.ofName-1 {
+			return nlq.Binary{Op: "/", Left: r.measure(m.ID), Right: r.measure(c.ID)}, true
+		}
+	}
+	return nil, false
 }
 
 // mirror makes limits of what is left those of what is not.

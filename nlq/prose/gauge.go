@@ -22,7 +22,7 @@ func (r *reading) ofGauge(m catalog.Metric) (nlq.Term, bool) {
 		}
 	}
 	u := m.Unit
-	if ofOne(m) {
+	if ofOne(m) || u == "{bool}" && r.percent() { // of the time
 		u = "1"
 	}
 	return r.compared(t, u, ">", 0)
@@ -33,6 +33,8 @@ func (r *reading) ofGauge(m catalog.Metric) (nlq.Term, bool) {
 func (r *reading) gauge(id catalog.ID) nlq.Term {
 	m := r.measure(id)
 	about, _ := r.catalog.Measure(id)
+	where, _ := r.valueOf(about)
+	m.Where = append(m.Where, where...)
 	f := nlq.Func{Of: m, Window: r.window}
 	switch {
 	case r.cues["change"]:
@@ -42,7 +44,7 @@ func (r *reading) gauge(id catalog.ID) nlq.Term {
 	case r.window == 0:
 		m.Agg, m.By = r.together(about)
 		return m
-	case r.has("average", "averaged", "constantly", "mean"):
+	case r.has("average", "averaged", "constantly", "mean"), about.Unit == "{bool}" && r.percent():
 		f.Name = "avg_over_time"
 	case len(r.conds) > 0 && r.conds[0].op[0] == '<' && r.has("minimum", "always"):
 		f.Name = "min_over_time"

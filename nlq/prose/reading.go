@@ -26,6 +26,7 @@ type reading struct {
 	traits  map[catalog.ID]traits
 	brands  brands
 	hits    []index.Hit
+	ranked  []candidate // the hits, the likeliest first
 	assumed []string
 }
 
@@ -52,6 +53,7 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 		return m, 1, ok
 	}
 	cs, sure := r.rank()
+	r.ranked = cs
 	if len(cs) == 0 {
 		return catalog.Metric{}, 0, false
 	}

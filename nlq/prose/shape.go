@@ -15,6 +15,9 @@ import (
 // shape puts together what the text asks of m, the likeliest metric. It
 // reports whether that is an alert.
 func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
+	if counter, ok := r.catalog.Metric(m.ID + "_total"); ok && r.perSecond() && m.Type == catalog.Gauge {
+		m = counter // what is there now has no rate; what there was has
+	}
 	_, derived := r.catalog.Derived(m.ID)
 	switch {
 	case derived:
