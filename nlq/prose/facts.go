@@ -236,9 +236,15 @@ func (f *facts) weigh(key string, weight float64) {
 	f.query[key] = max(f.query[key], weight)
 }
 
-// joinWords adds what two words are as one, where a metric has it so: a
-// persistent queue is a persistentqueue to who names metrics.
+// joinWords adds what several words are as one, where metrics have it so: a
+// persistent queue is a persistentqueue to who names metrics, and a placement
+// group is a pg.
 func (r *reading) joinWords() {
+	for _, a := range r.lexicon.short {
+		if said := r.longest(a.long); said != "" {
+			r.weigh(a.key, later)
+		}
+	}
 	words := strings.Fields(r.text)
 	for i, w := range words[:max(0, len(words)-1)] {
 		if k := r.lexicon.Key(w + words[i+1]); r.index.Knows(k) && !r.lexicon.Stop[w] {

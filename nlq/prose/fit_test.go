@@ -155,7 +155,7 @@ func dot(a, b []float64) (v float64) {
 // fit climbs to the weights with which the right metrics are likeliest, drawn
 // to zero: few texts speak for some features.
 func fit(all []example) []float64 {
-	const steps, rate, draw = 1500, 0.02, 1.5
+	const steps, rate, draw = 1500, 0.02, 0.5
 	w := make([]float64, len(features))
 	m, v := make([]float64, len(w)), make([]float64, len(w))
 	for step := 1; step <= steps; step++ {

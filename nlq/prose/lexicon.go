@@ -19,6 +19,12 @@ type pattern struct {
 	role, value string
 }
 
+// An abbreviation is the key of a word that stands for several.
+type abbreviation struct {
+	key  string
+	long []string
+}
+
 // A lexicon is what the words of one language mean in a text.
 type lexicon struct {
 	index.Words
@@ -30,6 +36,7 @@ type lexicon struct {
 	brands   map[string]brand
 	values   []labelled
 	always   []labelled
+	short    []abbreviation
 	partners map[string][]string // words by which names of one family differ, by what they mean
 }
 
@@ -94,6 +101,11 @@ func read(dir string) (*lexicon, error) {
 	}
 	if err = each(dir+"values.csv", "metrics,labels,op,value,words,negated,source", func(f []string) {
 		l.values = append(l.values, labelled{strictcsv.List(f[0]), strictcsv.List(f[1]), f[2], f[3], strictcsv.List(f[4]), f[5]})
+	}); err != nil {
+		return nil, err
+	}
+	if err = each(dir+"abbreviations.csv", "short,long", func(f []string) {
+		l.short = append(l.short, abbreviation{l.Key(f[0]), strictcsv.List(f[1])})
 	}); err != nil {
 		return nil, err
 	}
