@@ -68,6 +68,7 @@ func (e *Engine) read(text string) (*reading, error) {
 	r.facts = readFacts(text, c, r.lexicon)
 	r.forget(scope.Names)
 	r.readBrands()
+	r.readValues()
 	return r, nil
 }
 

@@ -177,7 +177,7 @@ func (r *reading) candidates() []candidate {
 				cs[i].written++
 			}
 		}
-		for _, two := range r.lexicon.Pairs(cs[i].words) {
+		for _, two := range cs[i].traits.pairs {
 			if r.query[two] > 0 {
 				cs[i].pairs++
 			}

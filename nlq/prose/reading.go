@@ -25,6 +25,7 @@ type reading struct {
 	index   *index.Index
 	traits  map[catalog.ID]traits
 	brands  brands
+	spoken  []spoken
 	hits    []index.Hit
 	ranked  []candidate // the hits, the likeliest first
 	assumed []string

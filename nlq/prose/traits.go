@@ -17,6 +17,7 @@ type traits struct {
 	words     []string // of the name
 	keys      []string // of those
 	rest      bool     // … what is left of something
+	pairs     []string // of those that follow one another
 	sides     bool     // a word of the name says that it is a part of something, or the whole
 	counter   bool
 	bucket    bool // of a histogram
@@ -36,6 +37,7 @@ func traitsOf(m catalog.Metric, derived bool, c *catalog.Catalog, l *lexicon) tr
 		bucket: strings.HasSuffix(id, "_bucket"), timestamp: isTimestamp(m) || isRemaining(m), share: m.Unit == "%" || ofOne(m), bound: l.isBound(id)}
 	t.first = t.words[0]
 	t.names = namesOf(m, c)
+	t.pairs = l.Pairs(t.words)
 	for _, w := range t.words {
 		t.keys = append(t.keys, l.Key(w))
 		s := index.Stem(w)

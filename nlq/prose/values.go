@@ -21,14 +21,17 @@ type labelled struct {
 // valueOf returns the matchers of the states that the text speaks of and m's
 // series tell apart by a label. It reports whether the text says "not".
 func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string) {
+	if len(r.spoken) == 0 {
+		return nil, ""
+	}
 	taken := map[string]bool{}
-	for _, v := range r.lexicon.values {
+	for _, v := range r.spoken {
 		i := slices.IndexFunc(v.labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
 		if i < 0 || taken[v.labels[i]] || !v.belongs(m.ID) {
 			continue
 		}
-		said := r.longest(v.words)
-		if said == "" || r.inName(said, m.ID) || len(v.metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
+		said := v.said
+		if r.inName(said, m.ID) || len(v.metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
 			continue
 		}
 		taken[v.labels[i]] = true
@@ -53,14 +56,44 @@ func (v labelled) belongs(id catalog.ID) bool {
 	return len(v.metrics) == 0 || slices.ContainsFunc(v.metrics, func(begin string) bool { return strings.HasPrefix(string(id), begin) })
 }
 
+// A spoken is a value of a label with the words by which a text says it.
+type spoken struct {
+	labelled
+	said string
+}
+
+// readValues finds the states that the text speaks of.
+func (r *reading) readValues() {
+	for _, v := range r.lexicon.values {
+		if said := r.longest(v.words); said != "" {
+			r.spoken = append(r.spoken, spoken{v, said})
+		}
+	}
+}
+
 // longest returns the longest of words that the text says.
 func (r *reading) longest(words []string) (said string) {
 	for _, w := range words {
-		if len(w) > len(said) && strings.Contains(r.text, " "+w+" ") {
+		if len(w) > len(said) && r.says(w) {
 			said = w
 		}
 	}
 	return said
+}
+
+// says reports whether the text has words as they are, one after the other.
+func (f *facts) says(words string) bool {
+	for at := 0; ; {
+		i := strings.Index(f.text[at:], words)
+		if i < 0 {
+			return false
+		}
+		at += i
+		if at > 0 && f.text[at-1] == ' ' && f.text[at+len(words)] == ' ' { // the text ends with a space
+			return true
+		}
+		at++
+	}
 }
 
 // inName reports whether the name of a metric says a word itself: its series
