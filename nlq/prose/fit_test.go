@@ -153,15 +153,18 @@ func dot(a, b []float64) (v float64) {
 }
 
 // fit climbs to the weights with which the right metrics are likeliest, drawn
-// to zero: few texts speak for some features.
+// to their priors: few texts speak for some features.
 func fit(all []example) []float64 {
 	const steps, rate, draw = 1500, 0.02, 0.5
 	w := make([]float64, len(features))
+	for i := range w {
+		w[i] = features[i].prior
+	}
 	m, v := make([]float64, len(w)), make([]float64, len(w))
 	for step := 1; step <= steps; step++ {
 		g := make([]float64, len(w))
 		for i := range w {
-			g[i] = -draw * w[i]
+			g[i] = draw * (features[i].prior - w[i])
 		}
 		for _, e := range all {
 			p, good, sum := make([]float64, len(e.features)), 0.0, 0.0

@@ -92,7 +92,7 @@ func indexOf(c *catalog.Catalog) *index.Index {
 // addressed is the least confidence in the reading of a request that begins
 // "alert me when": who writes so is there to be asked, the author of a
 // published text is not.
-const addressed = 0.06
+const addressed = 0.2
 
 // code is what no sentence has: a template, or matchers of labels.
 var code = regexp.MustCompile(`\{\{|\}\}|[=!]~\s*["']|\{[^}]*[=!]|["']\s*,\s*\w+\s*[=!]`)

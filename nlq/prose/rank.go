@@ -13,8 +13,9 @@ import (
 // the text being about the metric. How much it does is its weight in
 // en/rank.csv, which TestFit finds.
 type feature struct {
-	name string
-	of   func(r *reading, c *candidate) float64
+	name  string
+	prior float64 // what its weight is where no text says otherwise: few speak of some
+	of    func(r *reading, c *candidate) float64
 }
 
 // A candidate is a metric that the text may be about.
@@ -32,86 +33,86 @@ type candidate struct {
 const looked = 60
 
 var features = []feature{
-	{"score", func(r *reading, c *candidate) float64 { return math.Log(max(c.Score(), 0.001)) }},
-	{"said", func(r *reading, c *candidate) float64 { return c.Said }},
-	{"named", func(r *reading, c *candidate) float64 { return c.Named }},
-	{"named-whole", is(func(r *reading, c *candidate) bool { return c.Named > 0.99 })},
-	{"name-length", func(r *reading, c *candidate) float64 { return math.Log(float64(len(c.words))) }},
+	{"score", 2, func(r *reading, c *candidate) float64 { return math.Log(max(c.Score(), 0.001)) }},
+	{"said", 0, func(r *reading, c *candidate) float64 { return c.Said }},
+	{"named", 0, func(r *reading, c *candidate) float64 { return c.Named }},
+	{"named-whole", 0, is(func(r *reading, c *candidate) bool { return c.Named > 0.99 })},
+	{"name-length", 0, func(r *reading, c *candidate) float64 { return math.Log(float64(len(c.words))) }},
 
-	{"name-unsaid", func(r *reading, c *candidate) float64 { return float64(c.ofName - c.nameSaid) }},
-	{"name-said", func(r *reading, c *candidate) float64 { return float64(c.nameSaid) }},
-	{"phrase", func(r *reading, c *candidate) float64 { return float64(c.phrase) }},
-	{"pairs", func(r *reading, c *candidate) float64 { return float64(c.pairs) }},
-	{"written", func(r *reading, c *candidate) float64 { return float64(c.written) }},
-	{"many-names", func(r *reading, c *candidate) float64 { return math.Log(1 + float64(c.names)) }},
+	{"name-unsaid", 0, func(r *reading, c *candidate) float64 { return float64(c.ofName - c.nameSaid) }},
+	{"name-said", 0, func(r *reading, c *candidate) float64 { return float64(c.nameSaid) }},
+	{"phrase", 0.5, func(r *reading, c *candidate) float64 { return float64(c.phrase) }},
+	{"pairs", 0, func(r *reading, c *candidate) float64 { return float64(c.pairs) }},
+	{"written", 0, func(r *reading, c *candidate) float64 { return float64(c.written) }},
+	{"many-names", 0, func(r *reading, c *candidate) float64 { return math.Log(1 + float64(c.names)) }},
 
-	{"brand-first", is(func(r *reading, c *candidate) bool { return c.brandFirst })},
-	{"brand-named", is(func(r *reading, c *candidate) bool { return c.brandNamed && !c.brandFirst })},
-	{"brand-other", is(func(r *reading, c *candidate) bool {
+	{"brand-first", 0, is(func(r *reading, c *candidate) bool { return c.brandFirst })},
+	{"brand-named", 0, is(func(r *reading, c *candidate) bool { return c.brandNamed && !c.brandFirst })},
+	{"brand-other", -1.5, is(func(r *reading, c *candidate) bool {
 		return !c.brandNamed && !c.plain && r.brands.any
 	})},
-	{"brand-plain", is(func(r *reading, c *candidate) bool { return !r.brands.any && c.plain })},
-	{"brand-unsaid", is(func(r *reading, c *candidate) bool {
+	{"brand-plain", 0, is(func(r *reading, c *candidate) bool { return !r.brands.any && c.plain })},
+	{"brand-unsaid", 0, is(func(r *reading, c *candidate) bool {
 		return !c.brandNamed && !c.plain && !r.brands.any
 	})},
-	{"exporter-named", is(func(r *reading, c *candidate) bool {
+	{"exporter-named", 0, is(func(r *reading, c *candidate) bool {
 		return !slices.ContainsFunc(c.exporter, func(w string) bool { return !r.said[w] })
 	})},
-	{"default", is(func(r *reading, c *candidate) bool { return c.metric.Default })},
-	{"derived", is(func(r *reading, c *candidate) bool { return c.derived })},
+	{"default", 0, is(func(r *reading, c *candidate) bool { return c.metric.Default })},
+	{"derived", 0, is(func(r *reading, c *candidate) bool { return c.derived })},
 
-	{"unit", func(r *reading, c *candidate) float64 { return math.Log(r.unitSuits(c.metric)) }},
-	{"value-said", is(func(r *reading, c *candidate) bool { w, _ := r.valueOf(c.metric); return len(w) > 0 })},
-	{"fails-counter-bad", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && c.counter && c.bad })},
-	{"fails-counter-not", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && c.counter && !c.bad && !r.percent() })},
-	{"well-bad", is(func(r *reading, c *candidate) bool { return !r.cues["bad"] && c.bad })},
-	{"fails-state", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && (c.good || c.bad) })},
-	{"fails-gauge", is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && !c.good && !c.bad })},
+	{"unit", 0.5, func(r *reading, c *candidate) float64 { return math.Log(r.unitSuits(c.metric)) }},
+	{"value-said", 0, is(func(r *reading, c *candidate) bool { w, _ := r.valueOf(c.metric); return len(w) > 0 })},
+	{"fails-counter-bad", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && c.counter && c.bad })},
+	{"fails-counter-not", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && c.counter && !c.bad && !r.percent() })},
+	{"well-bad", 0, is(func(r *reading, c *candidate) bool { return !r.cues["bad"] && c.bad })},
+	{"fails-state", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && (c.good || c.bad) })},
+	{"fails-gauge", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && !c.good && !c.bad })},
 
-	{"quantile-bucket", is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.bucket })},
-	{"quantile-label", is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.metric.Has("quantile") })},
-	{"quantile-neither", is(func(r *reading, c *candidate) bool {
+	{"quantile-bucket", 1.5, is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.bucket })},
+	{"quantile-label", 0, is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.metric.Has("quantile") })},
+	{"quantile-neither", -2, is(func(r *reading, c *candidate) bool {
 		return r.cues["quantile"] && !c.bucket && !c.metric.Has("quantile")
 	})},
-	{"latency-bucket", is(func(r *reading, c *candidate) bool { return r.cues["latency"] && !r.cues["quantile"] && c.bucket })},
-	{"mean-bucket", is(func(r *reading, c *candidate) bool { return r.has("average", "mean", "avg") && (c.bucket || c.part) })},
-	{"bucket", is(func(r *reading, c *candidate) bool {
+	{"latency-bucket", 0, is(func(r *reading, c *candidate) bool { return r.cues["latency"] && !r.cues["quantile"] && c.bucket })},
+	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return r.has("average", "mean", "avg") && (c.bucket || c.part) })},
+	{"bucket", 0, is(func(r *reading, c *candidate) bool {
 		return !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg") && c.bucket
 	})},
-	{"part", is(func(r *reading, c *candidate) bool { return c.part && !r.has("average", "mean", "avg") })},
-	{"facts", is(func(r *reading, c *candidate) bool { return c.facts && !r.said["info"] })},
+	{"part", 0, is(func(r *reading, c *candidate) bool { return c.part && !r.has("average", "mean", "avg") })},
+	{"facts", -1, is(func(r *reading, c *candidate) bool { return c.facts && !r.said["info"] })},
 
-	{"expires-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
-	{"age-timestamp", is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
-	{"timestamp", is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
-	{"up-target", is(func(r *reading, c *candidate) bool {
+	{"expires-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
+	{"age-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
+	{"timestamp", 0, is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
+	{"up-target", 3, is(func(r *reading, c *candidate) bool {
 		return r.cues["gone"] && c.ID == "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
-	{"up-gone", is(func(r *reading, c *candidate) bool {
+	{"up-gone", 0, is(func(r *reading, c *candidate) bool {
 		return r.cues["gone"] && c.ID == "up" && !r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
-	{"up-else", is(func(r *reading, c *candidate) bool { return !r.cues["gone"] && c.ID == "up" })},
-	{"gone-else", is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID != "up" && !c.good && !c.bad })},
-	{"second-counter", is(func(r *reading, c *candidate) bool { return r.perSecond() && c.counter })},
-	{"predict-derived", is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.derived })},
-	{"bound", is(func(r *reading, c *candidate) bool { return c.bound && !r.cues["limit"] })},
-	{"rate-counter", is(func(r *reading, c *candidate) bool { return r.cues["rate"] && c.counter })},
-	{"window-counter", is(func(r *reading, c *candidate) bool { return r.window > 0 && c.counter })},
-	{"window-gauge", is(func(r *reading, c *candidate) bool { return r.window > 0 && !c.counter })},
-	{"counter", is(func(r *reading, c *candidate) bool { return c.counter })},
-	{"percent-share", is(func(r *reading, c *candidate) bool { return r.percent() && c.share })},
-	{"percent-side", is(func(r *reading, c *candidate) bool {
+	{"up-else", 0, is(func(r *reading, c *candidate) bool { return !r.cues["gone"] && c.ID == "up" })},
+	{"gone-else", 0, is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID != "up" && !c.good && !c.bad })},
+	{"second-counter", 1, is(func(r *reading, c *candidate) bool { return r.perSecond() && c.counter })},
+	{"predict-derived", 0, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.derived })},
+	{"bound", 0, is(func(r *reading, c *candidate) bool { return c.bound && !r.cues["limit"] })},
+	{"rate-counter", 0, is(func(r *reading, c *candidate) bool { return r.cues["rate"] && c.counter })},
+	{"window-counter", 0, is(func(r *reading, c *candidate) bool { return r.window > 0 && c.counter })},
+	{"window-gauge", 0, is(func(r *reading, c *candidate) bool { return r.window > 0 && !c.counter })},
+	{"counter", 0, is(func(r *reading, c *candidate) bool { return c.counter })},
+	{"percent-share", 0, is(func(r *reading, c *candidate) bool { return r.percent() && c.share })},
+	{"percent-side", 0, is(func(r *reading, c *candidate) bool {
 		return r.percent() && !c.share && !c.counter && c.sides && !c.derived
 	})},
-	{"percent-alone", is(func(r *reading, c *candidate) bool {
+	{"percent-alone", -3, is(func(r *reading, c *candidate) bool {
 		return r.percent() && !c.share && !c.counter && (!c.sides || c.derived)
 	})},
-	{"free-rest", is(func(r *reading, c *candidate) bool { return r.has("free", "left", "available", "remaining") && c.rest })},
-	{"used-rest", is(func(r *reading, c *candidate) bool { return !r.has("free", "left", "available", "remaining") && c.rest })},
-	{"predict-rest", is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.rest && !c.counter })},
-	{"predict-counter", is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.counter })},
-	{"change-state", is(func(r *reading, c *candidate) bool { return r.cues["change"] && !c.counter })},
-	{"reset-counter", is(func(r *reading, c *candidate) bool {
+	{"free-rest", 0.5, is(func(r *reading, c *candidate) bool { return r.has("free", "left", "available", "remaining") && c.rest })},
+	{"used-rest", -0.5, is(func(r *reading, c *candidate) bool { return !r.has("free", "left", "available", "remaining") && c.rest })},
+	{"predict-rest", 1, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.rest && !c.counter })},
+	{"predict-counter", 0, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.counter })},
+	{"change-state", 0, is(func(r *reading, c *candidate) bool { return r.cues["change"] && !c.counter })},
+	{"reset-counter", 1, is(func(r *reading, c *candidate) bool {
 		return r.cues["reset"] && (c.counter || c.timestamp) && (slices.Contains(c.words, "restarts") || slices.Contains(c.words, "start"))
 	})},
 }
