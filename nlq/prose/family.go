@@ -1,7 +1,9 @@
 package prose
 
 import (
+	"regexp"
 	"slices"
+	"strings"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -30,15 +32,34 @@ func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
 	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
 }
 
-// ofOther is the share that m is of another measure of the same kind, which the
-// text names too: "98% of the temperature at which it shuts down".
+// whole is what comes after "90% of", in the text without its signs.
+var whole = regexp.MustCompile(`[0-9] of (.*)`)
+
+// ofOther is the share that a measure is of another of the same kind, which
+// the text names after "% of": "98% of the temperature at which it shuts down".
 func (r *reading) ofOther(m catalog.Metric) (nlq.Term, bool) {
-	if m.Type != catalog.Gauge || m.Unit == "{bool}" {
+	after := whole.FindStringSubmatch(r.text)
+	if after == nil || m.Type != catalog.Gauge || m.Unit == "{bool}" || m.Unit == "" {
 		return nil, false
 	}
+	said := func(id catalog.ID) (n int) {
+		for _, w := range r.traits[id].words {
+			if slices.Contains(strings.Fields(after[1]), w) {
+				n++
+			}
+		}
+		return n
+	}
 	for _, c := range r.ranked {
-		if c.ID != m.ID && c.metric.Type == m.Type && c.metric.Unit == m.Unit && c.first == r.traits[m.ID].first && !c.derived && c.nameSaid+1 >= c.ofName-1 {
-			return nlq.Binary{Op: "/", Left: r.measure(m.ID), Right: r.measure(c.ID)}, true
+		if c.ID == m.ID || c.metric.Type != m.Type || c.metric.Unit != m.Unit || c.first != r.traits[m.ID].first || c.derived {
+			continue
+		}
+		part, all := m.ID, c.ID
+		if said(part) > said(all) {
+			part, all = all, part
+		}
+		if said(all) > 0 {
+			return nlq.Binary{Op: "/", Left: r.measure(part), Right: r.measure(all)}, true
 		}
 	}
 	return nil, false

@@ -107,6 +107,9 @@ var features = []feature{
 	{"percent-alone", -3, is(func(r *reading, c *candidate) bool {
 		return r.percent() && !c.share && !c.counter && (!c.sides || c.derived)
 	})},
+	{"percent-things", -4, is(func(r *reading, c *candidate) bool {
+		return r.percent() && c.derived && c.metric.Unit[0] == '{' && c.metric.Unit != "{bool}"
+	})},
 	{"free-rest", 0.5, is(func(r *reading, c *candidate) bool { return r.has("free", "left", "available", "remaining") && c.rest })},
 	{"used-rest", -0.5, is(func(r *reading, c *candidate) bool { return !r.has("free", "left", "available", "remaining") && c.rest })},
 	{"predict-rest", 1, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.rest && !c.counter })},

@@ -55,14 +55,14 @@ func traitsOf(m catalog.Metric, derived bool, c *catalog.Catalog, l *lexicon) tr
 // is a part of. Nobody was asked about what only a Prometheus told of: it is
 // taken to be of the usual kind.
 func namesOf(m catalog.Metric, c *catalog.Catalog) int {
-	const usually = 3
+	const usually, many = 3, 4
 	if h, ok := c.Histogram(index.Whole(m.ID)); ok {
 		m.Words = h.Words
 	}
 	if len(m.Words) == 0 {
 		return usually
 	}
-	return len(m.Words)
+	return min(many, len(m.Words))
 }
 
 var builtinTraits = sync.OnceValue(func() map[catalog.ID]traits { return makeTraits(catalog.Builtin()) })
