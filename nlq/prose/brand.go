@@ -2,13 +2,6 @@ package prose
 
 import "strings"
 
-// A brand is the software whose metrics begin with a word.
-type brand struct {
-	plain bool     // every cluster has it: it goes without saying
-	each  []string // the labels by which what it says is put together: those of its copies
-	words []string // what people call it
-}
-
 // Brands are the software that a text names: where, by the first word of the
 // names of its metrics. Several may share a name.
 type brands struct {
@@ -19,13 +12,13 @@ type brands struct {
 
 func (r *reading) readBrands() {
 	r.brands = brands{at: map[string]int{}, first: len(r.text)}
-	for first, b := range r.lexicon.brands {
-		for _, w := range b.words {
-			r.brands.note(r.text, first, w, b.plain)
+	for first, b := range r.lexicon.Brands {
+		for _, w := range b.Words {
+			r.brands.note(r.text, first, w, b.Plain)
 		}
 	}
 	for _, w := range strings.Fields(r.text) {
-		if _, known := r.lexicon.brands[w]; !known && r.index.Brand(w) {
+		if _, known := r.lexicon.Brands[w]; !known && r.index.Brand(w) {
 			r.brands.note(r.text, w, w, false)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"vedette.dev/nlq/grammar"
 	"vedette.dev/nlq/prose/index"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -42,7 +43,7 @@ var leftPercent = regexp.MustCompile(`[a-z]%\s`)
 // titleWords is the greatest length of a text that only names something.
 const titleWords = 7
 
-func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
+func readFacts(text string, c *catalog.Catalog, l *lexicon.Lexicon) *facts {
 	f := &facts{cues: map[string]bool{}, query: map[string]float64{}, said: map[string]bool{}}
 	f.text = " " + strings.Join(index.Plain(text), " ") + " "
 	f.cues["share"] = leftPercent.MatchString(text)
@@ -54,16 +55,16 @@ func readFacts(text string, c *catalog.Catalog, l *lexicon) *facts {
 	return f
 }
 
-func (f *facts) readSentence(s sentence, c *catalog.Catalog, l *lexicon) {
+func (f *facts) readSentence(s sentence, c *catalog.Catalog, l *lexicon.Lexicon) {
 	ws := grammar.Words(s.text, c)
 	weight := s.weight
 	for _, two := range l.Pairs(index.Plain(s.text)) {
 		f.weigh(two, weight)
 	}
 	for i := 0; i < len(ws); {
-		if p, ok := l.match(ws[i:]); ok {
-			f.take(p, ws[i:i+len(p.words)], &weight, l)
-			i += len(p.words)
+		if p, ok := l.Match(ws[i:]); ok {
+			f.take(p, ws[i:i+len(p.Words)], &weight, l)
+			i += len(p.Words)
 			continue
 		}
 		f.word(ws[i], weight, c, l)
@@ -71,51 +72,12 @@ func (f *facts) readSentence(s sentence, c *catalog.Catalog, l *lexicon) {
 	}
 }
 
-// match returns the longest pattern that ws starts with.
-func (l *lexicon) match(ws []grammar.Word) (pattern, bool) {
-	var best pattern
-	for _, first := range []string{ws[0].Low, "<n>", "<t>", "<w>"} {
-		for _, p := range l.patterns[first] {
-			if len(p.words) > len(best.words) && p.matches(ws) {
-				best = p
-			}
-		}
-	}
-	return best, len(best.words) > 0
-}
-
-func (p pattern) matches(ws []grammar.Word) bool {
-	if len(p.words) > len(ws) {
-		return false
-	}
-	for i, w := range p.words {
-		_, isNumber := ws[i].Number()
-		_, isTime := ws[i].Duration()
-		switch w {
-		case "<n>":
-			if !isNumber {
-				return false
-			}
-		case "<t>":
-			if !isTime {
-				return false
-			}
-		case "<w>":
-		default:
-			if ws[i].Low != w {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // naming are the cues whose words may name the metric too.
 var naming = map[string]bool{"bad": true, "good": true, "latency": true, "rate": true, "share": true, "reset": true, "limit": true, "change": true, "off": true}
 
-func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) {
+func (f *facts) take(p lexicon.Pattern, ws []grammar.Word, weight *float64, l *lexicon.Lexicon) {
 	var n grammar.Word
-	for i, w := range p.words {
+	for i, w := range p.Words {
 		if w == "<n>" || w == "<t>" {
 			n = ws[i]
 		}
@@ -124,7 +86,7 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 	for _, w := range ws {
 		f.said[w.Low] = true
 	}
-	switch p.role {
+	switch p.Role {
 	case "hold":
 		if f.hold == 0 {
 			f.holdFirst = d
@@ -135,21 +97,21 @@ func (f *facts) take(p pattern, ws []grammar.Word, weight *float64, l *lexicon) 
 		f.window = d
 	case "window":
 		f.window = d
-		f.rated = f.rated || slices.Contains(p.words, "rate")
+		f.rated = f.rated || slices.Contains(p.Words, "rate")
 	case "ahead":
 		f.ahead = d
 		f.condition("<", n)
 	case "compare":
-		f.condition(p.value, n)
+		f.condition(p.Value, n)
 	case "times": // "more than twice"
-		f.condition(p.value[:1], grammar.Amount(p.value[1:]))
+		f.condition(p.Value[:1], grammar.Amount(p.Value[1:]))
 	case "aside":
 		*weight = aside
 	case "cue":
 		if *weight > aside {
-			f.cues[p.value] = true
+			f.cues[p.Value] = true
 		}
-		if naming[p.value] {
+		if naming[p.Value] {
 			for _, w := range ws {
 				f.word(w, *weight, nil, l)
 			}
@@ -182,7 +144,7 @@ const (
 // percentile is how one is written: p99, 99th, 99%.
 var percentile = regexp.MustCompile(`^(?:p([0-9]{2,3})|([0-9]{1,2}(?:\.[0-9]+)?)th)$`)
 
-func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexicon) {
+func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexicon.Lexicon) {
 	if m := percentile.FindStringSubmatch(w.Low); m != nil {
 		v, err := strconv.ParseFloat(m[1]+m[2], 64)
 		if err == nil && v > 0 {
@@ -211,12 +173,12 @@ func (f *facts) word(w grammar.Word, weight float64, c *catalog.Catalog, l *lexi
 		f.said[low] = true
 		if !l.Stop[low] {
 			k := l.Key(low)
-			if l.weak[low] {
+			if l.Weak[low] {
 				f.weigh(k, weight*weakly)
 				continue
 			}
 			f.weigh(k, weight)
-			if o, ok := l.opposite[k]; ok {
+			if o, ok := l.Opposite[k]; ok {
 				f.weigh(o, weight*opposed)
 			}
 			if sub := index.Name(part); len(sub) > 1 { // kube_pod, FooBar
@@ -240,9 +202,9 @@ func (f *facts) weigh(key string, weight float64) {
 // persistent queue is a persistentqueue to who names metrics, and a placement
 // group is a pg.
 func (r *reading) joinWords() {
-	for _, a := range r.lexicon.short {
-		if said := r.longest(a.long); said != "" {
-			r.weigh(a.key, later)
+	for _, a := range r.lexicon.Short {
+		if said := r.longest(a.Long); said != "" {
+			r.weigh(a.Key, later)
 		}
 	}
 	words := strings.Fields(r.text)

@@ -116,9 +116,9 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 		switch {
 		case slices.Contains(b, w):
 			common++
-		case r.lexicon.partner(w, side):
+		case r.lexicon.Partner(w, side):
 			told++
-		case side == "part" && r.lexicon.partner(w, "rest"):
+		case side == "part" && r.lexicon.Partner(w, "rest"):
 			rest = true
 			told++
 		default:
@@ -128,7 +128,7 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 	for _, w := range b {
 		switch {
 		case slices.Contains(a, w):
-		case r.lexicon.partner(w, other):
+		case r.lexicon.Partner(w, other):
 			told++
 		default:
 			odd++

@@ -29,7 +29,7 @@ type example struct {
 	ids      []catalog.ID
 }
 
-// TestFit finds the weights of en/rank.csv: those with which the metric that
+// TestFit finds the weights of lexicon/en/rank.csv: those with which the metric that
 // was meant is as likely as can be, over all texts. It says how often that
 // metric comes first with weights found without its family: what a text about
 // an unknown family may hope for.

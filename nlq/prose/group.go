@@ -31,12 +31,12 @@ func (r *reading) by(m catalog.Metric) []string {
 // asOne reports whether the software that m is of is looked at as one, however
 // many copies it has.
 func (r *reading) asOne(m catalog.Metric) bool {
-	return slices.Contains(r.lexicon.brands[r.traits[m.ID].first].each, "-")
+	return slices.Contains(r.lexicon.Brands[r.traits[m.ID].first].Each, "-")
 }
 
 // copies are the labels by which copies of the software that m is of are told apart.
 func (r *reading) copies(m catalog.Metric) (labels []string) {
-	for _, l := range r.lexicon.brands[r.traits[m.ID].first].each {
+	for _, l := range r.lexicon.Brands[r.traits[m.ID].first].Each {
 		if r.catalog.Takes(m.ID, l) {
 			labels = append(labels, l)
 		}

@@ -17,6 +17,7 @@ import (
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
 	"vedette.dev/nlq/prose/index"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -64,7 +65,7 @@ func (e *Engine) read(text string) (*reading, error) {
 	if isCode(text) {
 		return nil, &nlq.NotUnderstood{Refused: true, Ask: "This holds code. Expressions and templates are made here, of words, and never taken over."}
 	}
-	r := &reading{catalog: c, lexicon: english(), scope: scope, index: e.index, traits: e.traits}
+	r := &reading{catalog: c, lexicon: lexicon.English(), scope: scope, index: e.index, traits: e.traits}
 	r.facts = readFacts(text, c, r.lexicon)
 	r.forget(scope.Names)
 	r.readBrands()
@@ -80,13 +81,13 @@ func (e *Engine) prepare() {
 	e.strict, e.index, e.traits = &grammar.Engine{Catalog: c}, indexOf(c), traitsOfAll(c)
 }
 
-var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &english().Words) })
+var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &lexicon.English().Words) })
 
 func indexOf(c *catalog.Catalog) *index.Index {
 	if c == catalog.Builtin() {
 		return builtin()
 	}
-	return index.New(c, &english().Words)
+	return index.New(c, &lexicon.English().Words)
 }
 
 // addressed is the least confidence in the reading of a request that begins

@@ -11,7 +11,7 @@ import (
 
 // A feature is something about a metric and a text that speaks for or against
 // the text being about the metric. How much it does is its weight in
-// en/rank.csv, which TestFit finds.
+// lexicon/en/rank.csv, which TestFit finds.
 type feature struct {
 	name  string
 	prior float64 // what its weight is where no text says otherwise: few speak of some
@@ -139,7 +139,7 @@ func (r *reading) rank() ([]candidate, float64) {
 	}
 	for i := range cs {
 		for _, f := range features {
-			if w := r.lexicon.weights[f.name]; w != 0 {
+			if w := r.lexicon.Weights[f.name]; w != 0 {
 				cs[i].rate += w * f.of(r, &cs[i])
 			}
 		}
@@ -186,7 +186,7 @@ func (r *reading) candidates() []candidate {
 				cs[i].pairs++
 			}
 		}
-		cs[i].plain = r.lexicon.brands[cs[i].first].plain
+		cs[i].plain = r.lexicon.Brands[cs[i].first].Plain
 	}
 	return cs
 }

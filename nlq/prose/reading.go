@@ -9,6 +9,7 @@ import (
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
 	"vedette.dev/nlq/prose/index"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -21,7 +22,7 @@ type reading struct {
 	*facts
 	scope   grammar.Scope
 	catalog *catalog.Catalog
-	lexicon *lexicon
+	lexicon *lexicon.Lexicon
 	index   *index.Index
 	traits  map[catalog.ID]traits
 	brands  brands
@@ -67,9 +68,9 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 func (r *reading) measure(id catalog.ID) nlq.Measure {
 	m, _ := r.catalog.Measure(id)
 	where := r.scope.Where(m, r.unheard)
-	for _, v := range r.lexicon.always {
-		if v.belongs(id) && !slices.ContainsFunc(where, func(m nlq.Matcher) bool { return m.Label == v.labels[0] }) {
-			where = append(where, nlq.Matcher{Label: v.labels[0], Op: v.op, Value: v.value})
+	for _, v := range r.lexicon.Always {
+		if v.Of(id) && !slices.ContainsFunc(where, func(m nlq.Matcher) bool { return m.Label == v.Labels[0] }) {
+			where = append(where, nlq.Matcher{Label: v.Labels[0], Op: v.Op, Value: v.Value})
 		}
 	}
 	return nlq.Measure{Metric: id, Where: where}

@@ -19,7 +19,7 @@ func (r *reading) state(m catalog.Metric) (op string, limit float64, ok bool) {
 		if good || bad {
 			break
 		}
-		good, bad = r.lexicon.states[w] == "good", r.lexicon.states[w] == "bad"
+		good, bad = r.lexicon.States[w] == "good", r.lexicon.States[w] == "bad"
 	}
 	switch {
 	case good:
@@ -46,7 +46,7 @@ func (r *reading) shareOfThose(m catalog.Metric) (nlq.Term, bool) {
 }
 
 // isBound reports whether a metric is a limit that something else is held to.
-func (l *lexicon) isBound(id string) bool {
+func isBound(id string) bool {
 	return slices.ContainsFunc(index.Name(id), func(w string) bool {
 		return w == "max" || w == "limit" || w == "capacity" || w == "maximum" || w == "quota"
 	})

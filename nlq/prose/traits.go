@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"vedette.dev/nlq/prose/index"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -31,23 +32,23 @@ type traits struct {
 	names     int // that people have for it: what is spoken of has more
 }
 
-func traitsOf(m catalog.Metric, derived bool, c *catalog.Catalog, l *lexicon) traits {
+func traitsOf(m catalog.Metric, derived bool, c *catalog.Catalog, l *lexicon.Lexicon) traits {
 	id := string(m.ID)
 	t := traits{words: index.Name(id), exporter: index.Plain(m.Exporter), counter: m.Type == catalog.Counter, derived: derived,
-		bucket: strings.HasSuffix(id, "_bucket"), timestamp: isTimestamp(m) || isRemaining(m), share: m.Unit == "%" || ofOne(m), bound: l.isBound(id)}
+		bucket: strings.HasSuffix(id, "_bucket"), timestamp: isTimestamp(m) || isRemaining(m), share: m.Unit == "%" || ofOne(m), bound: isBound(id)}
 	t.first = t.words[0]
 	t.names = namesOf(m, c)
 	t.pairs = l.Pairs(t.words)
 	for _, w := range t.words {
 		t.keys = append(t.keys, l.Key(w))
 		s := index.Stem(w)
-		t.rest = t.rest || l.partner(s, "rest")
-		t.sides = t.sides || l.partner(s, "part") || l.partner(s, "rest") || l.partner(s, "whole")
+		t.rest = t.rest || l.Partner(s, "rest")
+		t.sides = t.sides || l.Partner(s, "part") || l.Partner(s, "rest") || l.Partner(s, "whole")
 	}
 	t.part = t.counter && (strings.HasSuffix(id, "_sum") || strings.HasSuffix(id, "_count"))
 	t.facts = strings.HasSuffix(id, "_info") || strings.HasSuffix(id, "_labels") || strings.HasSuffix(id, "_version") || strings.HasSuffix(id, "_created") && !t.timestamp
-	t.good = slices.ContainsFunc(t.words, func(w string) bool { return l.states[w] == "good" })
-	t.bad = slices.ContainsFunc(t.words, func(w string) bool { return l.states[w] == "bad" })
+	t.good = slices.ContainsFunc(t.words, func(w string) bool { return l.States[w] == "good" })
+	t.bad = slices.ContainsFunc(t.words, func(w string) bool { return l.States[w] == "bad" })
 	return t
 }
 
@@ -77,10 +78,10 @@ func traitsOfAll(c *catalog.Catalog) map[catalog.ID]traits {
 func makeTraits(c *catalog.Catalog) map[catalog.ID]traits {
 	out := make(map[catalog.ID]traits, len(c.All()))
 	for _, m := range c.All() {
-		out[m.ID] = traitsOf(m, false, c, english())
+		out[m.ID] = traitsOf(m, false, c, lexicon.English())
 	}
 	for _, d := range c.AllDerived() {
-		out[d.ID] = traitsOf(d.Metric, true, c, english())
+		out[d.ID] = traitsOf(d.Metric, true, c, lexicon.English())
 	}
 	return out
 }

@@ -5,18 +5,9 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
-
-// A labelled is a value of a label with the words that people say for it.
-type labelled struct {
-	metrics []string // beginnings of the names of those whose label it is; none: any
-	labels  []string
-	op      string
-	value   string
-	words   []string
-	negated string // what "not" makes of it: zero, false, or nothing of its own
-}
 
 // valueOf returns the matchers of the states that the text speaks of and m's
 // series tell apart by a label. It reports whether the text says "not".
@@ -26,22 +17,22 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 	}
 	taken := map[string]bool{}
 	for _, v := range r.spoken {
-		i := slices.IndexFunc(v.labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
-		if i < 0 || taken[v.labels[i]] || !v.belongs(m.ID) {
+		i := slices.IndexFunc(v.Labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
+		if i < 0 || taken[v.Labels[i]] || !v.Of(m.ID) {
 			continue
 		}
 		said := v.said
-		if r.inName(said, m.ID) || len(v.metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
+		if r.inName(said, m.ID) || len(v.Metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
 			continue
 		}
-		taken[v.labels[i]] = true
-		found = append(found, nlq.Matcher{Label: v.labels[i], Op: v.op, Value: v.value})
-		if v.labels[i] != "condition" || !r.catalog.Takes(m.ID, "status") {
+		taken[v.Labels[i]] = true
+		found = append(found, nlq.Matcher{Label: v.Labels[i], Op: v.Op, Value: v.Value})
+		if v.Labels[i] != "condition" || !r.catalog.Takes(m.ID, "status") {
 			continue
 		}
 		status := "true"
 		if slices.ContainsFunc([]string{"not", "non", "un"}, func(no string) bool { return strings.HasPrefix(said, no) }) {
-			negated = v.negated
+			negated = v.Negated
 		}
 		if negated == "false" {
 			status = "false"
@@ -51,21 +42,16 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 	return found, negated
 }
 
-// belongs reports whether v is a value of a label of id.
-func (v labelled) belongs(id catalog.ID) bool {
-	return len(v.metrics) == 0 || slices.ContainsFunc(v.metrics, func(begin string) bool { return strings.HasPrefix(string(id), begin) })
-}
-
 // A spoken is a value of a label with the words by which a text says it.
 type spoken struct {
-	labelled
+	lexicon.Labelled
 	said string
 }
 
 // readValues finds the states that the text speaks of.
 func (r *reading) readValues() {
-	for _, v := range r.lexicon.values {
-		if said := r.longest(v.words); said != "" {
+	for _, v := range r.lexicon.Values {
+		if said := r.longest(v.Words); said != "" {
 			r.spoken = append(r.spoken, spoken{v, said})
 		}
 	}
@@ -122,7 +108,7 @@ func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
 
 // byClass reports whether a metric's name says that it counts by class.
 func (r *reading) byClass(m catalog.Metric) bool {
-	return slices.ContainsFunc(r.index.Parts(m.ID), func(s string) bool { return r.lexicon.partner(s, "class") })
+	return slices.ContainsFunc(r.index.Parts(m.ID), func(s string) bool { return r.lexicon.Partner(s, "class") })
 }
 
 // ofResult is the share that results of one kind have among all.
