@@ -177,7 +177,7 @@ func (r *reading) against(m catalog.Metric) (nlq.Term, bool) {
 		if p, ok := r.partner(m, "want", "have"); ok {
 			return nlq.Binary{Op: "!=", Left: r.measure(p.of), Right: r.measure(p.by)}, true
 		}
-	case r.cues["bad"] && !r.traits[m.ID].bad && m.Unit != "{bool}": // some are not as they should be
+	case r.cues["bad"] && !r.traits[m.ID].bad && m.Unit != "{bool}" && m.Unit != "{state}": // some are not as they should be
 		p, ok := r.partner(m, "want", "have")
 		if have, _ := r.catalog.Metric(p.by); ok && p.of == m.ID && have.Unit == m.Unit {
 			return nlq.Binary{Op: ">", Left: nlq.Binary{Op: "-", Left: r.measure(p.of), Right: r.measure(p.by)}, Right: nlq.Number(0)}, true

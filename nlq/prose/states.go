@@ -1,16 +1,26 @@
 package prose
 
 import (
+	"regexp"
 	"slices"
+	"strconv"
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
+// level is how help says what the values of a state are: 2=critical.
+var level = regexp.MustCompile(`\b([0-9]+)=([a-z]+)\b`)
+
 // state says when a state is bad: by the catalog where it knows, else by what
 // the words of its name mean. The last such word decides.
 func (r *reading) state(m catalog.Metric) (op string, limit float64, ok bool) {
+	for _, l := range level.FindAllStringSubmatch(m.Help, -1) {
+		if n, err := strconv.ParseFloat(l[1], 64); err == nil && r.said[l[2]] {
+			return "==", n, true
+		}
+	}
 	good := m.Unit == "{bool}" && m.Bad == "low"
 	bad := m.Unit == "{bool}" && m.Bad == "high"
 	words := index.Name(string(m.ID))
