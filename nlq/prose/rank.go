@@ -22,10 +22,18 @@ type feature struct {
 type candidate struct {
 	index.Hit
 	traits
-	metric                                   catalog.Metric
-	brandNamed, brandFirst, plain            bool // of its software: named, named first, one that goes without saying
-	phrase, nameSaid, ofName, pairs, written int
-	rate                                     float64 // the sum of its features by their weights
+	metric catalog.Metric
+
+	brandNamed bool // the text names its software
+	brandFirst bool // … and no other before
+	plain      bool // its software goes without saying
+
+	phrase           int // words of the longest of its names that the text has whole
+	nameSaid, ofName int // words of its metric's name that the text means, of how many
+	written          int // … that the text has letter by letter
+	pairs            int // … that follow one another in both
+
+	rate float64 // the sum of its features by their weights
 }
 
 // looked is how many metrics are looked at closely: the right one is rarely

@@ -96,10 +96,10 @@ func (r *reading) forget(words []string) {
 // unsure asks which of the likeliest metrics is meant.
 func (r *reading) unsure() error {
 	e := &nlq.NotUnderstood{Words: r.foreign}
-	for _, h := range r.hits[:min(3, len(r.hits))] {
-		name := string(h.ID)
-		if m, _ := r.catalog.Measure(h.ID); len(m.Words) > 0 {
-			name = m.Words[0] + " (" + name + ")"
+	for _, c := range r.ranked[:min(3, len(r.ranked))] {
+		name := string(c.ID)
+		if len(c.metric.Words) > 0 {
+			name = c.metric.Words[0] + " (" + name + ")"
 		}
 		e.Nearest = append(e.Nearest, name)
 	}
