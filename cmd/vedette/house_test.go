@@ -70,9 +70,11 @@ var mayImport = map[string]string{
 	"nlq/compile": "nlq rules rules/catalog",
 	"nlq/answer": "nlq nlq/compile analyzer analyzer/action analyzer/backtest analyzer/diagnose analyzer/forecast analyzer/incident analyzer/series analyzer/snapshot " +
 		"rules rules/catalog rules/check rules/publish",
-	"nlq/prose": "nlq nlq/grammar rules/catalog rules/strictcsv",
-	"nlq/batch": "nlq nlq/compile rules rules/catalog rules/publish",
-	"nlq/chat":  "nlq nlq/answer analyzer/diagnose analyzer/problem rules/catalog",
+	"nlq/prose":         "nlq nlq/grammar nlq/prose/index nlq/prose/lexicon rules/catalog",
+	"nlq/prose/lexicon": "nlq/grammar nlq/prose/index rules/catalog rules/strictcsv",
+	"nlq/prose/index":   "rules/catalog",
+	"nlq/batch":         "nlq nlq/compile rules rules/catalog rules/publish",
+	"nlq/chat":          "nlq nlq/answer analyzer/diagnose analyzer/problem rules/catalog",
 
 	"fixtures":             "",
 	"fixtures/dcgmstub":    "",

@@ -29,3 +29,7 @@ score corpus "$data/corpora/nlq_dev.jsonl"
 # The same requests as they were written, before what they lack was added.
 sed -E 's/"nl":("([^"\\]|\\.)*"),"nl_orig":("([^"\\]|\\.)*")/"nl":\3,"nl_orig":\3/' "$data/corpora/nlq_dev.jsonl" >"$tmp/orig.jsonl"
 score corpus-as-written "$tmp/orig.jsonl"
+
+# How often the metric that is meant is found, with weights found without its family.
+echo "== metrics of corpus"
+go test ./nlq/prose -count 1 -run TestFit -v -args -requests "$data/corpora/nlq_dev.jsonl" | grep '^  '

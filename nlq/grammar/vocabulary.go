@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -215,32 +216,49 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 }
 
 // distance is the number of letters put in, left out, changed or swapped with
-// their neighbour between a and b.
+// their neighbour between a and b; 4 where they are further apart than anybody
+// asks. Every unknown word is compared with thousands: it keeps three rows of
+// the table, and none on the heap.
 func distance(a, b string) int {
-	if d := len(a) - len(b); d > 3 || d < -3 {
-		return 4
+	const far, longest = 4, 40
+	if d := len(a) - len(b); d >= far || d <= -far || len(b) >= longest {
+		return far
 	}
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
+	if bits.OnesCount32(letters(a)^letters(b)) > 2*(far-1) { // a change makes two letters differ at most
+		return far
 	}
-	for j := range rows[0] {
+	var rows [3][longest]int
+	for j := range len(b) + 1 {
 		rows[0][j] = j
 	}
 	for i := 1; i <= len(a); i++ {
+		row, above, twoAbove := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
+		row[0] = i
+		least := i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
 			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+				row[j] = min(row[j], twoAbove[j-2]+1)
 			}
+			least = min(least, row[j])
+		}
+		if least >= far {
+			return far
 		}
 	}
-	return rows[len(a)][len(b)]
+	return min(far, rows[len(a)%3][len(b)])
+}
+
+// letters is the set of letters in s, a bit for each.
+func letters(s string) (set uint32) {
+	for i := range len(s) {
+		set |= 1 << (s[i] & 31)
+	}
+	return set
 }
 
 // nearest returns what is understood and has most in common with the question:
@@ -285,13 +303,16 @@ func (f *frame) nearMeasures(said map[string]bool) []catalog.ID {
 		score float64
 	}
 	var hits []hit
-	shared := map[int]int{}
+	shared := make([]uint8, len(f.words.names))
 	for w := range said {
 		for _, i := range f.words.byWord[w] {
 			shared[i]++
 		}
 	}
 	for i, common := range shared {
+		if common == 0 {
+			continue
+		}
 		n := f.words.names[i]
 		if s := float64(common) / float64(len(n.words)); s >= 0.5 {
 			hits = append(hits, hit{n.id, s + float64(common)/10})

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,3 +70,12 @@ func (w Word) In(u catalog.Unit) (float64, bool) {
 
 // Round takes off what binary fractions add: 1 - 0.9 is 0.1.
 func Round(v float64) float64 { return round(v) }
+
+// Amount is a number without a unit as a word: of a text that says it in words.
+func Amount(digits string) Word {
+	v, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		panic(err) // embedded data: a test reads it too
+	}
+	return Word{Raw: digits, Low: digits, number: &number{value: v}}
+}

@@ -1,52 +1,60 @@
 package prose
 
-import (
-	"slices"
-	"strings"
+import "strings"
 
-	"vedette.dev/rules/catalog"
-)
-
-// A brand is the software whose metrics begin with a word.
-type brand struct {
-	plain bool     // every cluster has it: it goes without saying
-	words []string // what people call it
+// Brands are the software that a text names: where, by the first word of the
+// names of its metrics. Several may share a name.
+type brands struct {
+	at    map[string]int
+	first int  // where one that not every cluster has is named first: what the text is about
+	any   bool // any is named that not every cluster has
 }
 
-// How much likelier a metric is of the software that a text names, and how
-// much less so where the text names other software, or none, and it is not one
-// that every cluster has.
-const (
-	named   = 1.5
-	another = 0.5
-	unnamed = 0.85
-)
-
-// brandSuits is how well the software that m is of goes with the text.
-func (r *reading) brandSuits(m catalog.Metric) float64 {
-	first := nameWords(string(m.ID))[0]
-	switch b := r.lexicon.brands[first]; {
-	case r.names(first):
-		return named
-	case b.plain:
-		return 1
-	case r.namesBrand():
-		return another
+func (r *reading) readBrands() {
+	r.brands = brands{at: map[string]int{}, first: len(r.text)}
+	for first, b := range r.lexicon.Brands {
+		for _, w := range b.Words {
+			r.brands.note(r.text, first, w, b.Plain)
+		}
 	}
-	return unnamed
-}
-
-// names reports whether the text names the software whose metrics begin with a word.
-func (r *reading) names(first string) bool {
-	words := []string{first}
-	if b, known := r.lexicon.brands[first]; known {
-		words = b.words
+	for _, w := range strings.Fields(r.text) {
+		if _, known := r.lexicon.Brands[w]; !known && r.index.Brand(w) {
+			r.brands.note(r.text, w, w, false)
+		}
 	}
-	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(r.text, " "+w+" ") })
+	r.brands.qualify(r.text)
 }
 
-// namesBrand reports whether the text names any software that not every
-// cluster has.
-func (r *reading) namesBrand() bool {
-	return slices.ContainsFunc(strings.Fields(r.text), func(w string) bool { return r.index.brand[w] && !r.lexicon.brands[w].plain })
+func (b *brands) note(text, first, word string, plain bool) {
+	i := strings.Index(text, " "+word+" ")
+	if i < 0 {
+		return
+	}
+	if old, again := b.at[first]; !again || i < old {
+		b.at[first] = i
+	}
+	if !plain {
+		b.any, b.first = true, min(b.first, i)
+	}
+}
+
+// qualify forgets what only stands before the name of other software: the
+// Prometheus of Prometheus Alertmanager.
+func (b *brands) qualify(text string) {
+	for first, i := range b.at {
+		_, rest, more := strings.Cut(strings.TrimPrefix(text[i:], " "), " ")
+		next := len(text) - len(rest) - 1
+		for other, j := range b.at {
+			if more && other != first && j == next {
+				b.first = max(b.first, j)
+			}
+		}
+	}
+}
+
+// names reports whether the text names the software whose metrics begin with
+// a word, and whether that is the first that it names.
+func (r *reading) names(first string) (named, atFirst bool) {
+	i, named := r.brands.at[first]
+	return named, named && i == r.brands.first
 }

@@ -7,6 +7,7 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -107,13 +108,13 @@ func splits(text string, c *catalog.Catalog) []split {
 
 // conditions counts the comparisons in text.
 func conditions(text string, c *catalog.Catalog) (n int) {
-	ws, l := grammar.Words(text, c), english()
+	ws, l := grammar.Words(text, c), lexicon.English()
 	for i := 0; i < len(ws); i++ {
-		if p, ok := l.match(ws[i:]); ok {
-			if p.role == "compare" {
+		if p, ok := l.Match(ws[i:]); ok {
+			if p.Role == "compare" {
 				n++
 			}
-			i += len(p.words) - 1
+			i += len(p.Words) - 1
 		}
 	}
 	return n

@@ -1,7 +1,9 @@
 package prose
 
 import (
+	"regexp"
 	"slices"
+	"strings"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -22,21 +24,59 @@ func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
 	}
 	p, ok := r.partner(m, "part", "whole")
 	if !ok {
-		return nil, false
+		return r.ofOther(m)
 	}
-	if !p.rest && r.speaksOfRest() { // "less than a fifth left": more than four used
-		for i, c := range r.conds {
-			r.conds[i] = condition{op: mirrored[c.op], limit: c.limit, rest: true}
-		}
+	if len(r.conds) > 0 && p.rest != r.speaksOfRest() && (p.rest || r.conds[0].op[0] == '<') && !(p.rest && r.conds[0].op[0] == '<') {
+		r.mirror() // "less than a fifth left": more than four used
 	}
 	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
+}
+
+// whole is what comes after "90% of", in the text without its signs.
+var whole = regexp.MustCompile(`[0-9] of (.*)`)
+
+// ofOther is the share that a measure is of another of the same kind, which
+// the text names after "% of": "98% of the temperature at which it shuts down".
+func (r *reading) ofOther(m catalog.Metric) (nlq.Term, bool) {
+	after := whole.FindStringSubmatch(r.text)
+	if after == nil || m.Type != catalog.Gauge || m.Unit == "{bool}" || m.Unit == "" {
+		return nil, false
+	}
+	said := func(id catalog.ID) (n int) {
+		for _, w := range r.traits[id].words {
+			if slices.Contains(strings.Fields(after[1]), w) {
+				n++
+			}
+		}
+		return n
+	}
+	for _, c := range r.ranked {
+		if c.ID == m.ID || c.metric.Type != m.Type || c.metric.Unit != m.Unit || c.first != r.traits[m.ID].first || c.derived {
+			continue
+		}
+		part, all := m.ID, c.ID
+		if said(part) > said(all) {
+			part, all = all, part
+		}
+		if said(all) > 0 {
+			return nlq.Binary{Op: "/", Left: r.measure(part), Right: r.measure(all)}, true
+		}
+	}
+	return nil, false
+}
+
+// mirror makes limits of what is left those of what is not.
+func (r *reading) mirror() {
+	for i, c := range r.conds {
+		r.conds[i] = condition{op: mirrored[c.op], limit: c.limit, rest: true}
+	}
 }
 
 var mirrored = map[string]string{">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 
 // speaksOfRest reports whether the limit in the text is one of what is left.
 func (r *reading) speaksOfRest() bool {
-	return len(r.conds) > 0 && r.conds[0].op[0] == '<' && r.has("left", "free", "available", "remaining")
+	return len(r.conds) > 0 && r.has("left", "free", "available", "remaining")
 }
 
 // percent reports whether the text has a limit in percent.
@@ -48,8 +88,7 @@ func (r *reading) percent() bool {
 // words of m's name but for those that tell one side from the other.
 func (r *reading) partner(m catalog.Metric, side, other string) (pair, bool) {
 	best, found := 0.0, pair{}
-	for _, i := range r.index.family(m.ID) {
-		o := r.index.docs[i].id
+	for _, o := range r.index.Family(m.ID) {
 		om, ok := r.catalog.Metric(o)
 		if !ok || o == m.ID || om.Type != m.Type {
 			continue
@@ -64,19 +103,24 @@ func (r *reading) partner(m catalog.Metric, side, other string) (pair, bool) {
 	return found, best > 0
 }
 
+// bothTold is what it is worth that a name says itself which side it is:
+// spec of status rather than what goes without.
+const bothTold = 0.05
+
 // fit says how well the names of p differ by words for the two sides and by
 // nothing else; 0 is not at all.
 func (r *reading) fit(p pair, side, other string) (float64, bool) {
 	a, b := r.nameKeys(p.of), r.nameKeys(p.by)
-	rest, odd, common, told := false, 0.0, 0.0, false
+	rest, odd, common, told := false, 0.0, 0.0, 0.0
 	for _, w := range a {
 		switch {
 		case slices.Contains(b, w):
 			common++
-		case r.lexicon.partner(w, side):
-			told = true
-		case side == "part" && r.lexicon.partner(w, "rest"):
-			rest, told = true, true
+		case r.lexicon.Partner(w, side):
+			told++
+		case side == "part" && r.lexicon.Partner(w, "rest"):
+			rest = true
+			told++
 		default:
 			odd++
 		}
@@ -84,24 +128,24 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 	for _, w := range b {
 		switch {
 		case slices.Contains(a, w):
-		case r.lexicon.partner(w, other):
-			told = true
+		case r.lexicon.Partner(w, other):
+			told++
 		default:
 			odd++
 		}
 	}
-	if !told || common < 1 || odd > 1 {
+	if told == 0 || common < 2 || odd > 1 {
 		return 0, false
 	}
 	said := 0.0
 	for _, w := range append(a, b...) {
 		said += r.query[w] / 10
 	}
-	return common/(1+float64(len(a)+len(b))/2+odd) + said/float64(len(a)+len(b)), rest
+	return common/(1+float64(len(a)+len(b))/2+odd) + said/float64(len(a)+len(b)) + min(2, told)*bothTold, rest
 }
 
 func (r *reading) nameKeys(id catalog.ID) []string {
-	return r.index.docs[r.index.number[id]].parts
+	return r.index.Parts(id)
 }
 
 // flow is a metric as it can be divided: counters as rates.
@@ -110,6 +154,9 @@ func (r *reading) flow(id catalog.ID) nlq.Term {
 	if m.Type == catalog.Counter {
 		t := r.measure(id)
 		t.Over, t.Window = nlq.Rate, r.windowOr(usual)
+		if by := r.by(m); len(by) > 0 || r.asOne(m) {
+			t.Agg, t.By = nlq.Sum, by
+		}
 		return t
 	}
 	return r.measure(id)
@@ -129,6 +176,11 @@ func (r *reading) against(m catalog.Metric) (nlq.Term, bool) {
 	case r.cues["mismatch"]:
 		if p, ok := r.partner(m, "want", "have"); ok {
 			return nlq.Binary{Op: "!=", Left: r.measure(p.of), Right: r.measure(p.by)}, true
+		}
+	case r.cues["bad"] && !r.traits[m.ID].bad && m.Unit != "{bool}" && m.Unit != "{state}": // some are not as they should be
+		p, ok := r.partner(m, "want", "have")
+		if have, _ := r.catalog.Metric(p.by); ok && p.of == m.ID && have.Unit == m.Unit {
+			return nlq.Binary{Op: ">", Left: nlq.Binary{Op: "-", Left: r.measure(p.of), Right: r.measure(p.by)}, Right: nlq.Number(0)}, true
 		}
 	}
 	return nil, false

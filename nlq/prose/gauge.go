@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -21,7 +22,7 @@ func (r *reading) ofGauge(m catalog.Metric) (nlq.Term, bool) {
 		}
 	}
 	u := m.Unit
-	if ofOne(m) {
+	if ofOne(m) || u == "{bool}" && r.percent() { // of the time
 		u = "1"
 	}
 	return r.compared(t, u, ">", 0)
@@ -31,6 +32,9 @@ func (r *reading) ofGauge(m catalog.Metric) (nlq.Term, bool) {
 // highest value is the usual one: a scrape that was lost must not end an alert.
 func (r *reading) gauge(id catalog.ID) nlq.Term {
 	m := r.measure(id)
+	about, _ := r.catalog.Measure(id)
+	where, _ := r.valueOf(about)
+	m.Where = append(m.Where, where...)
 	f := nlq.Func{Of: m, Window: r.window}
 	switch {
 	case r.cues["change"]:
@@ -38,8 +42,9 @@ func (r *reading) gauge(id catalog.ID) nlq.Term {
 	case r.cues["grow"]:
 		f.Name, f.Window = "deriv", r.windowOr(usual)
 	case r.window == 0:
+		m.Agg, m.By = r.together(about)
 		return m
-	case r.has("average", "averaged", "constantly", "mean"):
+	case r.has("average", "averaged", "constantly", "mean"), about.Unit == "{bool}" && r.percent():
 		f.Name = "avg_over_time"
 	case len(r.conds) > 0 && r.conds[0].op[0] == '<' && r.has("minimum", "always"):
 		f.Name = "min_over_time"
@@ -54,7 +59,7 @@ func ofOne(m catalog.Metric) bool {
 	if m.Unit == "1" || m.Unit == "%" {
 		return m.Unit == "1"
 	}
-	return m.Type == catalog.Gauge && slices.ContainsFunc(nameWords(string(m.ID)), func(w string) bool {
+	return m.Type == catalog.Gauge && slices.ContainsFunc(index.Name(string(m.ID)), func(w string) bool {
 		return w == "ratio" || w == "perc" || w == "pressure" || w == "utilization" || w == "fraction"
 	})
 }
@@ -67,6 +72,11 @@ func isTimestamp(m catalog.Metric) bool {
 		}
 	}
 	return strings.Contains(id, "_timestamp_")
+}
+
+// isRemaining reports whether m is how long something is still good for.
+func isRemaining(m catalog.Metric) bool {
+	return m.Type == catalog.Gauge && slices.Contains(index.Name(string(m.ID)), "ttl")
 }
 
 // age is how long ago a time was, or how far ahead it is.

@@ -16,6 +16,8 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/index"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -25,7 +27,8 @@ type Engine struct {
 	Least   float64          // what is less sure than this is asked back
 
 	once   sync.Once // of what follows, which takes long to make
-	index  *index
+	index  *index.Index
+	traits map[catalog.ID]traits
 	strict *grammar.Engine // reads names, groups and severities
 }
 
@@ -33,21 +36,13 @@ var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
-	e.once.Do(e.prepare)
-	c := e.strict.Catalog
-	scope, err := e.strict.Scope(q.Text)
+	r, err := e.read(q.Text)
 	if err != nil {
 		return nlq.Parse{}, err
 	}
-	if isCode(q.Text) {
-		return nlq.Parse{}, &nlq.NotUnderstood{Refused: true, Ask: "This holds code. Expressions and templates are made here, of words, and never taken over."}
-	}
-	r := &reading{catalog: c, lexicon: english(), scope: scope, index: e.index}
-	r.facts = readFacts(q.Text, c, r.lexicon)
-	r.forget(scope.Names)
 	p, err := r.parse()
 	least := e.Least
-	if scope.Asked != "" {
+	if r.scope.Asked != "" {
 		if len(r.foreign) > 0 {
 			return nlq.Parse{}, r.unsure()
 		}
@@ -59,18 +54,46 @@ func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
 	return p, err
 }
 
+// read notes what text says, before it is known of which metric.
+func (e *Engine) read(text string) (*reading, error) {
+	e.once.Do(e.prepare)
+	c := e.strict.Catalog
+	scope, err := e.strict.Scope(text)
+	if err != nil {
+		return nil, err
+	}
+	if isCode(text) {
+		return nil, &nlq.NotUnderstood{Refused: true, Ask: "This holds code. Expressions and templates are made here, of words, and never taken over."}
+	}
+	r := &reading{catalog: c, lexicon: lexicon.English(), scope: scope, index: e.index, traits: e.traits}
+	r.facts = readFacts(text, c, r.lexicon)
+	r.forget(scope.Names)
+	r.readBrands()
+	r.readValues()
+	return r, nil
+}
+
 func (e *Engine) prepare() {
 	c := e.Catalog
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	e.strict, e.index = &grammar.Engine{Catalog: c}, indexOf(c, english())
+	e.strict, e.index, e.traits = &grammar.Engine{Catalog: c}, indexOf(c), traitsOfAll(c)
+}
+
+var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &lexicon.English().Words) })
+
+func indexOf(c *catalog.Catalog) *index.Index {
+	if c == catalog.Builtin() {
+		return builtin()
+	}
+	return index.New(c, &lexicon.English().Words)
 }
 
 // addressed is the least confidence in the reading of a request that begins
 // "alert me when": who writes so is there to be asked, the author of a
 // published text is not.
-const addressed = 0.06
+const addressed = 0.2
 
 // code is what no sentence has: a template, or matchers of labels.
 var code = regexp.MustCompile(`\{\{|\}\}|[=!]~\s*["']|\{[^}]*[=!]|["']\s*,\s*\w+\s*[=!]`)

@@ -8,6 +8,8 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/index"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -15,18 +17,18 @@ import (
 // published rules use it.
 const usual = 5 * time.Minute
 
-// candidates is how many metrics are looked at closely: the right one is
-// rarely further down, and each costs time.
-const candidates = 30
-
 // A reading is a text on its way to an intent.
 type reading struct {
 	*facts
 	scope   grammar.Scope
 	catalog *catalog.Catalog
-	lexicon *lexicon
-	index   *index
-	hits    []hit
+	lexicon *lexicon.Lexicon
+	index   *index.Index
+	traits  map[catalog.ID]traits
+	brands  brands
+	spoken  []spoken
+	hits    []index.Hit
+	ranked  []candidate // the hits, the likeliest first
 	assumed []string
 }
 
@@ -40,10 +42,12 @@ func (r *reading) parse() (nlq.Parse, error) {
 	return nlq.Parse{Intent: out, Assumed: r.assumed, Confidence: confidence(score)}, nil
 }
 
-// confidence is the share of readings of such a score that were right on the
-// development texts: a tenth at a half, four tenths at best; see make bench-nlq.
-func confidence(score float64) float64 {
-	return math.Round(100*min(0.4, max(0.02, 0.45*score*score))) / 100
+// confidence is the share of readings that were right, of those whose metric
+// was so sure among all that may be meant: half where it was sure, on the
+// development texts, less the tenth by which weights fit texts they were found
+// with; see make bench-nlq.
+func confidence(sure float64) float64 {
+	return math.Round(55*sure) / 100
 }
 
 // metric returns the metric that the text is about.
@@ -52,52 +56,50 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 		m, ok := r.catalog.Measure(catalog.ID(r.outright[0]))
 		return m, 1, ok
 	}
-	for first := range r.lexicon.brands {
-		if r.names(first) {
-			r.weigh(r.lexicon.key(first), later)
-		}
+	cs, sure := r.rank()
+	r.ranked = cs
+	if len(cs) == 0 {
+		return catalog.Metric{}, 0, false
 	}
-	r.hits = r.index.find(r.query, candidates)
-	best, found := hit{}, catalog.Metric{}
-	for _, h := range r.hits {
-		m, _ := r.catalog.Measure(h.id)
-		if h.score *= r.suits(m); h.score > best.score {
-			best, found = h, m
-		}
-	}
-	return found, best.score, best.score > 0
+	return cs[0].metric, sure, true
 }
-
-// by is what the text says results are for: each place it names that m's
-// series have a label for. An instance is what is scraped: every series has one.
-func (r *reading) by(m catalog.Metric) []string { return r.scope.By(m) }
 
 // measure is the metric id, of the series that the text names.
 func (r *reading) measure(id catalog.ID) nlq.Measure {
 	m, _ := r.catalog.Measure(id)
-	return nlq.Measure{Metric: id, Where: r.scope.Where(m, r.unheard)}
+	where := r.scope.Where(m, r.unheard)
+	for _, v := range r.lexicon.Always {
+		if v.Of(id) && !slices.ContainsFunc(where, func(m nlq.Matcher) bool { return m.Label == v.Labels[0] }) {
+			where = append(where, nlq.Matcher{Label: v.Labels[0], Op: v.Op, Value: v.Value})
+		}
+	}
+	return nlq.Measure{Metric: id, Where: where}
 }
 
-// unheard reports whether no metric has a word: it is a name then.
+// unheard reports whether no metric has a word: it is a name then, where
+// somebody asks. The names in published texts went with their templates.
 func (r *reading) unheard(word string) bool {
+	if r.scope.Asked == "" {
+		return false
+	}
 	low := strings.ToLower(word)
-	return r.index.df[r.lexicon.key(low)] == 0 && !r.lexicon.stop[low]
+	return !r.index.Knows(r.lexicon.Key(low)) && !r.lexicon.Stop[low]
 }
 
 // forget takes words out of those that may name the metric.
 func (r *reading) forget(words []string) {
 	for _, w := range words {
-		delete(r.query, r.lexicon.key(w))
+		delete(r.query, r.lexicon.Key(w))
 	}
 }
 
 // unsure asks which of the likeliest metrics is meant.
 func (r *reading) unsure() error {
 	e := &nlq.NotUnderstood{Words: r.foreign}
-	for _, h := range r.hits[:min(3, len(r.hits))] {
-		name := string(h.id)
-		if m, _ := r.catalog.Measure(h.id); len(m.Words) > 0 {
-			name = m.Words[0] + " (" + name + ")"
+	for _, c := range r.ranked[:min(3, len(r.ranked))] {
+		name := string(c.ID)
+		if len(c.metric.Words) > 0 {
+			name = c.metric.Words[0] + " (" + name + ")"
 		}
 		e.Nearest = append(e.Nearest, name)
 	}

@@ -1,18 +1,23 @@
 package prose
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
 // shape puts together what the text asks of m, the likeliest metric. It
 // reports whether that is an alert.
 func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
+	if counter, ok := r.catalog.Metric(m.ID + "_total"); ok && r.perSecond() && m.Type == catalog.Gauge {
+		m = counter // what is there now has no rate; what there was has
+	}
 	_, derived := r.catalog.Derived(m.ID)
 	switch {
 	case derived:
@@ -29,11 +34,17 @@ func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
 	if t, ok := r.ofState(m); ok {
 		return t, true
 	}
-	if t, ok := r.ofResult(m); ok {
+	if t, ok := r.shareOfThose(m); ok {
 		return r.compared(t, "1", ">", usualShare)
 	}
-	if t, ok := r.share(m); ok {
-		return r.compared(t, "1", ">", usualShare)
+	shares := []func(catalog.Metric) (nlq.Term, bool){r.ofResult, r.share}
+	if r.traits[m.ID].bad { // it counts but what went wrong: its name says which part it is
+		slices.Reverse(shares)
+	}
+	for _, share := range shares {
+		if t, ok := share(m); ok {
+			return r.compared(t, "1", ">", usualShare)
+		}
 	}
 	if t, ok := r.against(m); ok {
 		return t, true
@@ -72,6 +83,9 @@ func (r *reading) compared(t nlq.Term, u catalog.Unit, op string, usually float6
 	}
 	var out nlq.Term
 	for i, c := range r.conds[:min(2, len(r.conds))] {
+		if c.limit.Dimension() != r.conds[0].limit.Dimension() {
+			break // of something else
+		}
 		b := nlq.Binary{Op: c.op, Left: t, Right: nlq.Number(c.amount(u))}
 		if i == 0 {
 			out = b
@@ -99,6 +113,9 @@ func both(a, b nlq.Binary) nlq.Term {
 func (c condition) amount(u catalog.Unit) float64 {
 	v, ok := c.limit.In(u)
 	n, _ := c.limit.Number()
+	if _, isTime := c.limit.Duration(); isTime && strings.HasSuffix(c.limit.Raw, "M") && u != "s" {
+		return n * 1e6 // "10M objects"
+	}
 	if !ok && c.limit.Dimension() == "ratio" {
 		v = n
 	}
@@ -129,7 +146,7 @@ func (r *reading) ofBuckets(m catalog.Metric) (nlq.Term, bool) {
 	}
 	rate := r.measure(m.ID)
 	rate.Over, rate.Window = nlq.Rate, r.windowOr(usual)
-	if by := r.by(m); len(by) > 0 {
+	if by := r.by(m); len(by) > 0 || r.asOne(m) {
 		rate.Agg, rate.By = nlq.Sum, append([]string{"le"}, by...)
 	}
 	return r.compared(nlq.Func{Name: "histogram_quantile", Param: q, Of: rate}, timeUnit(m), ">", 1)
@@ -159,7 +176,7 @@ func (r *reading) mean(id catalog.ID) (nlq.Term, bool) {
 
 // timeUnit is what a histogram's buckets are bounds of, and its sum is of.
 func timeUnit(m catalog.Metric) catalog.Unit {
-	words := nameWords(string(m.ID))
+	words := index.Name(string(m.ID))
 	switch {
 	case slices.Contains(words, "milliseconds"), slices.Contains(words, "ms"):
 		return "ms"
@@ -174,13 +191,15 @@ func timeUnit(m catalog.Metric) catalog.Unit {
 func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 	over := nlq.Increase
 	ms := r.measure(m.ID)
+	where, _ := r.valueOf(m)
+	ms.Where = append(ms.Where, where...)
 	ms.Over, ms.Window = over, r.windowOr(usual)
 	perSecond := len(r.conds) > 0 && strings.HasSuffix(r.conds[0].limit.Dimension(), "/s")
-	if perSecond || r.percent() || r.rated || r.cues["rate"] && r.window == 0 {
+	if perSecond || r.percent() || r.rated || r.cues["rate"] && r.window == 0 || r.asks() && r.window == 0 {
 		over = nlq.Rate
 	}
 	ms.Over = over
-	if by := r.by(m); len(by) > 0 {
+	if by := r.by(m); len(by) > 0 || r.asOne(m) {
 		ms.Agg, ms.By = nlq.Sum, by
 	}
 	u := m.Unit
@@ -198,9 +217,9 @@ func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 const horizon = 4 * time.Hour
 
 func (r *reading) predicted(m catalog.Metric) (nlq.Term, bool) {
-	ahead := r.ahead
-	if ahead == 0 {
-		ahead = horizon
+	ahead := cmp.Or(r.ahead, r.soon, horizon)
+	if r.window == r.soon {
+		r.window = 0
 	}
 	window := r.windowOr(max(time.Hour, ahead/4))
 	f := nlq.Func{Name: "predict_linear", Of: r.measure(m.ID), Window: window, Param: ahead.Seconds()}

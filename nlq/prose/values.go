@@ -5,44 +5,34 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
-
-// A labelled is a value of a label with the words that people say for it.
-type labelled struct {
-	labels  []string
-	op      string
-	value   string
-	words   []string
-	negated string // what "not" makes of it: zero, false, or nothing of its own
-}
 
 // valueOf returns the matchers of the states that the text speaks of and m's
 // series tell apart by a label. It reports whether the text says "not".
 func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string) {
+	if len(r.spoken) == 0 {
+		return nil, ""
+	}
 	taken := map[string]bool{}
-	for _, v := range r.lexicon.values {
-		i := slices.IndexFunc(v.labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
-		if i < 0 || taken[v.labels[i]] {
+	for _, v := range r.spoken {
+		i := slices.IndexFunc(v.Labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
+		if i < 0 || taken[v.Labels[i]] || !v.Of(m.ID) {
 			continue
 		}
-		said := ""
-		for _, w := range v.words {
-			if strings.Contains(r.text, " "+w+" ") && len(w) > len(said) {
-				said = w
-			}
-		}
-		if said == "" {
+		said := v.said
+		if r.inName(said, m.ID) || len(v.Metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
 			continue
 		}
-		taken[v.labels[i]] = true
-		found = append(found, nlq.Matcher{Label: v.labels[i], Op: v.op, Value: v.value})
-		if v.labels[i] != "condition" || !r.catalog.Takes(m.ID, "status") {
+		taken[v.Labels[i]] = true
+		found = append(found, nlq.Matcher{Label: v.Labels[i], Op: v.Op, Value: v.Value})
+		if v.Labels[i] != "condition" || !r.catalog.Takes(m.ID, "status") {
 			continue
 		}
 		status := "true"
 		if slices.ContainsFunc([]string{"not", "non", "un"}, func(no string) bool { return strings.HasPrefix(said, no) }) {
-			negated = v.negated
+			negated = v.Negated
 		}
 		if negated == "false" {
 			status = "false"
@@ -50,6 +40,52 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 		found = append(found, nlq.Matcher{Label: "status", Op: "=", Value: status})
 	}
 	return found, negated
+}
+
+// A spoken is a value of a label with the words by which a text says it.
+type spoken struct {
+	lexicon.Labelled
+	said string
+}
+
+// readValues finds the states that the text speaks of.
+func (r *reading) readValues() {
+	for _, v := range r.lexicon.Values {
+		if said := r.longest(v.Words); said != "" {
+			r.spoken = append(r.spoken, spoken{v, said})
+		}
+	}
+}
+
+// longest returns the longest of words that the text says.
+func (r *reading) longest(words []string) (said string) {
+	for _, w := range words {
+		if len(w) > len(said) && r.says(w) {
+			said = w
+		}
+	}
+	return said
+}
+
+// says reports whether the text has words as they are, one after the other.
+func (f *facts) says(words string) bool {
+	for at := 0; ; {
+		i := strings.Index(f.text[at:], words)
+		if i < 0 {
+			return false
+		}
+		at += i
+		if at > 0 && f.text[at-1] == ' ' && f.text[at+len(words)] == ' ' { // the text ends with a space
+			return true
+		}
+		at++
+	}
+}
+
+// inName reports whether the name of a metric says a word itself: its series
+// need not be told apart by it.
+func (r *reading) inName(said string, id catalog.ID) bool {
+	return !slices.ContainsFunc(strings.Fields(said), func(w string) bool { return !slices.Contains(r.traits[id].keys, r.lexicon.Key(w)) })
 }
 
 // ofState is a gauge whose series are told apart by the state they are of.
@@ -60,6 +96,7 @@ func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
 	}
 	t := r.measure(m.ID)
 	t.Where = append(t.Where, where...)
+	t.Agg, t.By = r.together(m)
 	switch {
 	case len(r.conds) > 0:
 		return nil, false
@@ -67,6 +104,11 @@ func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
 		return nlq.Binary{Op: "==", Left: t, Right: nlq.Number(0)}, true
 	}
 	return nlq.Binary{Op: ">", Left: t, Right: nlq.Number(0)}, true
+}
+
+// byClass reports whether a metric's name says that it counts by class.
+func (r *reading) byClass(m catalog.Metric) bool {
+	return slices.ContainsFunc(r.index.Parts(m.ID), func(s string) bool { return r.lexicon.Partner(s, "class") })
 }
 
 // ofResult is the share that results of one kind have among all.
@@ -79,5 +121,8 @@ func (r *reading) ofResult(m catalog.Metric) (nlq.Term, bool) {
 	whole.Agg, whole.By = nlq.Sum, r.by(m)
 	part := whole
 	part.Where = append(slices.Clone(whole.Where), where...)
+	if p, ok := r.partner(m, "class", "whole"); ok && p.of == m.ID && r.byClass(m) { // what is counted by class has a count of all beside it
+		whole.Metric = p.by
+	}
 	return nlq.Binary{Op: "/", Left: part, Right: whole}, true
 }

@@ -33,7 +33,7 @@ func (c *Catalog) ReadMetadata(file string, r io.Reader) (*Catalog, error) {
 	for _, name := range slices.Sorted(maps.Keys(answer.Data)) {
 		for _, m := range answer.Data[name][:min(1, len(answer.Data[name]))] {
 			row := Metric{ID: ID(name), Type: typeOf(name, m.Type), Unit: unitOf(name, m.Unit), Entity: "target", Labels: []string{"instance"},
-				Help: cmp.Or(m.Help, name), Exporter: Discovered, Source: "/api/v1/metadata"}
+				Help: cmp.Or(m.Help, name), Exporter: Discovered, Default: true, Source: "/api/v1/metadata"}
 			if slices.ContainsFunc(row.series(), func(s Metric) bool { _, known := full.byID[s.ID]; return known }) {
 				continue
 			}

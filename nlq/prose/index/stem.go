@@ -1,4 +1,4 @@
-package prose
+package index
 
 import "strings"
 
@@ -11,8 +11,8 @@ var endings = []string{"ications", "ication", "ization", "ations", "ation", "ati
 // many words.
 const least = 3
 
-// stem returns w without its ending. Both sides of a comparison go through it.
-func stem(w string) string {
+// Stem returns w without its ending. Both sides of a comparison go through it.
+func Stem(w string) string {
 	for _, e := range endings {
 		if len(w)-len(e) >= least && strings.HasSuffix(w, e) && !strings.HasSuffix(w, "ss") {
 			w = strings.TrimSuffix(w, e)
