@@ -21,7 +21,7 @@ import (
 // Expr says what expr returns, in a sentence. Metrics that c knows are called
 // by their words too.
 func Expr(expr string, c *catalog.Catalog) (string, error) {
-	e, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	e, err := parse(expr)
 	if err != nil {
 		return "", fmt.Errorf("explain %q: %w", expr, err)
 	}
@@ -32,9 +32,15 @@ func Expr(expr string, c *catalog.Catalog) (string, error) {
 	return sentence("Returns " + r.noun(e)), nil
 }
 
+// parse reads what has to be switched on in a server, too.
+func parse(expr string) (parser.Expr, error) {
+	return parser.NewParser(parser.Options{EnableExperimentalFunctions: true, ExperimentalDurationExpr: true, EnableExtendedRangeSelectors: true,
+		EnableBinopFillModifiers: true}).ParseExpr(expr)
+}
+
 // Rule says when r fires, for how long it has to be so, and what it is called.
 func Rule(r rules.Rule, c *catalog.Catalog) (string, error) {
-	e, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+	e, err := parse(r.Expr)
 	if err != nil {
 		return "", fmt.Errorf("explain rule %s: %w", r.Name, err)
 	}
