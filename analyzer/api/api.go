@@ -30,7 +30,7 @@ type Routes struct {
 	Querier  series.Querier
 	Book     *incident.Book
 	Ledger   *action.Ledger
-	Rules    *publish.Dir
+	Rules    *publish.Everywhere
 	Alerting *alerting.Manager
 	Explain  analyzer.Explainer
 	Markdown func(in analyzer.Incident, account []analyzer.Sentence) string
@@ -55,6 +55,7 @@ func (a *Routes) Handler() http.Handler {
 	handle("POST /vedette/v1/actions/{id}/approve", a.decide(true))
 	handle("POST /vedette/v1/actions/{id}/deny", a.decide(false))
 	handle("GET /vedette/v1/rules", a.groups)
+	handle("POST /vedette/v1/rules/apply", a.apply)
 	handle("POST /vedette/v1/rules/{id}/undo", a.undo)
 	return mux
 }
@@ -190,7 +191,7 @@ type RuleState struct {
 }
 
 func (a *Routes) groups(_ http.ResponseWriter, _ *http.Request) (any, error) {
-	gs, err := a.Rules.Groups()
+	gs, err := a.Rules.Dir.Groups()
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,12 @@ var mayImport = map[string]string{
 	"rules/proof":      "rules",
 	"rules/publish":    "rules rules/proof",
 
+	"rules/publish/amazon":      "rules rules/publish",
+	"rules/publish/files":       "rules rules/publish",
+	"rules/publish/operator":    "rules rules/publish",
+	"rules/publish/ruler":       "rules rules/publish",
+	"rules/publish/publishtest": "rules rules/publish",
+
 	"collector":          "rules/catalog",
 	"collector/batchjob": "collector",
 	"collector/cluster":  "collector rules/strictcsv",
@@ -65,7 +71,7 @@ var mayImport = map[string]string{
 	"analyzer/diagnose": "analyzer analyzer/snapshot analyzer/topology rules/fault rules/catalog",
 	"analyzer/live":     "analyzer analyzer/diagnose analyzer/history analyzer/problem analyzer/series analyzer/snapshot",
 	"analyzer/remedy":   "analyzer analyzer/action rules/fault",
-	"analyzer/api":      "analyzer analyzer/action analyzer/alerting analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/publish",
+	"analyzer/api":      "analyzer analyzer/action analyzer/alerting analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/check rules/publish",
 
 	"nlq":         "rules/catalog rules/strictcsv",
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
@@ -88,7 +94,8 @@ var mayImport = map[string]string{
 var doors = map[string]string{
 	"github.com/NVIDIA/go-dcgm":                      "collector/dcgm",
 	"github.com/VictoriaMetrics/metricsql":           "rules/check nlq/compile",
-	"github.com/prometheus-operator":                 "collector/cluster",
+	"github.com/aws":                                 "rules/publish/amazon",
+	"github.com/prometheus-operator":                 "collector/cluster rules/publish/operator",
 	"github.com/prometheus/client_golang":            "collector/cluster collector/otlp cmd/vedette analyzer/store analyzer/alerting analyzer/api",
 	"github.com/prometheus/exporter-toolkit":         "cmd/vedette-agent",
 	"github.com/prometheus/procfs":                   "collector/host",
@@ -103,6 +110,7 @@ var doors = map[string]string{
 	"gonum.org/v1/gonum":                             "analyzer/detect analyzer/forecast analyzer/series",
 	"k8s.io/api":                                     "analyzer/snapshot analyzer/topology analyzer/diagnose analyzer/live collector/cluster collector/simulate",
 	"k8s.io/client-go":                               "collector/cluster",
+	"k8s.io/client-go/dynamic":                       "collector/cluster rules/publish/operator cmd/vedette",
 	"k8s.io/klog":                                    "cmd/vedette",
 	"k8s.io/kube-state-metrics":                      "collector/cluster",
 	"k8s.io/kubelet":                                 "collector/kubelet",

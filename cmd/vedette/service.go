@@ -63,7 +63,7 @@ type service struct {
 	past      *history.Log
 	book      *incident.Book
 	ledger    *action.Ledger
-	published *publish.Dir
+	published *publish.Everywhere
 	alerts    *alerting.Manager
 	receiver  *ingest.Receiver
 	bank      *detect.Bank
@@ -118,9 +118,9 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	s.closers = append(s.closers, func() error { return s.bank.Save(cfg.Data) })
 
 	// What is told: rules and who hears of them.
-	s.published = &publish.Dir{Path: filepath.Join(cfg.Data, "rules")}
-	for _, g := range publish.Builtin() {
-		if err := adopt(s.published, g); err != nil {
+	here := &publish.Dir{Path: filepath.Join(cfg.Data, "rules")}
+	for _, g := range publish.Builtin() { // they are about what is stored here, and stay here
+		if err := adopt(here, g); err != nil {
 			return nil, err
 		}
 	}
@@ -128,13 +128,17 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.alerts, err = alerting.New(alerting.Options{Storage: ruled{s.db, s.db.DB()}, Engine: s.db.Engine(), Files: s.published.Files,
+	s.alerts, err = alerting.New(alerting.Options{Storage: ruled{s.db, s.db.DB()}, Engine: s.db.Engine(), Files: here.Files,
 		Every: time.Duration(cfg.Evaluate), Alertmanagers: cfg.Alertmanagers, ExternalURL: external,
 		Logger: quieter(log), Registerer: s.registry})
 	if err != nil {
 		return nil, err
 	}
-	s.published.Reload = s.alerts.Reload
+	here.Reload = s.alerts.Reload
+	s.published = &publish.Everywhere{Dir: here}
+	if s.published.Targets, err = s.targets(context.Background()); err != nil {
+		return nil, err
+	}
 
 	// What is done: the one door to the world.
 	does := map[action.Kind]action.Executor{

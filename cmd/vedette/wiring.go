@@ -132,7 +132,7 @@ func known(addr string, next http.Handler) http.Handler {
 }
 
 // publishing makes the publication of rules an action like any other.
-func publishing(d *publish.Dir) action.Executor {
+func publishing(d *publish.Everywhere) action.Executor {
 	return action.ExecutorFunc(func(ctx context.Context, a action.Action) (string, error) {
 		g, err := publish.Decode([]byte(a.Params["group"]))
 		if err != nil {
@@ -145,8 +145,8 @@ func publishing(d *publish.Dir) action.Executor {
 	})
 }
 
-// undoing is [publish.Dir.Undo] as an action.
-func undoing(d *publish.Dir) action.Executor {
+// undoing is [publish.Everywhere.Undo] as an action.
+func undoing(d *publish.Everywhere) action.Executor {
 	return action.ExecutorFunc(func(ctx context.Context, a action.Action) (string, error) {
 		g, err := d.Undo(ctx, rules.ID(a.Target))
 		if err != nil {

@@ -106,7 +106,7 @@ func (d *Dir) put(g rules.Group, before *rules.Group) error {
 		}
 		return errors.Join(err, d.write(restore), d.reload())
 	}
-	if err := writeFile(d.revisionPath(g.ID, g.Revision), doc); err != nil {
+	if err := WriteFile(d.revisionPath(g.ID, g.Revision), doc); err != nil {
 		return fmt.Errorf("publish rules %q: keep revision %d: %w", g.ID, g.Revision, err)
 	}
 	return nil
@@ -127,9 +127,9 @@ func (d *Dir) write(g rules.Group) error {
 	if test == nil {
 		err = remove(d.testFile(g.ID))
 	} else {
-		err = writeFile(d.testFile(g.ID), test)
+		err = WriteFile(d.testFile(g.ID), test)
 	}
-	return errors.Join(err, writeFile(d.file(g.ID), data))
+	return errors.Join(err, WriteFile(d.file(g.ID), data))
 }
 
 func remove(path string) error {
@@ -174,6 +174,17 @@ func (d *Dir) Groups() ([]rules.Group, error) {
 		}
 	}
 	return gs, nil
+}
+
+// Group returns what stands under an ID; without rules where nothing does.
+func (d *Dir) Group(id rules.ID) (rules.Group, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g, err := d.latest(id)
+	if g == nil {
+		return rules.Group{ID: id}, err
+	}
+	return *g, err
 }
 
 // latest returns the newest revision of a group, or nil.
@@ -221,8 +232,8 @@ func (d *Dir) revisionPath(id rules.ID, n int) string {
 	return filepath.Join(d.Path, "revisions", string(id), fmt.Sprintf("%04d.yaml", n))
 }
 
-// writeFile replaces path in one step, so that a reader sees the old file or the new.
-func writeFile(path string, data []byte) error {
+// WriteFile replaces path in one step, so that a reader sees the old file or the new.
+func WriteFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
