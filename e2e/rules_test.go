@@ -64,20 +64,22 @@ func TestEveryRule(t *testing.T) {
 // fromQuestions answers the questions of the tests with the built program.
 func fromQuestions(t *testing.T, dir string) []rules.Group {
 	t.Helper()
-	ar, err := txtar.ParseFile("../nlq/compile/testdata/questions.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var in strings.Builder
-	for i := 0; i < len(ar.Files); i += 2 {
-		line, err := json.Marshal(map[string]string{"id": ar.Files[i].Name, "nl": strings.TrimSpace(string(ar.Files[i].Data))})
+	for _, path := range matching(t, "../nlq/*/testdata/*.txtar") {
+		ar, err := txtar.ParseFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&in, "%s\n", line)
+		for i := 0; i < len(ar.Files); i += 2 {
+			line, err := json.Marshal(map[string]string{"id": path + " " + ar.Files[i].Name, "nl": strings.TrimSpace(string(ar.Files[i].Data))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&in, "%s\n", line)
+		}
 	}
 	var gs []rules.Group
-	for line := range strings.Lines(must(t, vedette, "ask", "--batch", write(t, filepath.Join(dir, "questions.jsonl"), in.String()))) {
+	for line := range strings.Lines(must(t, vedette, "ask", "--catalog", "../nlq/prose/testdata/metadata.json", "--batch", write(t, filepath.Join(dir, "questions.jsonl"), in.String()))) {
 		var a struct{ ID, Rule string }
 		if err := json.Unmarshal([]byte(line), &a); err != nil {
 			t.Fatal(err)
