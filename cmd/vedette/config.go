@@ -56,7 +56,8 @@ type Config struct {
 		Files    []string `yaml:"files"`    // more to read: Prometheus configuration files, of which scrape_configs are taken
 	} `yaml:"scrape"`
 	Publish struct { // where rules are published besides here; none unless set
-		Files struct { // a directory that a Prometheus, a Thanos ruler or a vmalert reads
+		Runbooks string   `yaml:"runbooks"` // URL of what to do, by the alert's name: https://runbooks.example/{alert}; "" is none
+		Files    struct { // a directory that a Prometheus, a Thanos ruler or a vmalert reads
 			Dir    string `yaml:"dir"`    // "" is none
 			Reload string `yaml:"reload"` // URL that makes it read them: http://prometheus:9090/-/reload
 			API    string `yaml:"api"`    // URL where it is asked whether it has: http://prometheus:9090; "" is not asked

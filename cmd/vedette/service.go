@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -172,7 +173,8 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	// Texts in prose are read in a batch only: here there is somebody to ask.
 	strict := &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}
 	engine := nlq.First(strict, &prose.Compound{Of: strict, Catalog: words})
-	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Book: s.book, Ledger: s.ledger}
+	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Book: s.book, Ledger: s.ledger,
+		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks}
 
 	// What comes in and goes out.
 	s.receiver = &ingest.Receiver{Store: s.db, History: s.past, Now: time.Now}

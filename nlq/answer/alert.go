@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"vedette.dev/analyzer/action"
@@ -40,6 +41,9 @@ func (d *Desk) alert(ctx context.Context, a *Answer, i nlq.Alert, now time.Time,
 func (d *Desk) draft(ctx context.Context, a *Answer, g rules.Group, now time.Time, publisher string) error {
 	g.Asked = a.Asked
 	g.Owner = publisher
+	for i := range g.Rules {
+		d.link(&g.Rules[i])
+	}
 	doc, err := publish.YAML(g)
 	if err != nil {
 		return err
@@ -64,6 +68,22 @@ func (d *Desk) draft(ctx context.Context, a *Answer, g rules.Group, now time.Tim
 		return nil
 	}
 	return d.publish(ctx, a.Alert, g, now)
+}
+
+// link tells whoever is alerted where to look and what to do.
+func (d *Desk) link(r *rules.Rule) {
+	add := func(key, at string) {
+		if r.Annotations == nil {
+			r.Annotations = map[string]string{}
+		}
+		r.Annotations[key] = at
+	}
+	if d.Page != "" {
+		add("dashboard_url", d.Page+"/#/rules")
+	}
+	if d.Runbooks != "" {
+		add("runbook_url", strings.ReplaceAll(d.Runbooks, "{alert}", r.Name))
+	}
 }
 
 // publish goes through the ledger, in the name of the group's owner.
