@@ -19,6 +19,8 @@ import (
 	"vedette.dev/analyzer/problem"
 	"vedette.dev/analyzer/series"
 	"vedette.dev/rules"
+	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/explain"
 	"vedette.dev/rules/publish"
 )
 
@@ -186,6 +188,7 @@ type RuleState struct {
 	Name      string `json:"name"`
 	Expr      string `json:"expr"`
 	For       string `json:"for"`
+	Words     string `json:"words"` // the rule read back
 	State     string `json:"state"` // inactive, pending, firing, or unknown before the first evaluation
 	LastError string `json:"lastError,omitempty"`
 }
@@ -204,8 +207,12 @@ func (a *Routes) groups(_ http.ResponseWriter, _ *http.Request) (any, error) {
 		}
 		rg := RuleGroup{ID: g.ID, Owner: g.Owner, Revision: g.Revision, Asked: g.Asked, YAML: string(doc), Rules: []RuleState{}}
 		for _, r := range g.Rules {
+			said, err := explain.Rule(r, catalog.Builtin())
+			if err != nil {
+				return nil, err
+			}
 			s := states[alerting.RuleKey{Group: string(g.ID), Rule: r.Name}]
-			rg.Rules = append(rg.Rules, RuleState{Name: r.Name, Expr: r.Expr, For: r.For.String(), State: s.State, LastError: s.LastError})
+			rg.Rules = append(rg.Rules, RuleState{Name: r.Name, Expr: r.Expr, For: r.For.String(), Words: said, State: s.State, LastError: s.LastError})
 		}
 		out = append(out, rg)
 	}

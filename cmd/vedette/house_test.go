@@ -71,7 +71,7 @@ var mayImport = map[string]string{
 	"analyzer/diagnose": "analyzer analyzer/snapshot analyzer/topology rules/fault rules/catalog",
 	"analyzer/live":     "analyzer analyzer/diagnose analyzer/history analyzer/problem analyzer/series analyzer/snapshot",
 	"analyzer/remedy":   "analyzer analyzer/action rules/fault",
-	"analyzer/api":      "analyzer analyzer/action analyzer/alerting analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/check rules/publish",
+	"analyzer/api":      "analyzer analyzer/action analyzer/alerting analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/check rules/explain rules/publish",
 
 	"nlq":         "rules/catalog rules/strictcsv",
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",

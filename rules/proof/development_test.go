@@ -15,7 +15,7 @@ import (
 	"vedette.dev/rules/proof"
 )
 
-var all = flag.Bool("all", false, "try every public rule, not only each tenth: a minute")
+var all = flag.Bool("all", false, "try every public rule, not only each twentieth: a minute")
 
 // TestPublicRules says for how many of the public rules a test is found, and
 // fails where that is fewer than when this was last looked at, or a test does
@@ -33,7 +33,7 @@ func TestPublicRules(t *testing.T) {
 	defer f.Close()
 	found, of, row := 0, 0, 0
 	for s := bufio.NewScanner(f); s.Scan(); {
-		if row++; !*all && row%10 != 0 {
+		if row++; !*all && row%20 != 0 {
 			continue
 		}
 		var row struct{ ID, Kind, Expr, For string }
