@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -140,6 +143,9 @@ func publishing(d *publish.Everywhere) action.Executor {
 		}
 		if err := d.Publish(ctx, g); err != nil {
 			return "", err
+		}
+		if len(d.Targets) > 0 {
+			return fmt.Sprintf("rule group %s is published and evaluated, and stands at %s", g.ID, strings.Join(slices.Sorted(maps.Keys(d.Targets)), ", ")), nil
 		}
 		return fmt.Sprintf("rule group %s is published and evaluated", g.ID), nil
 	})
