@@ -124,7 +124,8 @@ func TestSayItAndBeWoken(t *testing.T) {
 	if rules := c.vedette(t, "rules", "list"); !strings.Contains(rules, "NodeCPUUsageHigh") || !strings.Contains(rules, "ada") {
 		t.Errorf("the rules that stand: %s", rules)
 	}
-	must(t, "/usr/bin/promtool", "check", "rules", glob(t, filepath.Join(c.dir, "data", "rules", "node-cpu-usage-high-*.yaml")))
+	must(t, promtool, "check", "rules", glob(t, filepath.Join(c.dir, "data", "rules", "node-cpu-usage-high-*.yaml")))
+	must(t, promtool, "test", "rules", glob(t, filepath.Join(c.dir, "data", "rules", "tests", "node-cpu-usage-high-*.yaml")))
 
 	if got := held(t, am); len(got) > 0 {
 		t.Fatalf("alerts before the load: %v", got)

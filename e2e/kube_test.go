@@ -110,7 +110,18 @@ current-context: x
 func (k *kube) admit(t *testing.T) string {
 	t.Helper()
 	k.namespace(t, "vedette")
-	data, err := os.ReadFile("../deploy/server-rbac.yaml")
+	k.grant(t, "../deploy/server-rbac.yaml")
+	tr, err := k.CoreV1().ServiceAccounts("vedette").CreateToken(t.Context(), "vedette", &authv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr.Status.Token
+}
+
+// grant makes what a file of accounts and roles says.
+func (k *kube) grant(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,18 +142,17 @@ func (k *kube) admit(t *testing.T) string {
 			_, err = k.RbacV1().ClusterRoles().Create(ctx, o, metav1.CreateOptions{})
 		case *rbacv1.ClusterRoleBinding:
 			_, err = k.RbacV1().ClusterRoleBindings().Create(ctx, o, metav1.CreateOptions{})
+		case *rbacv1.Role:
+			_, err = k.RbacV1().Roles(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
+		case *rbacv1.RoleBinding:
+			_, err = k.RbacV1().RoleBindings(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
 		default:
-			t.Fatalf("deploy/server-rbac.yaml has a %T", o)
+			t.Fatalf("%s has a %T", path, o)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	tr, err := k.CoreV1().ServiceAccounts("vedette").CreateToken(ctx, "vedette", &authv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tr.Status.Token
 }
 
 func (k *kube) namespace(t *testing.T, name string) {

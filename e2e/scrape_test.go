@@ -94,17 +94,23 @@ func (k *kube) loose(t *testing.T) dynamic.Interface {
 // define makes a kind of custom resource that takes any fields.
 func (k *kube) define(t *testing.T, plural, kind string) {
 	t.Helper()
-	crds := k.loose(t).Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
 	crd := &unstructured.Unstructured{}
 	if err := crd.UnmarshalJSON(fmt.Appendf(nil, `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"%s.%s"},
 		"spec":{"group":"%[2]s","scope":"Namespaced","names":{"plural":"%[1]s","kind":"%[3]s"},"versions":[{"name":"v1","served":true,"storage":true,
 		"schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}]}}`, plural, monitoring.Group, kind)); err != nil {
 		t.Fatal(err)
 	}
+	k.install(t, crd, plural)
+}
+
+// install makes a kind of custom resource and waits until there may be some.
+func (k *kube) install(t *testing.T, crd *unstructured.Unstructured, plural string) {
+	t.Helper()
+	crds := k.loose(t).Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
 	if _, err := crds.Create(t.Context(), crd, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	k.server.within(t, "the kind "+kind, patience, func() bool {
+	k.server.within(t, "the kind "+plural, patience, func() bool {
 		_, err := k.loose(t).Resource(monitoring.WithResource(plural)).List(t.Context(), metav1.ListOptions{})
 		return err == nil
 	})

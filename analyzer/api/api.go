@@ -19,6 +19,8 @@ import (
 	"vedette.dev/analyzer/problem"
 	"vedette.dev/analyzer/series"
 	"vedette.dev/rules"
+	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/explain"
 	"vedette.dev/rules/publish"
 )
 
@@ -30,7 +32,7 @@ type Routes struct {
 	Querier  series.Querier
 	Book     *incident.Book
 	Ledger   *action.Ledger
-	Rules    *publish.Dir
+	Rules    *publish.Everywhere
 	Alerting *alerting.Manager
 	Explain  analyzer.Explainer
 	Markdown func(in analyzer.Incident, account []analyzer.Sentence) string
@@ -55,6 +57,7 @@ func (a *Routes) Handler() http.Handler {
 	handle("POST /vedette/v1/actions/{id}/approve", a.decide(true))
 	handle("POST /vedette/v1/actions/{id}/deny", a.decide(false))
 	handle("GET /vedette/v1/rules", a.groups)
+	handle("POST /vedette/v1/rules/apply", a.apply)
 	handle("POST /vedette/v1/rules/{id}/undo", a.undo)
 	return mux
 }
@@ -185,12 +188,13 @@ type RuleState struct {
 	Name      string `json:"name"`
 	Expr      string `json:"expr"`
 	For       string `json:"for"`
+	Words     string `json:"words"` // the rule read back
 	State     string `json:"state"` // inactive, pending, firing, or unknown before the first evaluation
 	LastError string `json:"lastError,omitempty"`
 }
 
 func (a *Routes) groups(_ http.ResponseWriter, _ *http.Request) (any, error) {
-	gs, err := a.Rules.Groups()
+	gs, err := a.Rules.Dir.Groups()
 	if err != nil {
 		return nil, err
 	}
@@ -203,8 +207,12 @@ func (a *Routes) groups(_ http.ResponseWriter, _ *http.Request) (any, error) {
 		}
 		rg := RuleGroup{ID: g.ID, Owner: g.Owner, Revision: g.Revision, Asked: g.Asked, YAML: string(doc), Rules: []RuleState{}}
 		for _, r := range g.Rules {
+			said, err := explain.Rule(r, catalog.Builtin())
+			if err != nil {
+				return nil, err
+			}
 			s := states[alerting.RuleKey{Group: string(g.ID), Rule: r.Name}]
-			rg.Rules = append(rg.Rules, RuleState{Name: r.Name, Expr: r.Expr, For: r.For.String(), State: s.State, LastError: s.LastError})
+			rg.Rules = append(rg.Rules, RuleState{Name: r.Name, Expr: r.Expr, For: r.For.String(), Words: said, State: s.State, LastError: s.LastError})
 		}
 		out = append(out, rg)
 	}

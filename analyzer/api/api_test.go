@@ -115,7 +115,7 @@ func serve(t *testing.T) http.Handler {
 			t.Fatal(err)
 		}
 	}
-	own := &api.Routes{Querier: db, Book: book, Ledger: ledger, Rules: dir, Alerting: alerts, Explain: diagnose.Plain{}, Markdown: diagnose.Markdown,
+	own := &api.Routes{Querier: db, Book: book, Ledger: ledger, Rules: &publish.Everywhere{Dir: dir}, Alerting: alerts, Explain: diagnose.Plain{}, Markdown: diagnose.Markdown,
 		Status: func(context.Context) (api.Status, error) {
 			return api.Status{Version: "v1", Agents: []api.Agent{}}, nil
 		},

@@ -55,6 +55,29 @@ type Config struct {
 		Disabled bool     `yaml:"disabled"` // read no metrics page that announces itself in the cluster
 		Files    []string `yaml:"files"`    // more to read: Prometheus configuration files, of which scrape_configs are taken
 	} `yaml:"scrape"`
+	Publish struct { // where rules are published besides here; none unless set
+		Runbooks string   `yaml:"runbooks"` // URL of what to do, by the alert's name: https://runbooks.example/{alert}; "" is none
+		Files    struct { // a directory that a Prometheus, a Thanos ruler or a vmalert reads
+			Dir    string `yaml:"dir"`    // "" is none
+			Reload string `yaml:"reload"` // URL that makes it read them: http://prometheus:9090/-/reload
+			API    string `yaml:"api"`    // URL where it is asked whether it has: http://prometheus:9090; "" is not asked
+		} `yaml:"files"`
+		Operator struct { // PrometheusRule objects in the cluster of kubernetes.kubeconfig
+			Namespace string            `yaml:"namespace"` // "" is none
+			Labels    map[string]string `yaml:"labels"`    // by which a Prometheus chooses its rules: {release: kube-prometheus-stack}
+		} `yaml:"operator"`
+		Ruler struct { // of Mimir or Cortex
+			URL       string `yaml:"url"`       // of its configuration API: http://mimir/prometheus/config/v1/rules; "" is none
+			Namespace string `yaml:"namespace"` // of the rule groups; vedette
+			Tenant    string `yaml:"tenant"`    // X-Scope-OrgID; "" is none
+			TokenFile string `yaml:"tokenFile"` // bearer token
+		} `yaml:"ruler"`
+		Amazon struct { // Managed Service for Prometheus
+			Workspace string `yaml:"workspace"` // ws-…; "" is none
+			Region    string `yaml:"region"`    // "" is the environment's
+			Endpoint  string `yaml:"endpoint"`  // "" is AWS' own
+		} `yaml:"amazon"`
+	} `yaml:"publish"`
 	Mode action.Mode `yaml:"mode"` // observe, recommend or approve: what touches nodes; observe
 }
 
@@ -98,6 +121,9 @@ func (c *Config) fill() {
 	if c.Prometheus.Every == 0 {
 		c.Prometheus.Every = strictyaml.Duration(30 * time.Second)
 	}
+	if c.Publish.Ruler.Namespace == "" {
+		c.Publish.Ruler.Namespace = "vedette"
+	}
 	if c.Mode == "" {
 		c.Mode = action.Observe
 	}
@@ -123,6 +149,12 @@ func (c *Config) check() error {
 	}
 	if u, err := url.Parse(c.Prometheus.URL); c.Prometheus.URL != "" && (err != nil || u.Host == "") {
 		errs = append(errs, fmt.Errorf("prometheus.url: %q is not a URL", c.Prometheus.URL))
+	}
+	for setting, at := range map[string]string{"files.reload": c.Publish.Files.Reload, "files.api": c.Publish.Files.API,
+		"ruler.url": c.Publish.Ruler.URL, "amazon.endpoint": c.Publish.Amazon.Endpoint} {
+		if u, err := url.Parse(at); at != "" && (err != nil || u.Host == "") {
+			errs = append(errs, fmt.Errorf("publish.%s: %q is not a URL", setting, at))
+		}
 	}
 	// The page's port takes OTLP over HTTP too, so it needs both.
 	errs = append(errs, guarded("listen.http", c.Listen.HTTP, c.Tokens.API != "" && c.Tokens.Ingest != ""),

@@ -48,7 +48,7 @@ func rulesCommand(s *screen) *cobra.Command {
 		},
 	}
 	undo.Flags().StringVar(&by, "by", me(), "who undoes it")
-	c.AddCommand(list, undo, checkCommand(s))
+	c.AddCommand(list, undo, diffCommand(s), applyCommand(s), checkCommand(s), explainCommand(s))
 	return c
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,7 +62,7 @@ type service struct {
 	past      *history.Log
 	book      *incident.Book
 	ledger    *action.Ledger
-	published *publish.Dir
+	published *publish.Everywhere
 	alerts    *alerting.Manager
 	receiver  *ingest.Receiver
 	bank      *detect.Bank
@@ -116,9 +117,9 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	s.closers = append(s.closers, func() error { return s.bank.Save(cfg.Data) })
 
 	// What is told: rules and who hears of them.
-	s.published = &publish.Dir{Path: filepath.Join(cfg.Data, "rules")}
-	for _, g := range publish.Builtin() {
-		if err := adopt(s.published, g); err != nil {
+	here := &publish.Dir{Path: filepath.Join(cfg.Data, "rules")}
+	for _, g := range publish.Builtin() { // they are about what is stored here, and stay here
+		if err := adopt(here, g); err != nil {
 			return nil, err
 		}
 	}
@@ -126,13 +127,17 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.alerts, err = alerting.New(alerting.Options{Storage: ruled{s.db, s.db.DB()}, Engine: s.db.Engine(), Files: s.published.Files,
+	s.alerts, err = alerting.New(alerting.Options{Storage: ruled{s.db, s.db.DB()}, Engine: s.db.Engine(), Files: here.Files,
 		Every: time.Duration(cfg.Evaluate), Alertmanagers: cfg.Alertmanagers, ExternalURL: external,
 		Logger: quieter(log), Registerer: s.registry})
 	if err != nil {
 		return nil, err
 	}
-	s.published.Reload = s.alerts.Reload
+	here.Reload = s.alerts.Reload
+	s.published = &publish.Everywhere{Dir: here}
+	if s.published.Targets, err = s.targets(context.Background()); err != nil {
+		return nil, err
+	}
 
 	// What is done: the one door to the world.
 	does := map[action.Kind]action.Executor{
@@ -165,7 +170,8 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
 	engine := &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}
-	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Book: s.book, Ledger: s.ledger}
+	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Book: s.book, Ledger: s.ledger,
+		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks}
 
 	// What comes in and goes out.
 	s.receiver = &ingest.Receiver{Store: s.db, History: s.past, Now: time.Now}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -132,7 +135,7 @@ func known(addr string, next http.Handler) http.Handler {
 }
 
 // publishing makes the publication of rules an action like any other.
-func publishing(d *publish.Dir) action.Executor {
+func publishing(d *publish.Everywhere) action.Executor {
 	return action.ExecutorFunc(func(ctx context.Context, a action.Action) (string, error) {
 		g, err := publish.Decode([]byte(a.Params["group"]))
 		if err != nil {
@@ -141,12 +144,15 @@ func publishing(d *publish.Dir) action.Executor {
 		if err := d.Publish(ctx, g); err != nil {
 			return "", err
 		}
+		if len(d.Targets) > 0 {
+			return fmt.Sprintf("rule group %s is published and evaluated, and stands at %s", g.ID, strings.Join(slices.Sorted(maps.Keys(d.Targets)), ", ")), nil
+		}
 		return fmt.Sprintf("rule group %s is published and evaluated", g.ID), nil
 	})
 }
 
-// undoing is [publish.Dir.Undo] as an action.
-func undoing(d *publish.Dir) action.Executor {
+// undoing is [publish.Everywhere.Undo] as an action.
+func undoing(d *publish.Everywhere) action.Executor {
 	return action.ExecutorFunc(func(ctx context.Context, a action.Action) (string, error) {
 		g, err := d.Undo(ctx, rules.ID(a.Target))
 		if err != nil {

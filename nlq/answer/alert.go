@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"vedette.dev/analyzer/action"
@@ -43,6 +44,9 @@ func (d *Desk) draft(ctx context.Context, a *Answer, g rules.Group, now time.Tim
 		g.Asked += ": " + a.Readback // its own words say only what changed
 	}
 	g.Owner = publisher
+	for i := range g.Rules {
+		d.link(&g.Rules[i])
+	}
 	doc, err := publish.YAML(g)
 	if err != nil {
 		return err
@@ -67,6 +71,22 @@ func (d *Desk) draft(ctx context.Context, a *Answer, g rules.Group, now time.Tim
 		return nil
 	}
 	return d.publish(ctx, a.Alert, g, now)
+}
+
+// link tells whoever is alerted where to look and what to do.
+func (d *Desk) link(r *rules.Rule) {
+	add := func(key, at string) {
+		if r.Annotations == nil {
+			r.Annotations = map[string]string{}
+		}
+		r.Annotations[key] = at
+	}
+	if d.Page != "" {
+		add("dashboard_url", d.Page+"/#/rules")
+	}
+	if d.Runbooks != "" {
+		add("runbook_url", strings.ReplaceAll(d.Runbooks, "{alert}", r.Name))
+	}
 }
 
 // publish goes through the ledger, in the name of the group's owner.

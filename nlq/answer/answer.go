@@ -44,6 +44,9 @@ type Desk struct {
 	Camera  Camera
 	Book    Book
 	Ledger  *action.Ledger
+
+	Page     string // where people reach the page; "" gives rules no link to it
+	Runbooks string // where people read what to do about {alert}; "" gives rules no link to it
 }
 
 // Ask answers a question and changes nothing. A question that is not

@@ -127,7 +127,8 @@ func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	words := catalog.Builtin()
-	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Book: shelf{}, Ledger: ledger}, dir
+	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Book: shelf{}, Ledger: ledger,
+		Page: "https://vedette.example", Runbooks: "https://runbooks.example/{alert}"}, dir
 }
 
 // TestAnswers asks the questions of testdata/answers.txtar; each is followed

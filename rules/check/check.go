@@ -13,7 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
+	"time"
 
 	"github.com/VictoriaMetrics/metricsql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -41,15 +41,44 @@ type Finding struct {
 	From, To int
 }
 
+// A Checker is what is known beforehand. Only Catalog is needed.
+type Checker struct {
+	Catalog   *catalog.Catalog
+	Scrape    time.Duration     // how far apart samples are; 0 is not known
+	Retention time.Duration     // how long they are kept; 0 is not known
+	Server    *Server           // a Prometheus that is asked what it has; nil is none
+	Recorded  map[string]string // the series that recording rules make, and the group of each
+}
+
+// A Server is what a running Prometheus has.
+type Server struct {
+	Has    func(metric string) bool
+	Values func(metric, label string) []string // none where it does not say
+	Count  func(selector string) (int, bool)   // of series
+}
+
 // Expr returns what is wrong with expr as a query, in the order of its text.
-func Expr(expr string, c *catalog.Catalog) []Finding {
-	_, fs := checked(expr, c)
+func Expr(expr string, c *catalog.Catalog) []Finding { return Checker{Catalog: c}.Expr(expr) }
+
+// Group returns what is wrong with the rules of g, rule by rule.
+func Group(g rules.Group, c *catalog.Catalog) []Finding { return Checker{Catalog: c}.Group(g) }
+
+// Expr returns what is wrong with expr as a query, in the order of its text.
+func (c Checker) Expr(expr string) []Finding {
+	_, fs := c.checked(expr, nil)
 	return fs
 }
 
+// everything reads PromQL with what has to be switched on in a server, too.
+var everything = parser.Options{EnableExperimentalFunctions: true, ExperimentalDurationExpr: true, EnableExtendedRangeSelectors: true, EnableBinopFillModifiers: true}
+
+func parse(expr string) (parser.Expr, error) {
+	return parser.NewParser(parser.Options{}).ParseExpr(expr)
+}
+
 // checked also returns the syntax tree, nil where there is none.
-func checked(expr string, c *catalog.Catalog) (parser.Expr, []Finding) {
-	e, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+func (c Checker) checked(expr string, r *rules.Rule) (parser.Expr, []Finding) {
+	e, err := parse(expr)
 	if err != nil {
 		return nil, syntax(expr, err)
 	}
@@ -57,55 +86,60 @@ func checked(expr string, c *catalog.Catalog) (parser.Expr, []Finding) {
 	if _, err := metricsql.Parse(expr); err != nil {
 		fs = append(fs, Finding{Check: "dialect", Severity: Warning, Text: fmt.Sprintf("VictoriaMetrics does not read this: %v", err), To: len(expr)})
 	}
-	w := &walk{catalog: c}
+	w := &walk{Checker: c, rule: r}
 	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
 		w.node(n, path)
 		return nil
 	})
 	fs = append(fs, w.found...)
+	fs = append(fs, c.costly(expr)...)
 	slices.SortStableFunc(fs, func(a, b Finding) int { return a.From - b.From })
 	return e, fs
 }
 
+// syntax says why expr does not parse. What parses where a server has features
+// switched on is said as that: its syntax is right.
 func syntax(expr string, err error) []Finding {
+	check, hint := "syntax", ""
+	if _, e := parser.NewParser(everything).ParseExpr(expr); e == nil {
+		check, hint = "features", "; it is right where a server has it switched on (--enable-feature)"
+	}
 	var many parser.ParseErrors
 	if !errors.As(err, &many) {
-		return []Finding{{Check: "syntax", Severity: Error, Text: err.Error(), To: len(expr)}}
+		return []Finding{{Check: check, Severity: Error, Text: err.Error() + hint, To: len(expr)}}
 	}
 	var fs []Finding
 	for _, e := range many {
 		from := min(max(int(e.PositionRange.Start), 0), len(expr))
 		to := min(max(int(e.PositionRange.End), from), len(expr))
-		fs = append(fs, Finding{Check: "syntax", Severity: Error, Text: e.Err.Error(), From: from, To: to})
+		fs = append(fs, Finding{Check: check, Severity: Error, Text: e.Err.Error() + hint, From: from, To: to})
 	}
 	return fs
 }
 
 // Group returns what is wrong with the rules of g, rule by rule.
-func Group(g rules.Group, c *catalog.Catalog) []Finding {
+func (c Checker) Group(g rules.Group) []Finding {
 	var fs []Finding
 	if !idShape.MatchString(string(g.ID)) {
 		fs = append(fs, Finding{Check: "id", Severity: Error, Text: fmt.Sprintf("id %q is not lower-case letters, digits and dashes", g.ID)})
 	}
-	names := map[string]bool{}
+	fs = append(fs, interval(g.Every)...)
+	seen := duplicates{}
 	for _, r := range g.Rules {
-		if names[r.Name+"\n"+r.Expr] {
-			fs = append(fs, Finding{Check: "duplicate", Severity: Warning, Text: fmt.Sprintf("rule %s is there twice", r.Name)})
-		}
-		names[r.Name+"\n"+r.Expr] = true
-		fs = append(fs, rule(r, c)...)
+		fs = append(fs, seen.add(string(g.ID), r.Name, r.Expr, r.Labels)...)
+		fs = append(fs, c.rule(r, g.Every)...)
 	}
 	return fs
 }
 
 var (
-	idShape    = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
-	nameShape  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	labelInUse = regexp.MustCompile(`(?:\$labels|\.Labels)\.([A-Za-z_][A-Za-z0-9_]*)`)
+	idShape   = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
+	nameShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-func rule(r rules.Rule, c *catalog.Catalog) []Finding {
-	e, fs := checked(r.Expr, c)
+// rule returns what is wrong with an alerting rule that is evaluated every so often.
+func (c Checker) rule(r rules.Rule, every time.Duration) []Finding {
+	e, fs := c.checked(r.Expr, &r)
 	if !nameShape.MatchString(r.Name) {
 		fs = append(fs, Finding{Check: "name", Severity: Warning, Text: fmt.Sprintf("alert name %q is not one word of letters, digits and _", r.Name)})
 	}
@@ -116,11 +150,8 @@ func rule(r rules.Rule, c *catalog.Catalog) []Finding {
 		fs = append(fs, Finding{Check: "comparison", Severity: Warning, To: len(r.Expr),
 			Text: "there is no comparison: the alert fires for every series, always"})
 	}
-	if r.For == 0 {
-		text := "there is no duration: the alert fires at the first evaluation that finds it true"
-		fs = append(fs, Finding{Check: "for", Severity: Info, Text: text})
-	}
-	return append(fs, templates(r, keeps(e, c))...)
+	fs = append(fs, c.hold(r, e, every)...)
+	return append(fs, templates(r, e, provenance(e, c.Catalog))...)
 }
 
 // conditional reports whether e can come out empty although its metrics are there.
@@ -129,58 +160,11 @@ func conditional(e parser.Expr) bool {
 	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
 		switch n := n.(type) {
 		case *parser.BinaryExpr:
-			found = found || n.Op.IsComparisonOperator() && !n.ReturnBool || n.Op == parser.LUNLESS
+			found = found || n.Op.IsComparisonOperator() && !n.ReturnBool || n.Op == parser.LUNLESS || n.Op == parser.LAND
 		case *parser.Call:
 			found = found || strings.HasPrefix(n.Func.Name, "absent")
 		}
 		return nil
 	})
 	return found
-}
-
-// templateFuncs are the names Prometheus has in its templates; only that they
-// exist matters here.
-var templateFuncs = func() template.FuncMap {
-	m := template.FuncMap{}
-	for _, name := range strings.Fields(`query first label value strvalue args reReplaceAll safeHtml match title toUpper toLower
-		graphLink tableLink sortByLabel stripPort stripDomain humanize humanize1024 humanizeDuration humanizePercentage
-		humanizeTimestamp toTime toDuration now pathPrefix externalURL parseDuration urlQueryEscape`) {
-		m[name] = func(...any) (any, error) { return nil, nil }
-	}
-	return m
-}()
-
-const templateHead = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
-
-// templates checks the texts of r: that they parse, that they name labels the
-// result has, and that no label changes with the value.
-func templates(r rules.Rule, kept labelSet) []Finding {
-	var fs []Finding
-	for _, part := range []struct {
-		name string
-		m    map[string]string
-	}{{"annotation", r.Annotations}, {"label", r.Labels}} {
-		var keys []string
-		for k := range part.m {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			text := part.m[k]
-			if _, err := template.New(k).Funcs(templateFuncs).Parse(templateHead + text); err != nil {
-				fs = append(fs, Finding{Check: "template", Severity: Error, Text: fmt.Sprintf("%s %s: %v", part.name, k, err)})
-				continue
-			}
-			if part.name == "label" && (strings.Contains(text, "$value") || strings.Contains(text, ".Value")) {
-				fs = append(fs, Finding{Check: "template", Severity: Warning, Text: fmt.Sprintf("label %s changes with the value: each change is a new alert", k)})
-			}
-			for _, use := range labelInUse.FindAllStringSubmatch(text, -1) {
-				if !kept.has(use[1]) && use[1] != "alertname" {
-					fs = append(fs, Finding{Check: "template", Severity: Warning,
-						Text: fmt.Sprintf("%s %s names label %s, which the result does not have", part.name, k, use[1])})
-				}
-			}
-		}
-	}
-	return fs
 }

@@ -1,6 +1,7 @@
 // Package publish makes rule groups take effect. [Dir] is a directory of
 // Prometheus rule files that a rules manager reads; it keeps every revision of
-// every group, so that whatever was published can be undone.
+// every group, so that whatever was published can be undone, and beside each
+// file of rules the promtool test that it passes.
 //
 // What a reader would get wrong: undoing is publishing. It makes a new
 // revision with the rules of the one before, and nothing is ever rewritten.
@@ -20,10 +21,13 @@ import (
 	"sync"
 
 	"vedette.dev/rules"
+	"vedette.dev/rules/proof"
 )
 
 // Dir publishes to a directory: <id>.yaml is what Prometheus reads,
-// revisions/<id>/<n>.yaml is what was ever published.
+// tests/<id>.yaml its test for promtool, where one was found (a folder of their
+// own: Prometheus is told to read *.yaml), and revisions/<id>/<n>.yaml what was
+// ever published.
 type Dir struct {
 	Path   string
 	Reload func() error // makes the reader take the files up; may be nil
@@ -102,25 +106,37 @@ func (d *Dir) put(g rules.Group, before *rules.Group) error {
 		}
 		return errors.Join(err, d.write(restore), d.reload())
 	}
-	if err := writeFile(d.revisionPath(g.ID, g.Revision), doc); err != nil {
+	if err := WriteFile(d.revisionPath(g.ID, g.Revision), doc); err != nil {
 		return fmt.Errorf("publish rules %q: keep revision %d: %w", g.ID, g.Revision, err)
 	}
 	return nil
 }
 
-// write makes <id>.yaml say what g says. A group without rules has no file.
+// write makes <id>.yaml say what g says, and the test beside it. A group
+// without rules has neither.
 func (d *Dir) write(g rules.Group) error {
 	if len(g.Rules) == 0 {
-		if err := os.Remove(d.file(g.ID)); !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return nil
+		return errors.Join(remove(d.file(g.ID)), remove(d.testFile(g.ID)))
 	}
 	data, err := YAML(g)
 	if err != nil {
 		return err
 	}
-	return writeFile(d.file(g.ID), data)
+	// What cannot be tested can be published: the check says so beforehand.
+	test, _ := proof.Test(g, "../"+string(g.ID)+".yaml")
+	if test == nil {
+		err = remove(d.testFile(g.ID))
+	} else {
+		err = WriteFile(d.testFile(g.ID), test)
+	}
+	return errors.Join(err, WriteFile(d.file(g.ID), data))
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (d *Dir) reload() error {
@@ -160,6 +176,17 @@ func (d *Dir) Groups() ([]rules.Group, error) {
 	return gs, nil
 }
 
+// Group returns what stands under an ID; without rules where nothing does.
+func (d *Dir) Group(id rules.ID) (rules.Group, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g, err := d.latest(id)
+	if g == nil {
+		return rules.Group{ID: id}, err
+	}
+	return *g, err
+}
+
 // latest returns the newest revision of a group, or nil.
 func (d *Dir) latest(id rules.ID) (*rules.Group, error) {
 	entries, err := os.ReadDir(filepath.Dir(d.revisionPath(id, 0)))
@@ -197,12 +224,16 @@ func (d *Dir) revision(id rules.ID, n int) (rules.Group, error) {
 
 func (d *Dir) file(id rules.ID) string { return filepath.Join(d.Path, string(id)+".yaml") }
 
+func (d *Dir) testFile(id rules.ID) string {
+	return filepath.Join(d.Path, "tests", string(id)+".yaml")
+}
+
 func (d *Dir) revisionPath(id rules.ID, n int) string {
 	return filepath.Join(d.Path, "revisions", string(id), fmt.Sprintf("%04d.yaml", n))
 }
 
-// writeFile replaces path in one step, so that a reader sees the old file or the new.
-func writeFile(path string, data []byte) error {
+// WriteFile replaces path in one step, so that a reader sees the old file or the new.
+func WriteFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

@@ -83,6 +83,27 @@ func TestUndoOfTheFirstWithdraws(t *testing.T) {
 	}
 }
 
+func TestTestsStandBeside(t *testing.T) {
+	d := &Dir{Path: t.TempDir()}
+	test := filepath.Join(d.Path, "tests", "gpu-hot.yaml")
+	if err := d.Publish(t.Context(), hot("85")); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(test)
+	if err != nil || !strings.Contains(string(data), "../gpu-hot.yaml") || !strings.Contains(string(data), "GPUHot fires") {
+		t.Errorf("the test is %s, %v", data, err)
+	}
+	if files, err := d.Files(); err != nil || len(files) != 1 {
+		t.Errorf("Prometheus would read %v, %v", files, err)
+	}
+	if _, err := d.Undo(t.Context(), "gpu-hot"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(test); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the test of a withdrawn group: %v", err)
+	}
+}
+
 func TestRefusedReloadLeavesWhatStood(t *testing.T) {
 	d := &Dir{Path: t.TempDir()}
 	if err := d.Publish(t.Context(), hot("85")); err != nil {

@@ -88,6 +88,60 @@ func YAML(g rules.Group) ([]byte, error) {
 	return data, nil
 }
 
+// Parse reads a rule file of Prometheus, anyone's, as groups that can be
+// published: their names become IDs. What a group here cannot say is an error.
+func Parse(data []byte) ([]rules.Group, error) {
+	parsed, errs := rulefmt.Parse(data, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	var gs []rules.Group
+	for _, pg := range parsed.Groups {
+		g, err := groupOf(pg)
+		if err != nil {
+			return nil, err
+		}
+		gs = append(gs, g)
+	}
+	if len(gs) == 0 {
+		return nil, errors.New("holds no rule groups")
+	}
+	return gs, nil
+}
+
+// ParseGroup reads one group in the form of a rule file's list.
+func ParseGroup(data []byte) (rules.Group, error) {
+	var pg rulefmt.RuleGroup
+	if err := yaml.Unmarshal(data, &pg); err != nil {
+		return rules.Group{}, err
+	}
+	return groupOf(pg)
+}
+
+// GroupYAML writes g in the form that [ParseGroup] reads.
+func GroupYAML(g rules.Group) ([]byte, error) {
+	if _, err := YAML(g); err != nil { // it says what Prometheus would refuse
+		return nil, err
+	}
+	return marshal(prometheusGroup(g))
+}
+
+func groupOf(pg rulefmt.RuleGroup) (rules.Group, error) {
+	g := rules.Group{ID: rules.ID(pg.Name), Every: time.Duration(pg.Interval)}
+	switch {
+	case pg.Limit != 0, pg.QueryOffset != nil, len(pg.Labels) > 0:
+		return g, fmt.Errorf("group %s: limit, query_offset and labels of a group are not published here", pg.Name)
+	}
+	for _, r := range pg.Rules {
+		if r.Record != "" {
+			return g, fmt.Errorf("group %s: rule %s: recording rules are not published here, alerting rules are", pg.Name, r.Record)
+		}
+		g.Rules = append(g.Rules, rules.Rule{Name: r.Alert, Expr: r.Expr, For: time.Duration(r.For),
+			KeepFiring: time.Duration(r.KeepFiringFor), Labels: r.Labels, Annotations: r.Annotations})
+	}
+	return g, nil
+}
+
 func prometheusGroup(g rules.Group) rulefmt.RuleGroup {
 	out := rulefmt.RuleGroup{Name: string(g.ID), Interval: model.Duration(g.Every)}
 	for _, r := range g.Rules {
