@@ -39,10 +39,11 @@ func askBatch(c *cobra.Command, args []string, file, metadata string) error {
 	})
 }
 
-// readers are the engines that read what is asked, the strictest first. What
-// the last is less sure of than least is asked back.
+// readers is the engine that reads a file of requests and texts. What it is
+// less sure of than least it asks back.
 func readers(words *catalog.Catalog, least float64) nlq.Engine {
 	strict, lenient := &grammar.Engine{Catalog: words}, &grammar.Engine{Catalog: words, Lenient: true}
 	free := &prose.Engine{Catalog: words, Least: least}
-	return nlq.First(strict, lenient, &prose.Compound{Of: nlq.First(strict, free), Catalog: words}, free)
+	text := nlq.First(&prose.Compound{Of: free, Catalog: words}, free)
+	return &prose.ByStyle{Request: lenient, Text: text, Either: nlq.First(strict, text)}
 }

@@ -1,0 +1,81 @@
+package prose
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"vedette.dev/nlq"
+)
+
+// ByStyle reads what is asked of a desk with one engine and what was written
+// to be read, as rules are published, with another: the two differ in how much
+// each word weighs, and nobody writes both ways.
+type ByStyle struct {
+	Request nlq.Engine // reads: gpu temp above 85 for 5m
+	Text    nlq.Engine // reads: GPU too hot: The temperature is above 85 °C.
+	Either  nlq.Engine // reads what may be both: Nodes with less than 10% memory
+}
+
+var _ nlq.Engine = (*ByStyle)(nil)
+
+// Parse has the engine for its style find the intent of q.
+func (e *ByStyle) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
+	switch styleOf(q.Text) {
+	case written:
+		return e.Text.Parse(ctx, q)
+	case either:
+		return e.Either.Parse(ctx, q)
+	}
+	return e.Request.Parse(ctx, q)
+}
+
+// A style is how something is written.
+type style int
+
+const (
+	asked   style = iota
+	written       // in sentences, or under a title
+	either
+)
+
+var (
+	ended    = regexp.MustCompile(`[a-z0-9%)]\.(?:\s+[A-Z]|\s*$)`)
+	entitled = regexp.MustCompile(`^[A-Z][^:]{2,80}: [A-Z0-9{]`)
+)
+
+// styleOf tells the style of text by its marks and capitals. Who says "alert
+// me when" asks, however well it is written.
+func styleOf(text string) style {
+	words := strings.Fields(text)
+	if len(words) == 0 || orders[strings.ToLower(strings.Trim(words[0], ",:"))] {
+		return asked
+	}
+	capitals := 0
+	for _, w := range words {
+		if unicode.IsUpper([]rune(w)[0]) {
+			capitals++
+		}
+	}
+	first := []rune(words[0])
+	word := len(first) > 1 && unicode.IsUpper(first[0]) && unicode.IsLower(first[1])
+	switch {
+	case ended.MatchString(text), entitled.MatchString(text):
+		return written
+	case len(words) >= 3 && 5*capitals >= 3*len(words): // a title
+		return written
+	case word:
+		return either
+	}
+	return asked
+}
+
+// orders are the words that requests begin with.
+var orders = func() map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq("alert page notify warn tell show list which what how who top bottom give ping raise create set find compare count plot graph wake let when why display number fire please can") {
+		m[w] = true
+	}
+	return m
+}()
