@@ -25,7 +25,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			f.loose = append(f.loose, i)
 			continue
 		}
-		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 {
+		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 && !f.tellingUnit(right) {
 			right = append(measureOf(left), right...)
 		}
 		l := f.part(left, nil)
@@ -87,6 +87,14 @@ func conditionOf(items []item) []item {
 		}
 	}
 	return out
+}
+
+// tellingUnit reports whether a limit in items says by its unit what is
+// measured: 300 watts are of power.
+func (f *frame) tellingUnit(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool {
+		return it.number != nil && it.number.isUnit && it.number.unit.dimension != "ratio" && f.lexicon.ofUnit[it.number.unit.dimension] != ""
+	})
 }
 
 // part is a frame of some of the items, read as a condition beside other.

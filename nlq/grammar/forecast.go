@@ -21,7 +21,7 @@ func (f *frame) takeForecast() {
 		if ahead == 0 {
 			continue
 		}
-		f.useAll(i, a, b)
+		f.useAll(append(span(a, b+1), i)...)
 		low := full
 		for j := i; j < len(f.items); j++ {
 			if _, fills := f.says(j, "fill"); fills {

@@ -172,6 +172,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	f.takeRoute()
 	f.takeSeverity()
 	f.takeMeaning()
+	f.takeLead()
 	if p, ok, err := f.compound(); ok {
 		return p, err
 	}

@@ -71,7 +71,7 @@ func (f *frame) takeGroups() {
 			continue
 		}
 		if p, n, ok := f.place(i); ok && f.isWeak(i) {
-			if low := at(f.items, i-1).low; (low == "each" || low == "every") && (f.kind == lookup || f.aggregates()) && p.Name != "gpu" || low == "any" && f.aggregates() && p.Name != "gpu" && f.kind != lookup {
+			if low := at(f.items, i-1).low; low == "any one" || low == "any single" || (low == "each" || low == "every") && (f.kind == lookup || f.aggregates()) && p.Name != "gpu" || low == "any" && f.aggregates() && p.Name != "gpu" && f.kind != lookup {
 				f.each = append(f.each, p.Name)
 			}
 			for k := range n {

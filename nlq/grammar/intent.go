@@ -22,6 +22,9 @@ const shortest = time.Minute
 // intent puts the frame together.
 func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	f.takeCode(m)
+	if f.test != nil && f.kind == lookup && f.counting && !f.firstWord("how many") {
+		f.kind, f.counting = unsaid, false // "an unusual number of"
+	}
 	if f.dimension(m.Unit) == "time" && m.Type == catalog.Gauge && len(f.compares) == 0 && f.hold > 0 && f.kind != lookup {
 		f.compares = []compare{{op: ">", limit: number{value: f.hold.Seconds(), unit: f.lexicon.units["s"], isUnit: true}}}
 		f.hold, f.holdSaid = 0, false // "not scheduled for 26 hours" is what is measured

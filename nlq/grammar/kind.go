@@ -35,6 +35,10 @@ func (f *frame) takeKind() error {
 			continue
 		}
 		k, implied, _ := strings.Cut(v, " ")
+		if it.low == "which" && i > 0 && f.kind == unsaid {
+			it.used = true // "a GPU which was there"
+			continue
+		}
 		if it.low == "count" && i > 0 {
 			it.used = true // "the error count" counts nothing more
 			continue

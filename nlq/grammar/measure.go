@@ -277,6 +277,8 @@ func (f *frame) silent() []string {
 			return []string{fl.place}
 		case fl.place == "mountpoint" && f.bytesLeft:
 			return []string{"disk"}
+		case fl.place == "claim" && f.bytesLeft:
+			return []string{"volume"}
 		}
 	}
 	return nil
@@ -374,6 +376,9 @@ func (f *frame) fits(m catalog.Metric) error {
 		return f.ask(f.title(m.ID) + " is no space that can run out.")
 	}
 	for _, c := range append(slices.Clone(f.bounds), f.compares...) {
+		if _, isTime := c.limit.duration(); isTime && m.Unit == "{bool}" {
+			continue // for how long it is so
+		}
 		if !f.comparable(m, c.limit) {
 			return f.ask(fmt.Sprintf("%s is measured in %s, and the limit is in %s. Which limit do you mean?", f.title(m.ID), m.Unit, c.limit.unitRaw))
 		}

@@ -114,6 +114,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 		return false // "each namespace burns" names none, "any xid 79" does
 	}
 	f.usedBy = f.usedBy || f.agent(i)
+	if _, by := at(f.items, i-1).has("by"); by && not {
+		f.by = append(f.by, p.Name) // "per namespace excluding kube-system"
+	}
 	name, to := f.name(j)
 	if prefix {
 		name += "*"

@@ -24,6 +24,16 @@ func (f *frame) takeMeaning() {
 	}
 }
 
+// takeLead passes over states before a colon where a condition follows it:
+// "idle power: above 35 W" says what it is about.
+func (f *frame) takeLead() {
+	for i := range f.items {
+		if v, cmp := f.says(i, "compare"); cmp && f.items[i].lead && len(v) > 2 && f.conditionAfter(i+1) {
+			f.use(i)
+		}
+	}
+}
+
 // takeThroughout reads that something holds for as long as is looked back:
 // below 5% all day.
 func (f *frame) takeThroughout() {

@@ -36,7 +36,7 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	}
 	is := func(r role) bool { _, ok := prev.has(r); return ok }
 	switch over, overTime := prev.has("over time"); {
-	case is("compare") || is("over") && !f.hasLimit(i):
+	case is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && !f.hasLimit(i):
 		return
 	case overTime:
 		f.window, f.over = d, nlq.OverTime(over)
