@@ -29,6 +29,8 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readWhen(i, c)
 	case Formula:
 		return readFormula(i, c)
+	case SLO:
+		return readSLO(i, c)
 	}
 	panic("unreachable: intents are sealed")
 }

@@ -19,6 +19,7 @@ import (
 	"vedette.dev/analyzer/series"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/compile"
 	"vedette.dev/rules/catalog"
 )
 
@@ -90,6 +91,11 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 		err = d.why(ctx, &a, i, now)
 	case nlq.When:
 		err = d.when(ctx, &a, i, now)
+	case nlq.SLO:
+		g, cerr := compile.SLO(i, d.Catalog)
+		if err = cerr; err == nil {
+			err = d.draft(ctx, &a, g, now, publisher)
+		}
 	case nlq.Formula:
 		err = d.formula(ctx, &a, i, now, publisher)
 	default:
@@ -104,7 +110,8 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 func asksAlert(i nlq.Intent) bool {
 	f, formula := i.(nlq.Formula)
 	_, alert := i.(nlq.Alert)
-	return alert || formula && f.Alert
+	_, slo := i.(nlq.SLO)
+	return alert || slo || formula && f.Alert
 }
 
 // unclear turns a into the question put back to the asker.

@@ -29,7 +29,7 @@ import (
 type Reply struct {
 	ID         json.RawMessage `json:"id"`
 	Kind       string          `json:"kind"`   // alert, query, clarify, refuse or other
-	Intent     string          `json:"intent"` // alert, lookup, formula, why, when, unclear, refused
+	Intent     string          `json:"intent"` // alert, lookup, formula, slo, why, when, unclear, refused
 	Expr       string          `json:"expr"`
 	For        string          `json:"for"` // "" where it was not said
 	Severity   string          `json:"severity"`
@@ -123,6 +123,10 @@ func reply(ctx context.Context, e nlq.Engine, c *catalog.Catalog, text string) R
 		g, cerr := compile.FormulaRule(i, c)
 		out.Kind = "alert"
 		err = out.rule(g, cerr, i.ForSaid)
+	case nlq.SLO:
+		g, cerr := compile.SLO(i, c)
+		out.Kind, out.Intent = "alert", "slo"
+		err = out.rule(g, cerr, false)
 	case nlq.Why:
 		out.Intent = "why"
 	case nlq.When:

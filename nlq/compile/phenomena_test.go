@@ -79,6 +79,8 @@ func comesTo(t *testing.T, request string) string {
 		if expr, err = compile.Formula(i, c); i.Alert {
 			g, err = compile.FormulaRule(i, c)
 		}
+	case nlq.SLO:
+		g, err = compile.SLO(i, c)
 	default:
 		expr = p.Intent.String()
 	}
@@ -87,9 +89,13 @@ func comesTo(t *testing.T, request string) string {
 		return ""
 	}
 	out := "  " + expr
-	if len(g.Rules) > 0 {
-		r := g.Rules[0]
-		out = "  alert: " + r.Expr
+	for i, r := range g.Rules {
+		if i == 0 {
+			out = ""
+		} else {
+			out += "\n"
+		}
+		out += "  alert: " + r.Expr
 		if r.For > 0 {
 			out += fmt.Sprintf("\n  for: %s", r.For)
 		}

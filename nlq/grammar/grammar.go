@@ -171,6 +171,9 @@ func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
 func (f *frame) read() (nlq.Parse, error) {
 	f.takeRoute()
 	f.takeSeverity()
+	if p, ok, err := f.slo(); ok {
+		return p, err
+	}
 	f.takeMeaning()
 	f.takeLead()
 	if p, ok, err := f.compound(); ok {

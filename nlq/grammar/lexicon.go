@@ -34,6 +34,8 @@ import (
 //	service    what is down where nothing is scraped from it
 //	never      refused, wherever it stands
 //	ambiguous  too little to be a measure by itself
+//	slo        a share of requests that shall be good
+//	success    what is good: not failed
 //	filler     nothing, unless a measure is called by it
 //	low end    the end at which something has run out
 //	join       between two conditions; value is how
