@@ -24,7 +24,8 @@ type Question struct {
 }
 
 // An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
-// [When], a [Formula] or an [SLO]. Its String is the meaning in canonical words, shown back to the asker.
+// [When], a [Formula], an [SLO],
+// [Changes] or [Actions]. Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {
 	String() string
 	isIntent()

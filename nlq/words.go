@@ -29,6 +29,10 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readWhen(i, c)
 	case Formula:
 		return readFormula(i, c)
+	case Changes:
+		return readChanges(i)
+	case Actions:
+		return readActions(i)
 	case SLO:
 		return readSLO(i, c)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/series"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/nlq"
@@ -32,6 +33,11 @@ type Camera interface {
 	Take(ctx context.Context, now time.Time) (*snapshot.Snapshot, error)
 }
 
+// A Past tells what changed.
+type Past interface {
+	Changes(ctx context.Context, from, to time.Time) ([]history.Change, error)
+}
+
 // A Book lists incidents, the open ones first.
 type Book interface {
 	List(ctx context.Context, n int) ([]analyzer.Incident, error)
@@ -43,6 +49,7 @@ type Desk struct {
 	Catalog *catalog.Catalog
 	Querier series.Querier
 	Camera  Camera
+	Past    Past
 	Book    Book
 	Ledger  *action.Ledger
 
@@ -91,6 +98,10 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 		err = d.why(ctx, &a, i, now)
 	case nlq.When:
 		err = d.when(ctx, &a, i, now)
+	case nlq.Changes:
+		err = d.changes(ctx, &a, i, now)
+	case nlq.Actions:
+		err = d.actions(ctx, &a, i)
 	case nlq.SLO:
 		g, cerr := compile.SLO(i, d.Catalog)
 		if err = cerr; err == nil {

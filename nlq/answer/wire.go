@@ -21,11 +21,13 @@ type Answer struct {
 	Confidence float64  `json:"confidence,omitempty"` // that this is what was meant
 	Caveats    []string `json:"caveats,omitempty"`
 
-	Alert   *AlertDraft  `json:"alert,omitempty"`
-	Query   *QueryResult `json:"query,omitempty"`
-	Why     *WhyResult   `json:"why,omitempty"`
-	When    *WhenResult  `json:"when,omitempty"`
-	Unclear *Unclear     `json:"unclear,omitempty"`
+	Alert   *AlertDraft    `json:"alert,omitempty"`
+	Query   *QueryResult   `json:"query,omitempty"`
+	Why     *WhyResult     `json:"why,omitempty"`
+	When    *WhenResult    `json:"when,omitempty"`
+	Changes *ChangesResult `json:"changes,omitempty"`
+	Actions *ActionsResult `json:"actions,omitempty"`
+	Unclear *Unclear       `json:"unclear,omitempty"`
 }
 
 // A Kind is the kind of an answer.
@@ -37,6 +39,8 @@ const (
 	KindQuery   Kind = "query"
 	KindWhy     Kind = "why"
 	KindWhen    Kind = "when"
+	KindChanges Kind = "changes"
+	KindActions Kind = "actions"
 	KindUnclear Kind = "unclear"
 )
 
@@ -142,4 +146,28 @@ type Unclear struct {
 	Words   []string `json:"words"`   // the words without a meaning here
 	Nearest []string `json:"nearest"` // questions that are understood, the nearest first
 	Ask     string   `json:"ask,omitempty"`
+}
+
+// A ChangesResult is what changed from From to To, the newest first. Total
+// counts those that are not listed too.
+type ChangesResult struct {
+	From  time.Time `json:"from"`
+	To    time.Time `json:"to"`
+	Rows  []Change  `json:"rows"`
+	Total int       `json:"total"`
+}
+
+// A Change is one thing that changed, and what tells it.
+type Change struct {
+	At      time.Time `json:"at"`
+	Subject string    `json:"subject"`
+	What    string    `json:"what"`
+	Source  string    `json:"source"`
+}
+
+// An ActionsResult lists entries of the ledger, the newest first, and says how
+// somebody decides on those that wait.
+type ActionsResult struct {
+	Entries []action.Entry `json:"entries"`
+	How     string         `json:"how,omitempty"`
 }

@@ -37,10 +37,46 @@ func Text(w io.Writer, a answer.Answer) {
 			fmt.Fprintf(w, "%s\n", a.When.Held)
 		}
 		fmt.Fprintf(w, "query: %s\n", a.Expr)
+	case answer.KindChanges:
+		changesText(w, a.Changes)
+	case answer.KindActions:
+		actionsText(w, a.Actions)
 	case answer.KindUnclear:
 		unclearText(w, a.Unclear)
 	}
 	bullets(w, "note: ", a.Caveats)
+}
+
+func changesText(w io.Writer, c *answer.ChangesResult) {
+	if c.Total == 0 {
+		fmt.Fprintln(w, "\nNothing changed.")
+		return
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range c.Rows[:min(shown, len(c.Rows))] {
+		fmt.Fprintf(t, "%s\t%s\t%s\t(%s)\n", r.At.Format(time.TimeOnly), r.Subject, r.What, r.Source)
+	}
+	t.Flush()
+	if c.Total > shown {
+		fmt.Fprintf(w, "and %d more\n", c.Total-shown)
+	}
+}
+
+func actionsText(w io.Writer, r *answer.ActionsResult) {
+	if len(r.Entries) == 0 {
+		fmt.Fprintln(w, "\nThere are none.")
+		return
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, e := range r.Entries[:min(shown, len(r.Entries))] {
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", e.ID, e.State, e.Kind, e.Target, e.Reason)
+	}
+	t.Flush()
+	if r.How != "" {
+		fmt.Fprintln(w, r.How)
+	}
 }
 
 func bullets(w io.Writer, before string, texts []string) {

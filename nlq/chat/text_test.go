@@ -16,6 +16,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/store"
 	"vedette.dev/nlq"
@@ -110,6 +111,18 @@ func fallen(t *testing.T) *snapshot.Snapshot {
 	return s
 }
 
+// diary is a past in which a deployment got a new image.
+type diary struct{}
+
+func (diary) Changes(_ context.Context, from, to time.Time) ([]history.Change, error) {
+	api := analyzer.Subject{Kind: "deployment", Namespace: "ml", Name: "api"}
+	node := analyzer.Subject{Kind: "node", Name: "gpu-01"}
+	return []history.Change{
+		{At: from.Add(time.Minute), Subject: api, What: "spec.replicas was 2, is 3", Source: "history#7"},
+		{At: to.Add(-time.Minute), Subject: node, What: "spec.unschedulable is true", Source: "history#9"},
+	}, nil
+}
+
 func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 	t.Helper()
 	dir := &publish.Dir{Path: t.TempDir()}
@@ -127,7 +140,7 @@ func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	words := catalog.Builtin()
-	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Book: shelf{}, Ledger: ledger,
+	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger,
 		Page: "https://vedette.example", Runbooks: "https://runbooks.example/{alert}"}, dir
 }
 

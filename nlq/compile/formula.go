@@ -39,12 +39,25 @@ func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
 		return rules.Group{}, err
 	}
 	d, _ := c.Measure(m.Metric)
-	r := rules.Rule{Name: camel(title(d)), Expr: expr, For: f.For, Labels: map[string]string{},
-		Annotations: map[string]string{"summary": title(d), "description": plainText(d.Help) + ` The value is {{ printf "%.4g" $value }}.`}}
+	about := titles(f.Term, c)
+	r := rules.Rule{Name: camel(strings.Join(about, " and ")), Expr: expr, For: f.For, Labels: map[string]string{},
+		Annotations: map[string]string{"summary": strings.Join(about, " and "), "description": strings.TrimSuffix(plainText(d.Help), ".") + `. The value is {{ printf "%.4g" $value }}.`}}
 	if f.Severity != "" {
 		r.Labels["severity"] = f.Severity
 	}
 	return rules.Group{ID: id(r), Revision: 1, Rules: []rules.Rule{r}}, nil
+}
+
+// titles returns what the measures of t are called, each once.
+func titles(t nlq.Term, c *catalog.Catalog) []string {
+	var out []string
+	nlq.Map(t, func(m nlq.Measure) nlq.Measure {
+		if d, ok := c.Measure(m.Metric); ok && !slices.Contains(out, title(d)) {
+			out = append(out, title(d))
+		}
+		return m
+	})
+	return out
 }
 
 // plainText takes out of help what a template would run: help may come from

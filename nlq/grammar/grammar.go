@@ -137,8 +137,16 @@ func (f *frame) parse() (nlq.Parse, error) {
 	if err := f.takeKind(); err != nil {
 		return nlq.Parse{}, err
 	}
-	if f.kind == why {
+	switch f.kind {
+	case why:
 		return f.parseWhy()
+	case changes:
+		return f.parseChanges()
+	case pending, actions:
+		if left := f.leftover(); len(left) > 0 {
+			return nlq.Parse{}, &nlq.NotUnderstood{Words: left, Nearest: f.nearest()}
+		}
+		return nlq.Parse{Intent: nlq.Actions{Pending: f.kind == pending}, Confidence: f.confidence()}, nil
 	}
 	p, err := f.attempt(false)
 	var not *nlq.NotUnderstood

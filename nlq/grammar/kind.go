@@ -16,6 +16,10 @@ const (
 	lookup kind = "lookup"
 	why    kind = "why"
 	when   kind = "when"
+
+	changes kind = "changes"
+	pending kind = "pending"
+	actions kind = "actions"
 )
 
 // takeKind reads what is wanted from the verbs. A question without one is an
@@ -53,6 +57,9 @@ func (f *frame) takeKind() error {
 			k = "lookup"
 		}
 		switch {
+		case kind(k) == pending || kind(k) == actions:
+			f.kind, it.used = kind(k), true
+			continue
 		case kind(k) == why:
 			f.kind = why
 		case f.kind == unsaid:

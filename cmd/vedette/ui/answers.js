@@ -5,11 +5,11 @@ import { personName, post, refresh } from "./api.js";
 import { EntryLine } from "./actions.js";
 import { Chart } from "./chart.js";
 import { bytes, labels, num, percent, plural, short, span, stamp, withUnit, zero } from "./format.js";
-import { Copy, Tag, Working } from "./parts.js";
+import { Copy, Source, Tag, Working } from "./parts.js";
 import { DiagnosisView, Doubts, Subject } from "./report.js";
 import { href } from "./route.js";
 
-const kindName = { alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
+const kindName = { changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
 
 // Expr shows PromQL with what a check complains of underlined.
 function Expr({ of, problems = [] }) {
@@ -143,7 +143,24 @@ function UnclearAnswer({ of: a }) {
     ${u.nearest?.length > 0 && html`<h3>Nearest questions that are understood</h3><ul class="examples">${u.nearest.map((t) => html`<li key=${t}><a class="chip" href=${href("ask", "", { q: t })}>${t}</a></li>`)}</ul>`}`;
 }
 
-const views = { alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
+function ChangesAnswer({ of: a }) {
+  const c = a.changes;
+  if (!c.total) return html`<p class="headline">Nothing changed.</p>`;
+  return html`<p class="headline">${plural(c.total, "change")}</p>
+    <table class="rows"><thead><tr><th>When</th><th>Of what</th><th>What</th><th>Known from</th></tr></thead>
+      <tbody>${c.rows.map((r, i) => html`<tr key=${i}><td>${stamp(r.at)}</td><td>${r.subject}</td><td>${r.what}</td><td><${Source} of=${r.source} /></td></tr>`)}</tbody></table>
+    ${c.total > c.rows.length && html`<p class="small muted">and ${num(c.total - c.rows.length)} older ones</p>`}`;
+}
+
+function ActionsAnswer({ of: a }) {
+  const r = a.actions;
+  if (!r.entries.length) return html`<p class="headline">There are none.</p>`;
+  return html`<table class="rows"><thead><tr><th>Number</th><th>State</th><th>What</th><th>Of what</th><th>Why</th></tr></thead>
+      <tbody>${r.entries.map((e) => html`<tr key=${e.id}><td>${e.id}</td><td>${e.state}</td><td>${e.kind}</td><td>${e.target}</td><td>${e.reason}</td></tr>`)}</tbody></table>
+    ${r.how && html`<p class="small muted">${r.how}</p>`}`;
+}
+
+const views = { changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
 
 export function AnswerView({ of: a, onPublish }) {
   const View = views[a.kind];

@@ -1,0 +1,40 @@
+package nlq
+
+import (
+	"strings"
+	"time"
+
+	"vedette.dev/rules/catalog"
+)
+
+// A Changes asks what changed of late: of objects, and by actions that were taken.
+type Changes struct {
+	About Why // nothing named: anywhere
+	Since time.Duration
+}
+
+// An Actions asks what would change the world, or did. It decides nothing:
+// words never do.
+type Actions struct {
+	Pending bool // only those that wait for somebody to decide
+}
+
+func (Changes) isIntent()        {}
+func (Actions) isIntent()        {}
+func (c Changes) String() string { return Read(c, catalog.Builtin()) }
+func (a Actions) String() string { return Read(a, catalog.Builtin()) }
+
+func readChanges(c Changes) string {
+	b := "what changed"
+	if c.About.Name != "" || c.About.Kind != "" {
+		b += " on " + strings.TrimPrefix(readWhy(c.About), "what is wrong with ")
+	}
+	return b + " in the last " + Period(c.Since)
+}
+
+func readActions(a Actions) string {
+	if a.Pending {
+		return "which actions are pending"
+	}
+	return "which actions were taken"
+}
