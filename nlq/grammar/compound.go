@@ -6,12 +6,20 @@ import (
 	"vedette.dev/nlq"
 )
 
+// deepest and mostJoins bound how long it takes to find out that a text of
+// nothing but "and" means nothing: nobody joins more conditions.
+const (
+	deepest   = 3
+	mostJoins = 5
+)
+
 // compound reads two conditions joined by a word: each by itself, and then how
 // they are joined. What one says of both, the other need not repeat.
 func (f *frame) compound() (nlq.Parse, bool, error) {
-	if f.kind == when || f.kind == why {
+	if f.kind == when || f.kind == why || f.within == deepest {
 		return nlq.Parse{}, false, nil
 	}
+	tried := 0
 	for i := range f.items {
 		op, ok := f.says(i, "join")
 		left, right := f.items[:i], f.items[i+1:]
@@ -24,6 +32,9 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if !f.condition(right) {
 			f.loose = append(f.loose, i)
 			continue
+		}
+		if tried++; tried > mostJoins {
+			break
 		}
 		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 && !f.tellingUnit(right) {
 			right = append(measureOf(left), right...)
@@ -99,7 +110,7 @@ func (f *frame) tellingUnit(items []item) bool {
 
 // part is a frame of some of the items, read as a condition beside other.
 func (f *frame) part(items []item, other *frame) *frame {
-	g := &frame{catalog: f.catalog, places: f.places, words: f.words, lexicon: f.lexicon, known: f.known, lenient: f.lenient, aggItem: -1, kind: alert, items: slices.Clone(items), assumed: slices.Clone(f.assumed), doubt: f.doubt}
+	g := &frame{catalog: f.catalog, places: f.places, words: f.words, lexicon: f.lexicon, known: f.known, lenient: f.lenient, aggItem: -1, kind: alert, within: f.within + 1, items: slices.Clone(items), assumed: slices.Clone(f.assumed), doubt: f.doubt}
 	if other != nil {
 		g.implied = append(g.implied, other.entity)
 	}

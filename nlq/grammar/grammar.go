@@ -83,6 +83,7 @@ type frame struct {
 	lexicon *lexicon
 	known   func(string) string
 	lenient bool
+	within  int // how many compounds it is a part of
 	items   []item
 
 	kind     kind
@@ -131,9 +132,16 @@ type frame struct {
 	doubt   float64 // taken off the confidence
 }
 
+// longest is how many words and signs a question has at most: thrice as many
+// as the longest on which this was developed.
+const longest = 150
+
 // parse reads the kind, then the question; what is not understood is tried
 // once more as telling of something absent.
 func (f *frame) parse() (nlq.Parse, error) {
+	if len(f.items) > longest {
+		return nlq.Parse{}, f.settle("This is longer than one question. What is it in one or two sentences?")
+	}
 	if err := f.takeKind(); err != nil {
 		return nlq.Parse{}, err
 	}

@@ -7,6 +7,9 @@ import (
 	"vedette.dev/rules/catalog"
 )
 
+// longestName is how many words at most are tried as the name of a second measure.
+const longestName = 8
+
 // takeRatio reads a limit that is a share of another measure: at 90% of the
 // power limit, above half of the wanted replicas.
 func (f *frame) takeRatio() {
@@ -26,7 +29,7 @@ func (f *frame) takeRatio() {
 		} else if !strings.HasSuffix(f.items[i].low, " of") && f.items[i].low != "half" {
 			continue
 		}
-		for to := len(f.items); to > j; to-- {
+		for to := min(len(f.items), j+longestName); to > j; to-- {
 			g := f.part(f.items[j:to], nil)
 			g.kind = lookup
 			for _, it := range f.items[:i] { // "power at 90% of the limit": of the power limit

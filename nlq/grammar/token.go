@@ -40,7 +40,9 @@ func tokens(text string, c *catalog.Catalog) []token {
 			out[len(out)-1].lead = true
 			i++
 		case r == '(':
-			out = append(out, token{raw: "("}) // what stands in brackets may be a condition of its own
+			if len(out) == 0 || out[len(out)-1].raw != "(" {
+				out = append(out, token{raw: "("}) // what stands in brackets may be a condition of its own
+			}
 			i++
 		case r == '"' || r == '`':
 			t, n := quotedToken(text[i:])

@@ -21,7 +21,7 @@ func (f *frame) takeVersus() {
 		if _, given := f.limitOf(i); given {
 			continue
 		}
-		for to := len(f.items); to > i+1; to-- {
+		for to := min(len(f.items), i+1+longestName); to > i+1; to-- {
 			g := f.part(f.items[i+1:to], nil)
 			g.kind = lookup
 			if len(g.wanting()) == 0 {
