@@ -25,7 +25,7 @@ type Question struct {
 
 // An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
 // [When], a [Formula], an [SLO],
-// [Changes] or [Actions]. Its String is the meaning in canonical words, shown back to the asker.
+// [Changes], [Actions] or an [Explain]. Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {
 	String() string
 	isIntent()

@@ -33,6 +33,8 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readChanges(i)
 	case Actions:
 		return readActions(i)
+	case Explain:
+		return readExplain(i)
 	case SLO:
 		return readSLO(i, c)
 	}

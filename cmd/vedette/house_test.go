@@ -77,7 +77,7 @@ var mayImport = map[string]string{
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
 	"nlq/compile": "nlq rules rules/catalog",
 	"nlq/answer": "nlq nlq/compile analyzer analyzer/action analyzer/backtest analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot " +
-		"rules rules/catalog rules/check rules/publish",
+		"rules rules/catalog rules/check rules/explain rules/publish",
 	"nlq/prose":         "nlq nlq/grammar nlq/prose/index nlq/prose/lexicon rules/catalog",
 	"nlq/prose/lexicon": "nlq/grammar nlq/prose/index rules/catalog rules/strictcsv",
 	"nlq/prose/index":   "rules/catalog",

@@ -170,7 +170,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
 	engine := &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}
-	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger,
+	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Published: s.published.Dir,
 		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks}
 
 	// What comes in and goes out.

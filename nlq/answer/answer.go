@@ -50,8 +50,10 @@ type Desk struct {
 	Querier series.Querier
 	Camera  Camera
 	Past    Past
-	Book    Book
-	Ledger  *action.Ledger
+
+	Published Published
+	Book      Book
+	Ledger    *action.Ledger
 
 	Page     string // where people reach the page; "" gives rules no link to it
 	Runbooks string // where people read what to do about {alert}; "" gives rules no link to it
@@ -100,6 +102,8 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 		err = d.when(ctx, &a, i, now)
 	case nlq.Changes:
 		err = d.changes(ctx, &a, i, now)
+	case nlq.Explain:
+		err = d.explain(&a, i)
 	case nlq.Actions:
 		err = d.actions(ctx, &a, i)
 	case nlq.SLO:

@@ -27,6 +27,7 @@ type Answer struct {
 	When    *WhenResult    `json:"when,omitempty"`
 	Changes *ChangesResult `json:"changes,omitempty"`
 	Actions *ActionsResult `json:"actions,omitempty"`
+	Explain *ExplainResult `json:"explain,omitempty"`
 	Unclear *Unclear       `json:"unclear,omitempty"`
 }
 
@@ -41,6 +42,7 @@ const (
 	KindWhen    Kind = "when"
 	KindChanges Kind = "changes"
 	KindActions Kind = "actions"
+	KindExplain Kind = "explain"
 	KindUnclear Kind = "unclear"
 )
 
@@ -170,4 +172,14 @@ type Change struct {
 type ActionsResult struct {
 	Entries []action.Entry `json:"entries"`
 	How     string         `json:"how,omitempty"`
+}
+
+// An ExplainResult is what a rule or an expression means, in plain words, and
+// of a rule that stands whose it is and what was asked for when it was made.
+type ExplainResult struct {
+	Words string `json:"words"`
+	Rule  string `json:"rule,omitempty"`
+	Group string `json:"group,omitempty"`
+	Owner string `json:"owner,omitempty"`
+	Asked string `json:"asked,omitempty"`
 }

@@ -29,7 +29,7 @@ import (
 type Reply struct {
 	ID         json.RawMessage `json:"id"`
 	Kind       string          `json:"kind"`   // alert, query, clarify, refuse or other
-	Intent     string          `json:"intent"` // alert, lookup, formula, slo, changes, actions, why, when, unclear, refused
+	Intent     string          `json:"intent"` // alert, lookup, formula, slo, changes, actions, explain, why, when, unclear, refused
 	Expr       string          `json:"expr"`
 	For        string          `json:"for"` // "" where it was not said
 	Severity   string          `json:"severity"`
@@ -127,6 +127,8 @@ func reply(ctx context.Context, e nlq.Engine, c *catalog.Catalog, text string) R
 		g, cerr := compile.SLO(i, c)
 		out.Kind, out.Intent = "alert", "slo"
 		err = out.rule(g, cerr, false)
+	case nlq.Explain:
+		out.Intent = "explain"
 	case nlq.Changes:
 		out.Intent = "changes"
 	case nlq.Actions:

@@ -39,6 +39,16 @@ func Text(w io.Writer, a answer.Answer) {
 		fmt.Fprintf(w, "query: %s\n", a.Expr)
 	case answer.KindChanges:
 		changesText(w, a.Changes)
+	case answer.KindExplain:
+		fmt.Fprintf(w, "\n%s\n", a.Explain.Words)
+		if x := a.Explain; x.Rule != "" {
+			fmt.Fprintf(w, "rule %s of %s, owner %s", x.Rule, x.Group, x.Owner)
+			if x.Asked != "" {
+				fmt.Fprintf(w, ", asked for as: %s", x.Asked)
+			}
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "query: %s\n", a.Expr)
 	case answer.KindActions:
 		actionsText(w, a.Actions)
 	case answer.KindUnclear:

@@ -140,7 +140,7 @@ func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	words := catalog.Builtin()
-	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger,
+	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger, Published: dir,
 		Page: "https://vedette.example", Runbooks: "https://runbooks.example/{alert}"}, dir
 }
 

@@ -37,6 +37,9 @@ var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
+	if x, ok := explain(q.Text); ok {
+		return nlq.Parse{Intent: x, Confidence: 0.9}, nil
+	}
 	f := e.frame(q.Text)
 	goesOn := f.continues()
 	p, err := f.parse()

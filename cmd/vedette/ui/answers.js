@@ -9,7 +9,7 @@ import { Copy, Source, Tag, Working } from "./parts.js";
 import { DiagnosisView, Doubts, Subject } from "./report.js";
 import { href } from "./route.js";
 
-const kindName = { changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
+const kindName = { explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
 
 // Expr shows PromQL with what a check complains of underlined.
 function Expr({ of, problems = [] }) {
@@ -160,7 +160,13 @@ function ActionsAnswer({ of: a }) {
     ${r.how && html`<p class="small muted">${r.how}</p>`}`;
 }
 
-const views = { changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
+function ExplainAnswer({ of: a }) {
+  const x = a.explain;
+  return html`<p class="headline">${x.words}</p><pre>${a.expr}</pre>
+    ${x.rule && html`<p class="small muted">Rule ${x.rule} of ${x.group}${x.owner && `, owner ${x.owner}`}${x.asked && `, asked for as “${x.asked}”`}</p>`}`;
+}
+
+const views = { explain: ExplainAnswer, changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
 
 export function AnswerView({ of: a, onPublish }) {
   const View = views[a.kind];

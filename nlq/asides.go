@@ -38,3 +38,12 @@ func readActions(a Actions) string {
 	}
 	return "which actions were taken"
 }
+
+// An Explain asks what a rule or an expression means: Of is a rule's name or
+// ID, or PromQL, which is read and never run.
+type Explain struct{ Of string }
+
+func (Explain) isIntent()        {}
+func (e Explain) String() string { return Read(e, catalog.Builtin()) }
+
+func readExplain(e Explain) string { return "explain rule " + quoted(e.Of) }
