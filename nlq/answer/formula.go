@@ -23,6 +23,27 @@ func (d *Desk) formula(ctx context.Context, a *Answer, f nlq.Formula, now time.T
 	if err != nil {
 		return err
 	}
+	return d.values(ctx, a, expr, now)
+}
+
+// raw does with a model's expression what formula does with a term.
+func (d *Desk) raw(ctx context.Context, a *Answer, r nlq.Raw, now time.Time, publisher string) error {
+	if r.Alert {
+		g, err := compile.RawRule(r, d.Catalog)
+		if err != nil {
+			return err
+		}
+		return d.draft(ctx, a, g, now, publisher)
+	}
+	expr, err := compile.Raw(r, d.Catalog)
+	if err != nil {
+		return err
+	}
+	return d.values(ctx, a, expr, now)
+}
+
+// values shows what expr comes to now.
+func (d *Desk) values(ctx context.Context, a *Answer, expr string, now time.Time) error {
 	a.Kind, a.Expr, a.Query = KindQuery, expr, &QueryResult{At: now.UTC(), Rows: []Row{}}
 	ss, err := d.Querier.Query(ctx, expr, series.Instant(now))
 	if err != nil {

@@ -39,12 +39,17 @@ func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
 		return rules.Group{}, err
 	}
 	d, _ := c.Measure(m.Metric)
-	r := rules.Rule{Name: camel(title(d)), Expr: expr, For: f.For, Labels: map[string]string{},
-		Annotations: map[string]string{"summary": title(d), "description": plainText(d.Help) + ` The value is {{ printf "%.4g" $value }}.`}}
-	if f.Severity != "" {
-		r.Labels["severity"] = f.Severity
+	return loneRule(d, expr, f.For, f.Severity), nil
+}
+
+// loneRule is a group of one rule that is about m and more than m.
+func loneRule(m catalog.Metric, expr string, held time.Duration, severity string) rules.Group {
+	r := rules.Rule{Name: camel(title(m)), Expr: expr, For: held, Labels: map[string]string{},
+		Annotations: map[string]string{"summary": title(m), "description": plainText(m.Help) + ` The value is {{ printf "%.4g" $value }}.`}}
+	if severity != "" {
+		r.Labels["severity"] = severity
 	}
-	return rules.Group{ID: id(r), Revision: 1, Rules: []rules.Rule{r}}, nil
+	return rules.Group{ID: id(r), Revision: 1, Rules: []rules.Rule{r}}
 }
 
 // plainText takes out of help what a template would run: help may come from
