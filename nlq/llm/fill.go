@@ -168,14 +168,19 @@ func join(op string, left, right nlq.Term, c *catalog.Catalog) (nlq.Term, error)
 	}
 	right, on := nlq.Joint(left, right, c)
 	b := nlq.Binary{Op: op, Left: left, Right: right, On: on}
+	if on != nil && len(on) == 0 && len(nlq.Labels(left, c)) > 0 && len(nlq.Labels(right, c)) > 0 {
+		return nil, fmt.Errorf("the sides of %s have no label in common: %v and %v", op, nlq.Labels(left, c), nlq.Labels(right, c))
+	}
 	if on == nil || op == "and" || op == "or" || op == "unless" {
 		return b, nil
 	}
+	same := on // what says the same as on
+	if r, ok := right.(nlq.Renamed); ok {
+		same = append(slices.Clip(on), r.From)
+	}
 	for _, l := range nlq.Labels(right, c) {
-		if !slices.Contains(on, l) {
-			if _, renamed := right.(nlq.Renamed); !renamed {
-				return nil, fmt.Errorf("several series of the right side of %s belong to one of the left, by label %s: group it by %v first", op, l, on)
-			}
+		if !slices.Contains(same, l) {
+			return nil, fmt.Errorf("several series of the right side of %s belong to one of the left, by label %s: group it by %v first", op, l, on)
 		}
 	}
 	b.Many = slices.ContainsFunc(nlq.Labels(left, c), func(l string) bool { return !slices.Contains(on, l) })
