@@ -24,14 +24,14 @@ func (r Raw) String() string {
 	}
 	b := "PromQL proposed by a model, not made of words: "
 	if r.Alert {
-		b += "alert on "
+		b += "alert: "
 	}
 	b += says
 	switch {
 	case r.For > 0:
-		b += " for " + Period(r.For)
+		b += ", for " + Period(r.For)
 	case r.ForSaid:
-		b += " at once"
+		b += ", at once"
 	}
 	if r.Severity != "" {
 		b += ", severity " + r.Severity

@@ -55,8 +55,12 @@ func (c chain) Reply(ctx context.Context, talk []Turn) (Reply, error) {
 		messages = append(messages, llms.TextParts(roles[t.By], t.Text))
 	}
 	options := append([]llms.CallOption{llms.WithTemperature(0), llms.WithMaxTokens(mostReply)}, c.options...)
-	out, err := c.GenerateContent(ctx, messages, options...)
-	if err != nil {
+	var why error
+	out, err := c.GenerateContent(context.WithValue(ctx, troubleKey{}, &why), messages, options...)
+	switch {
+	case err != nil && why != nil:
+		return Reply{}, why
+	case err != nil:
 		return Reply{}, err
 	}
 	if out == nil || len(out.Choices) == 0 {

@@ -3,7 +3,7 @@ package llm
 import (
 	"embed"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,8 +25,11 @@ var prompts = sync.OnceValue(func() *template.Template {
 
 // asJSON quotes what an asker wrote, so that it ends where it ends.
 func asJSON(v any) (string, error) {
-	b, err := json.Marshal(v)
-	return string(b), err
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // < and > are what questions are made of
+	err := e.Encode(v)
+	return strings.TrimSpace(b.String()), err
 }
 
 func render(name string, v any) string {
@@ -58,8 +61,14 @@ type shelf struct {
 	index   *index.Index
 }
 
+// builtin takes long to make, and is read by every engine of a program alike.
+var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &lexicon.English().Words) })
+
 func shelfOf(c *catalog.Catalog) *shelf {
-	return &shelf{catalog: c, index: index.New(c, &lexicon.English().Words)}
+	if c == catalog.Builtin() {
+		return &shelf{c, builtin()}
+	}
+	return &shelf{c, index.New(c, &lexicon.English().Words)}
 }
 
 // nearest returns the n metrics nearest to text.
@@ -97,8 +106,11 @@ func (s *shelf) ask(q nlq.Question) string {
 // again asks for a better form.
 func (s *shelf) again(wrong error) string {
 	var near []string
-	for _, m := range s.nearest(wrong.Error(), 5) {
-		near = append(near, fmt.Sprintf("%s (%s)", m.ID, m.Unit))
+	var no noMetric
+	if errors.As(wrong, &no) {
+		for _, m := range s.nearest(string(no), 5) { // more is a list to guess from
+			near = append(near, string(m.ID))
+		}
 	}
 	return render("again.tmpl", map[string]any{"Wrong": wrong.Error(), "Nearest": strings.Join(near, ", ")})
 }

@@ -102,7 +102,19 @@ type bounded struct {
 	signed bool // the request carries its own authorization
 }
 
+// troubleKey is where a context has room for what went wrong on the way: the
+// libraries above say only that something did.
+type troubleKey struct{}
+
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := b.roundTrip(r)
+	if why, ok := r.Context().Value(troubleKey{}).(*error); ok {
+		*why = err
+	}
+	return res, err
+}
+
+func (b bounded) roundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	switch {
 	case b.signed:

@@ -32,7 +32,7 @@ func vet(i nlq.Intent, said string, c *catalog.Catalog) (nlq.Intent, error) {
 		return vetRaw(i, c)
 	case nlq.When:
 		if _, ok := c.Measure(i.Capacity); i.Capacity != "" && !ok {
-			return nil, fmt.Errorf("there is no metric %q", short(string(i.Capacity)))
+			return nil, noMetric(i.Capacity)
 		}
 	}
 	if err := measures(i, c); err != nil {
@@ -68,10 +68,15 @@ func measures(i nlq.Intent, c *catalog.Catalog) error {
 	return err
 }
 
+// A noMetric is a name that the catalog does not have.
+type noMetric catalog.ID
+
+func (n noMetric) Error() string { return fmt.Sprintf("there is no metric %q", short(string(n))) }
+
 func known(m nlq.Measure, c *catalog.Catalog) error {
 	d, ok := c.Measure(m.Metric)
 	if !ok {
-		return fmt.Errorf("there is no metric %q", short(string(m.Metric)))
+		return noMetric(m.Metric)
 	}
 	for _, w := range m.Where {
 		if !c.Takes(m.Metric, w.Label) {
@@ -94,7 +99,7 @@ func vetRaw(r nlq.Raw, c *catalog.Catalog) (nlq.Intent, error) {
 		return nil, err
 	}
 	if words, err := explain.Expr(expr, c); err == nil {
-		r.Words = words
+		r.Words = strings.TrimSuffix(words, ".")
 	}
 	return r, m.wrong(c)
 }
