@@ -72,6 +72,9 @@ func (m *Model) check() error {
 	if m.Provider != "" && m.Name == "" {
 		errs = append(errs, errors.New("model.name: the provider is set, and no model of it"))
 	}
+	if m.Provider == llm.Bedrock && m.TokenFile != "" {
+		errs = append(errs, errors.New("model.tokenFile: bedrock takes the credentials that every AWS program finds"))
+	}
 	if u, err := url.Parse(m.Address); m.Address != "" && (err != nil || u.Host == "") {
 		errs = append(errs, fmt.Errorf("model.address: %q is not a URL", m.Address))
 	}
