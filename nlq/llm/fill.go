@@ -128,6 +128,9 @@ func (s step) term(before []nlq.Term, c *catalog.Catalog) (nlq.Term, error) {
 	if err := errors.Join(d.err, err); err != nil {
 		return nil, err
 	}
+	if err := s.checkParam(); err != nil {
+		return nil, err
+	}
 	switch s.Is {
 	case "measure":
 		return m, nil
@@ -152,6 +155,19 @@ func (s step) term(before []nlq.Term, c *catalog.Catalog) (nlq.Term, error) {
 		return nlq.Func{Name: s.Func, Of: before[s.Of], Param: s.Param, Window: window}, nil
 	}
 	return join(s.Op, before[s.Of], before[s.With], c)
+}
+
+// checkParam keeps a 99 from being a quantile: it would always be infinite.
+func (s step) checkParam() error {
+	quantile := s.Agg == "quantile" || s.Func == "histogram_quantile" || s.Func == "quantile_over_time"
+	most := s.Agg == "topk" || s.Agg == "bottomk"
+	switch {
+	case quantile && (s.Param < 0 || s.Param > 1):
+		return fmt.Errorf("param is %v, want a quantile from 0 to 1", s.Param)
+	case most && (s.Param < 1 || s.Param > mostTop):
+		return fmt.Errorf("param is %v, want 1 to %d", s.Param, mostTop)
+	}
+	return nil
 }
 
 // join joins two terms by the labels that both have: which series belong

@@ -44,6 +44,7 @@ const mostReply = 4096
 type chain struct {
 	llms.Model
 	options []llms.CallOption
+	token   string // some servers repeat it when they do not know it
 }
 
 var _ Model = chain{}
@@ -57,10 +58,13 @@ func (c chain) Reply(ctx context.Context, talk []Turn) (Reply, error) {
 	options := append([]llms.CallOption{llms.WithTemperature(0), llms.WithMaxTokens(mostReply)}, c.options...)
 	var why error
 	out, err := c.GenerateContent(context.WithValue(ctx, troubleKey{}, &why), messages, options...)
-	switch {
-	case err != nil && why != nil:
-		return Reply{}, why
-	case err != nil:
+	if why != nil {
+		err = why
+	}
+	if err != nil && c.token != "" {
+		err = errors.New(strings.ReplaceAll(err.Error(), c.token, "(the token)"))
+	}
+	if err != nil {
 		return Reply{}, err
 	}
 	if out == nil || len(out.Choices) == 0 {

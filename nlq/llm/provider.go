@@ -65,7 +65,7 @@ func Open(ctx context.Context, p Provider) (Model, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
 		}
-		return chain{Model: m}, nil
+		return chain{Model: m, token: p.Token}, nil
 	case Ollama:
 		address := p.Address
 		if address == "" {
@@ -76,7 +76,7 @@ func Open(ctx context.Context, p Provider) (Model, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
 		}
-		return chain{Model: m, options: []llms.CallOption{llms.WithJSONMode()}}, nil
+		return chain{Model: m, options: []llms.CallOption{llms.WithJSONMode()}, token: p.Token}, nil
 	case Bedrock:
 		client.Transport = bounded{signed: true}
 		m, err := openConverse(ctx, p, client)

@@ -98,7 +98,7 @@ var wires = []wire{
 		},
 		fail: func(w http.ResponseWriter, status int) {
 			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"error":{"message":"status %d","type":"some_error","code":"some"}}`, status)
+			fmt.Fprintf(w, `{"error":{"message":"status %d of `+token+`","type":"some_error","code":"some"}}`, status)
 		},
 		call: func() string {
 			return asJSON(object{"id": "chatcmpl-1", "object": "chat.completion", "choices": []object{{"index": 0, "finish_reason": "tool_calls",
@@ -145,7 +145,7 @@ var wires = []wire{
 		},
 		fail: func(w http.ResponseWriter, status int) {
 			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"error":"status %d"}`, status)
+			fmt.Fprintf(w, `{"error":"status %d of `+token+`"}`, status)
 		},
 	},
 	{
@@ -346,7 +346,7 @@ func TestFailures(t *testing.T) {
 				if errors.As(err, &not) {
 					said = strings.Join(not.Caveats, " ")
 				}
-				if said == "" || !strings.Contains(said, tt.want) || len(said) > 400 || strings.Contains(said, tt.key) {
+				if said == "" || !strings.Contains(said, tt.want) || len(said) > 400 || strings.Contains(said, tt.key) || strings.Contains(said, "Bearer") {
 					t.Errorf("err says %q, want %q", said, tt.want)
 				}
 			})
