@@ -3,10 +3,11 @@ package llm
 // This file is the form that a model fills in. Its fields are slots of the
 // intents of package nlq and nothing else: there is no place for a sentence.
 // The tags say all that a schema says, so that what is asked for and what is
-// taken are the same.
+// taken are the same. Where a schema is enforced, a model writes the keys in
+// the order of the alphabet: those that decide what the others hold come first.
 
 type form struct {
-	Kind     string     `json:"kind" one:"lookup alert formula when why raw none refuse"`
+	Kind     string     `json:"asks" one:"lookup alert formula when why raw none refuse"`
 	Measure  measure    `json:"measure"`
 	Compare  comparison `json:"compare"`
 	Top      int        `json:"top"`
@@ -16,7 +17,7 @@ type form struct {
 	Capacity string     `json:"capacity"`
 	Thing    string     `json:"thing" one:"- cluster node gpu namespace pod job deployment statefulset daemonset cronjob service"`
 	Name     string     `json:"name"`
-	Alert    bool       `json:"alert"`
+	Alert    bool       `json:"fires"`
 	Steps    []step     `json:"steps"`
 	Expr     string     `json:"expr"`
 }
@@ -26,10 +27,10 @@ type form struct {
 var uses = map[string][]string{
 	"lookup":  {"measure", "compare", "top", "since"},
 	"alert":   {"measure", "compare", "for", "severity"},
-	"formula": {"steps", "alert", "for", "severity"},
+	"formula": {"steps", "fires", "for", "severity"},
 	"when":    {"measure", "compare", "capacity"},
 	"why":     {"thing", "name"},
-	"raw":     {"expr", "alert", "for", "severity"},
+	"raw":     {"expr", "fires", "for", "severity"},
 	"none":    {},
 	"refuse":  {},
 }
@@ -58,7 +59,7 @@ type comparison struct {
 // A step of a formula makes a term of terms made before it, which Of and With
 // name by their place in the list. The last step is the formula.
 type step struct {
-	Is      string   `json:"is" one:"measure number now func group binary"`
+	Is      string   `json:"a" one:"measure number now func group binary"`
 	Measure measure  `json:"measure"`
 	Number  float64  `json:"number"`
 	Func    string   `json:"func" one:"- ago absent abs delta deriv changes resets predict_linear histogram_quantile quantile_over_time stddev_over_time hour day_of_week"`

@@ -154,7 +154,7 @@ func quoted(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
-const hot = `{"kind":"lookup","measure":{"metric":"DCGM_FI_DEV_GPU_TEMP"},"compare":{"op":">","limit":80}}`
+const hot = `{"asks":"lookup","measure":{"metric":"DCGM_FI_DEV_GPU_TEMP"},"compare":{"op":">","limit":80}}`
 
 func TestCache(t *testing.T) {
 	p := &parrot{replies: []string{hot}, tokens: 500}
@@ -261,11 +261,11 @@ func TestBoth(t *testing.T) {
 		want  string // in the caveat; "" is none
 	}{
 		"the same":         {&parrot{replies: []string{hot}}, ""},
-		"the same, longer": {&parrot{replies: []string{`{"kind":"formula","steps":[{"is":"measure","measure":{"metric":"DCGM_FI_DEV_GPU_TEMP"}},{"is":"number","number":80},{"is":"binary","op":">","of":0,"with":1}]}`}}, ""},
+		"the same, longer": {&parrot{replies: []string{`{"asks":"formula","steps":[{"a":"measure","measure":{"metric":"DCGM_FI_DEV_GPU_TEMP"}},{"a":"number","number":80},{"a":"binary","op":">","of":0,"with":1}]}`}}, ""},
 		"another limit":    {&parrot{replies: []string{strings.ReplaceAll(hot, "80", "85")}}, "the model reads this otherwise: show GPU temperature (DCGM_FI_DEV_GPU_TEMP) of each GPU where it is above 85 °C, that is DCGM_FI_DEV_GPU_TEMP > 85"},
-		"a why":            {&parrot{replies: []string{`{"kind":"why"}`}}, "the model reads this otherwise: what is wrong with the cluster"},
-		"none":             {&parrot{replies: []string{`{"kind":"none"}`}}, "did not understand"},
-		"refuse":           {&parrot{replies: []string{`{"kind":"refuse"}`}}, "would refuse"},
+		"a why":            {&parrot{replies: []string{`{"asks":"why"}`}}, "the model reads this otherwise: what is wrong with the cluster"},
+		"none":             {&parrot{replies: []string{`{"asks":"none"}`}}, "did not understand"},
+		"refuse":           {&parrot{replies: []string{`{"asks":"refuse"}`}}, "would refuse"},
 		"dead":             {&parrot{err: errors.New("connection refused")}, "was not heard: connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -289,7 +289,7 @@ func (w wire) engine(t *testing.T, key string, answer http.HandlerFunc) *llm.Eng
 func TestWire(t *testing.T) {
 	for _, w := range wires {
 		t.Run(w.kind, func(t *testing.T) {
-			texts := []string{`{"kind":"lookup","measure":{"metric":"nonsense"}}`, hot}
+			texts := []string{`{"asks":"lookup","measure":{"metric":"nonsense"}}`, hot}
 			e := w.engine(t, token, func(rw http.ResponseWriter, r *http.Request) {
 				fmt.Fprint(rw, w.say(texts[0], "", 700))
 				texts = texts[1:]

@@ -27,11 +27,11 @@ func decode(text string) (form, error) {
 	if err := json.Unmarshal([]byte(text), &f); err != nil {
 		return f, fmt.Errorf("read the form: %w", err)
 	}
-	if err := idle(f, "kind", f.Kind, uses); err != nil {
+	if err := idle(f, "asks", f.Kind, uses); err != nil {
 		return f, err
 	}
 	for _, st := range f.Steps {
-		if err := idle(st, "is", st.Is, stepUses); err != nil {
+		if err := idle(st, "a", st.Is, stepUses); err != nil {
 			return f, err
 		}
 	}
