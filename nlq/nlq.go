@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,8 @@ type Question struct {
 }
 
 // An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
-// [When], a [Formula], an [SLO],
-// [Changes], [Actions] or an [Explain]. Its String is the meaning in canonical words, shown back to the asker.
+// [When], a [Formula], an [SLO], a [Raw], [Changes], [Actions] or an [Explain].
+// Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {
 	String() string
 	isIntent()
@@ -120,6 +121,7 @@ type Parse struct {
 	Intent     Intent
 	Assumed    []string // what the asker did not say and the engine took: "no duration said: fires at once"
 	Confidence float64  // 0..1: the probability that this is what was meant
+	Caveats    []string // what the asker should know of how this was understood, or who could not be asked
 }
 
 // An Engine finds the intent of a question. Where it finds none its error is
@@ -136,6 +138,7 @@ type NotUnderstood struct {
 	Ask     string   // the question to put back to the asker, or ""
 	Refused bool     // it was understood as something that is never done for words: deleting, silencing, scaling
 	Sure    bool     // it was understood but for what Ask asks: no other engine can know that
+	Caveats []string // why engines that could have known were not heard
 }
 
 func (e *NotUnderstood) Error() string {
@@ -152,21 +155,28 @@ func (e *NotUnderstood) Error() string {
 
 // First returns an engine that asks each of engines in turn and stops at the
 // first that understands, refuses, or knows what must be asked back. Where
-// none does, the error is the first engine's.
+// none does, the error is the first engine's. A later engine that fails does
+// not matter more than one that is not there: a caveat says that it did.
 func First(engines ...Engine) Engine { return first(engines) }
 
 type first []Engine
 
 func (f first) Parse(ctx context.Context, q Question) (Parse, error) {
-	var refusal error = &NotUnderstood{}
+	refusal := &NotUnderstood{}
 	for i, e := range f {
 		p, err := e.Parse(ctx, q)
 		var not *NotUnderstood
-		if !errors.As(err, &not) || not.Refused || not.Sure {
+		unheard := err != nil && !errors.As(err, &not)
+		switch {
+		case err == nil, unheard && (i == 0 || ctx.Err() != nil), not != nil && (not.Refused || not.Sure):
 			return p, err
-		}
-		if i == 0 {
-			refusal = err
+		case i == 0:
+			whole := *not
+			refusal = &whole
+		case unheard:
+			refusal.Caveats = append(slices.Clip(refusal.Caveats), err.Error())
+		default:
+			refusal.Caveats = append(slices.Clip(refusal.Caveats), not.Caveats...)
 		}
 	}
 	return Parse{}, refusal

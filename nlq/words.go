@@ -16,7 +16,8 @@ func (w Why) String() string    { return Read(w, catalog.Builtin()) }
 func (w When) String() string   { return Read(w, catalog.Builtin()) }
 
 // Read returns the meaning of i in canonical words, with the names that c has
-// for things. The grammar understands these words as i again.
+// for things. The grammar understands these words as i again, but for a
+// [Raw]'s, which are about its expression.
 func Read(i Intent, c *catalog.Catalog) string {
 	switch i := i.(type) {
 	case Lookup:
@@ -37,6 +38,8 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readExplain(i)
 	case SLO:
 		return readSLO(i, c)
+	case Raw:
+		return i.String()
 	}
 	panic("unreachable: intents are sealed")
 }

@@ -78,7 +78,8 @@ type Config struct {
 			Endpoint  string `yaml:"endpoint"`  // "" is AWS' own
 		} `yaml:"amazon"`
 	} `yaml:"publish"`
-	Mode action.Mode `yaml:"mode"` // observe, recommend or approve: what touches nodes; observe
+	Model Model       `yaml:"model"` // a language model that reads what the grammar does not; none unless set
+	Mode  action.Mode `yaml:"mode"`  // observe, recommend or approve: what touches nodes; observe
 }
 
 const (
@@ -124,6 +125,7 @@ func (c *Config) fill() {
 	if c.Publish.Ruler.Namespace == "" {
 		c.Publish.Ruler.Namespace = "vedette"
 	}
+	c.Model.fill()
 	if c.Mode == "" {
 		c.Mode = action.Observe
 	}
@@ -156,6 +158,7 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("publish.%s: %q is not a URL", setting, at))
 		}
 	}
+	errs = append(errs, c.Model.check())
 	// The page's port takes OTLP over HTTP too, so it needs both.
 	errs = append(errs, guarded("listen.http", c.Listen.HTTP, c.Tokens.API != "" && c.Tokens.Ingest != ""),
 		guarded("listen.otlp", c.Listen.OTLP, c.Tokens.Ingest != ""))

@@ -36,7 +36,8 @@
 // A question's way: an [nlq.Engine] ([vedette.dev/nlq/grammar]) turns words
 // into an [nlq.Intent]; in a batch, where nobody can be asked back,
 // [vedette.dev/nlq/prose] reads what it does not understand, and says how sure
-// it is. [vedette.dev/nlq/compile] turns an intent into PromQL or a
+// it is. Where a language model is configured, [vedette.dev/nlq/llm] has it fill
+// in what the grammar does not understand. [vedette.dev/nlq/compile] turns an intent into PromQL or a
 // rule; [vedette.dev/nlq/answer] carries it out: it queries, or checks,
 // back-tests and proposes to publish, or diagnoses, or forecasts.
 //

@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +33,8 @@ func TestMain(m *testing.M) {
 //	occupy NAME              sets $NAME to an address that somebody listens on
 //	env-config FILE          puts the environment's variables into the file
 //	unpack ARCHIVE DIR       unpacks a txtar archive
+//	model NAME FILE          sets $NAME to the address of a model that says the lines of the file, one a call, the last for ever;
+//	                         what it is sent is added to FILE.sent
 //	await URL [TEXT]         waits until URL answers with 200, and with TEXT in it
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -42,7 +49,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "free": free, "occupy": occupy, "await": await, "env-config": envConfig, "unpack": unpack,
+			"status": status, "free": free, "occupy": occupy, "await": await, "env-config": envConfig, "unpack": unpack, "model": speaks,
 		},
 	})
 }
@@ -77,6 +84,46 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
 	ts.Defer(func() { l.Close() })
+}
+
+// speaks answers OpenAI's chat completions. An empty line is an error of the server.
+func speaks(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: model NAME FILE")
+	}
+	lines := strings.Split(strings.TrimSuffix(ts.ReadFile(args[1]), "\n"), "\n")
+	sent := ts.MkAbs(args[1]) + ".sent"
+	var mu sync.Mutex
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			body = append(body, '\n')
+			var f *os.File
+			if f, err = os.OpenFile(sent, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err == nil {
+				_, err = f.Write(body)
+				err = errors.Join(err, f.Close())
+			}
+		}
+		line := lines[0]
+		if lines = lines[1:]; len(lines) == 0 {
+			lines = []string{line}
+		}
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		case r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer of-the-model":
+			http.Error(w, `{"error":{"message":"who are you"}}`, http.StatusUnauthorized)
+		case line == "":
+			http.Error(w, `{"error":{"message":"overloaded"}}`, http.StatusServiceUnavailable)
+		default:
+			json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]string{"role": "assistant", "content": line}, "finish_reason": "stop"}},
+				"usage": map[string]int{"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100}})
+		}
+	}))
+	ts.Defer(srv.Close)
+	ts.Setenv(args[0], srv.URL+"/v1")
 }
 
 func envConfig(ts *testscript.TestScript, _ bool, args []string) {

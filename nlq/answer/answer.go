@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vedette.dev/analyzer"
@@ -80,6 +81,7 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 	var not *nlq.NotUnderstood
 	if errors.As(err, &not) {
 		a.Kind, a.Unclear = KindUnclear, &Unclear{Words: orEmpty(not.Words), Nearest: orEmpty(not.Nearest), Ask: not.Ask}
+		a.Caveats = not.Caveats
 		return a, nil
 	}
 	if err != nil {
@@ -87,6 +89,7 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 	}
 	a.goesOn = len(q.Before) > 0
 	a.Readback, a.Assumed, a.Confidence = nlq.Read(parse.Intent, d.Catalog), parse.Assumed, parse.Confidence
+	a.Caveats = slices.Clone(parse.Caveats) // an engine may give the same parse again
 	if publisher != "" && !asksAlert(parse.Intent) {
 		a.Caveats = append(a.Caveats, "nothing is published: this does not ask for an alert")
 	}
@@ -113,6 +116,8 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 		}
 	case nlq.Formula:
 		err = d.formula(ctx, &a, i, now, publisher)
+	case nlq.Raw:
+		err = d.raw(ctx, &a, i, now, publisher)
 	default:
 		panic("unreachable: intents are sealed")
 	}
@@ -123,10 +128,15 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 }
 
 func asksAlert(i nlq.Intent) bool {
-	f, formula := i.(nlq.Formula)
-	_, alert := i.(nlq.Alert)
-	_, slo := i.(nlq.SLO)
-	return alert || slo || formula && f.Alert
+	switch i := i.(type) {
+	case nlq.Alert, nlq.SLO:
+		return true
+	case nlq.Formula:
+		return i.Alert
+	case nlq.Raw:
+		return i.Alert
+	}
+	return false
 }
 
 // unclear turns a into the question put back to the asker.

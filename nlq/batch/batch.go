@@ -29,7 +29,7 @@ import (
 type Reply struct {
 	ID         json.RawMessage `json:"id"`
 	Kind       string          `json:"kind"`   // alert, query, clarify, refuse or other
-	Intent     string          `json:"intent"` // alert, lookup, formula, slo, changes, actions, explain, why, when, unclear, refused
+	Intent     string          `json:"intent"` // alert, lookup, formula, raw, slo, changes, actions, explain, why, when, unclear, refused
 	Expr       string          `json:"expr"`
 	For        string          `json:"for"` // "" where it was not said
 	Severity   string          `json:"severity"`
@@ -133,6 +133,15 @@ func reply(ctx context.Context, e nlq.Engine, c *catalog.Catalog, text string) R
 		out.Intent = "changes"
 	case nlq.Actions:
 		out.Intent = "actions"
+	case nlq.Raw:
+		out.Kind, out.Intent = "query", "raw"
+		if !i.Alert {
+			out.Expr, err = compile.Raw(i, c)
+			break
+		}
+		g, cerr := compile.RawRule(i, c)
+		out.Kind = "alert"
+		err = out.rule(g, cerr, i.ForSaid)
 	case nlq.Why:
 		out.Intent = "why"
 	case nlq.When:

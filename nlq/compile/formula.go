@@ -39,13 +39,19 @@ func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
 		return rules.Group{}, err
 	}
 	d, _ := c.Measure(m.Metric)
-	about := titles(f.Term, c)
-	r := rules.Rule{Name: camel(strings.Join(about, " and ")), Expr: expr, For: f.For, Labels: map[string]string{},
-		Annotations: map[string]string{"summary": strings.Join(about, " and "), "description": strings.TrimSuffix(plainText(d.Help), ".") + `. The value is {{ printf "%.4g" $value }}.`}}
-	if f.Severity != "" {
-		r.Labels["severity"] = f.Severity
+	return loneRule(titles(f.Term, c), d, expr, f.For, f.Severity), nil
+}
+
+// loneRule is a group of one rule that is about what is called about, m the
+// first of it.
+func loneRule(about []string, m catalog.Metric, expr string, held time.Duration, severity string) rules.Group {
+	named := strings.Join(about, " and ")
+	r := rules.Rule{Name: camel(named), Expr: expr, For: held, Labels: map[string]string{},
+		Annotations: map[string]string{"summary": named, "description": strings.TrimSuffix(plainText(m.Help), ".") + `. The value is {{ printf "%.4g" $value }}.`}}
+	if severity != "" {
+		r.Labels["severity"] = severity
 	}
-	return rules.Group{ID: id(r), Revision: 1, Rules: []rules.Rule{r}}, nil
+	return rules.Group{ID: id(r), Revision: 1, Rules: []rules.Rule{r}}
 }
 
 // titles returns what the measures of t are called, each once.

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"vedette.dev/nlq"
+	"vedette.dev/nlq/llm"
+	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/strictyaml"
+)
+
+// A Model is the configuration of a language model. Without a provider nothing
+// is sent anywhere.
+type Model struct {
+	Provider  string              `yaml:"provider"`  // openai (and what speaks its chat completions), ollama, bedrock; "" is none
+	Address   string              `yaml:"address"`   // base URL: http://vllm:8000/v1; "" is the provider's own
+	Name      string              `yaml:"name"`      // of the model
+	Region    string              `yaml:"region"`    // of bedrock; "" is the environment's
+	TokenFile string              `yaml:"tokenFile"` // bearer token
+	Format    string              `yaml:"format"`    // of openai: schema, or json where the server knows no schemas; schema
+	Mode      string              `yaml:"mode"`      // first: it is asked where the grammar does not understand; both: always, and differences are shown; first
+	Timeout   strictyaml.Duration `yaml:"timeout"`   // for one question; 20s
+	Rounds    int                 `yaml:"rounds"`    // how often it may try; 3
+	Budget    struct {
+		Question int `yaml:"question"` // tokens for one question; 20000
+		Day      int `yaml:"day"`      // tokens for a day; 1000000
+	} `yaml:"budget"`
+	Redact []string `yaml:"redact"` // what does not leave besides secrets: mail, address
+}
+
+func (m *Model) fill() {
+	if m.Format == "" {
+		m.Format = "schema"
+	}
+	if m.Mode == "" {
+		m.Mode = "first"
+	}
+	if m.Timeout == 0 {
+		m.Timeout = strictyaml.Duration(20 * time.Second)
+	}
+	if m.Rounds == 0 {
+		m.Rounds = 3
+	}
+	if m.Budget.Question == 0 {
+		m.Budget.Question = 20_000
+	}
+	if m.Budget.Day == 0 {
+		m.Budget.Day = 1_000_000
+	}
+}
+
+func (m *Model) check() error {
+	var errs []error
+	oneOf := func(what, got string, of ...string) {
+		if !slices.Contains(of, got) {
+			errs = append(errs, fmt.Errorf("model.%s: %q is none of %q", what, got, of))
+		}
+	}
+	oneOf("provider", m.Provider, "", llm.OpenAI, llm.Ollama, llm.Bedrock)
+	oneOf("format", m.Format, "schema", "json")
+	oneOf("mode", m.Mode, "first", "both")
+	for _, what := range m.Redact {
+		oneOf("redact", what, llm.Mail, llm.Address)
+	}
+	if m.Provider != "" && m.Name == "" {
+		errs = append(errs, errors.New("model.name: the provider is set, and no model of it"))
+	}
+	if m.Provider == llm.Bedrock && m.TokenFile != "" {
+		errs = append(errs, errors.New("model.tokenFile: bedrock takes the credentials that every AWS program finds"))
+	}
+	if u, err := url.Parse(m.Address); m.Address != "" && (err != nil || u.Host == "") {
+		errs = append(errs, fmt.Errorf("model.address: %q is not a URL", m.Address))
+	}
+	if m.Timeout < 0 || m.Rounds < 0 || m.Budget.Question < 0 || m.Budget.Day < 0 {
+		errs = append(errs, errors.New("model: timeout, rounds and budget are not below 0"))
+	}
+	return errors.Join(errs...)
+}
+
+// withModel returns the grammar with the model beside it, where one is
+// configured, and what the model did as metrics.
+func (s *service) withModel(ctx context.Context, grammar nlq.Engine, words *catalog.Catalog) (nlq.Engine, error) {
+	m := s.cfg.Model
+	if m.Provider == "" {
+		return grammar, nil
+	}
+	at := llm.Provider{Kind: m.Provider, Address: m.Address, Name: m.Name, Region: m.Region, Plain: m.Format == "json"}
+	var err error
+	if m.TokenFile != "" {
+		if at.Token, err = readToken(m.TokenFile); err != nil {
+			return nil, fmt.Errorf("model: %w", err)
+		}
+	}
+	e := &llm.Engine{Name: m.Provider + "/" + m.Name, Catalog: words, Timeout: time.Duration(m.Timeout), Rounds: m.Rounds,
+		Budget: llm.Budget{Question: m.Budget.Question, Day: m.Budget.Day}, Redact: m.Redact}
+	if e.Model, err = llm.Open(ctx, at); err != nil {
+		return nil, err
+	}
+	s.registry.MustRegister(modelMetrics(e)...)
+	s.log.Info("questions go to a model too", "model", e.Name, "address", m.Address, "mode", m.Mode)
+	if m.Mode == "both" {
+		return llm.Both{Grammar: grammar, Model: e, Catalog: words}, nil
+	}
+	return nlq.First(grammar, e), nil
+}
+
+func modelMetrics(e *llm.Engine) []prometheus.Collector {
+	counter := func(name, help string, v func(llm.Usage) int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v(e.Usage())) })
+	}
+	return []prometheus.Collector{
+		counter("vedette_model_calls_total", "Calls of the language model.", func(u llm.Usage) int64 { return u.Calls }),
+		counter("vedette_model_tokens_total", "Tokens of prompts and replies of the language model.", func(u llm.Usage) int64 { return u.Tokens }),
+		counter("vedette_model_failures_total", "Calls of the language model that failed or took too long.", func(u llm.Usage) int64 { return u.Failures }),
+		counter("vedette_model_refused_total", "Replies of the language model that were no form, or one that cannot be.", func(u llm.Usage) int64 { return u.Refused }),
+		counter("vedette_model_cache_hits_total", "Questions answered from what the language model said before.", func(u llm.Usage) int64 { return u.Hits }),
+	}
+}

@@ -1,0 +1,88 @@
+package llm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tmc/langchaingo/llms"
+)
+
+// A Model continues a conversation. It is all that an engine knows of one.
+type Model interface {
+	Reply(ctx context.Context, talk []Turn) (Reply, error)
+}
+
+// A Turn is what one side of a conversation said.
+type Turn struct {
+	By   Speaker
+	Text string
+}
+
+// A Speaker is a side of a conversation.
+type Speaker string
+
+// The sides.
+const (
+	House   Speaker = "house" // what the model is told to do
+	Asker   Speaker = "asker" // what it is to be done with
+	Machine Speaker = "model"
+)
+
+// A Reply is what a model said and what it cost.
+type Reply struct {
+	Text   string
+	Tokens int // of prompt and reply; 0 where the provider does not say
+}
+
+// mostReply is the most tokens of one reply: the largest form takes some 1,500,
+// and models that think first think in the same tokens.
+const mostReply = 4096
+
+// A chain is any model that langchaingo can speak to.
+type chain struct {
+	llms.Model
+	options []llms.CallOption
+	token   string // some servers repeat it when they do not know it
+}
+
+var _ Model = chain{}
+
+func (c chain) Reply(ctx context.Context, talk []Turn) (Reply, error) {
+	roles := map[Speaker]llms.ChatMessageType{House: llms.ChatMessageTypeSystem, Asker: llms.ChatMessageTypeHuman, Machine: llms.ChatMessageTypeAI}
+	var messages []llms.MessageContent
+	for _, t := range talk {
+		messages = append(messages, llms.TextParts(roles[t.By], t.Text))
+	}
+	options := append([]llms.CallOption{llms.WithTemperature(0), llms.WithMaxTokens(mostReply)}, c.options...)
+	var why error
+	out, err := c.GenerateContent(context.WithValue(ctx, troubleKey{}, &why), messages, options...)
+	if why != nil {
+		err = why
+	}
+	if err != nil && c.token != "" {
+		err = errors.New(strings.ReplaceAll(err.Error(), c.token, "(the token)"))
+	}
+	if err != nil {
+		return Reply{}, err
+	}
+	if out == nil || len(out.Choices) == 0 {
+		return Reply{}, errors.New("the reply is empty")
+	}
+	said := out.Choices[0]
+	r := Reply{Text: said.Content}
+	r.Tokens, _ = said.GenerationInfo["TotalTokens"].(int)
+	switch {
+	case len(said.ToolCalls) > 0 || said.FuncCall != nil:
+		return r, refused("the model wants to call a function, and there is none")
+	case strings.EqualFold(said.StopReason, "length") || strings.EqualFold(said.StopReason, "max_tokens"):
+		return r, refused(fmt.Sprintf("the reply is longer than %d tokens", mostReply))
+	}
+	return r, nil
+}
+
+// A refused reply came, was paid for, and is no form.
+type refused string
+
+func (r refused) Error() string { return string(r) }

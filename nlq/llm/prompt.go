@@ -1,0 +1,116 @@
+package llm
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"text/template"
+
+	"vedette.dev/nlq"
+	"vedette.dev/nlq/prose/index"
+	"vedette.dev/nlq/prose/lexicon"
+	"vedette.dev/rules/catalog"
+)
+
+//go:embed prompt/*.tmpl
+var promptFiles embed.FS
+
+var prompts = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"json": asJSON}).ParseFS(promptFiles, "prompt/*.tmpl"))
+})
+
+// asJSON quotes what an asker wrote, so that it ends where it ends.
+func asJSON(v any) (string, error) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // < and > are what questions are made of
+	err := e.Encode(v)
+	return strings.TrimSpace(b.String()), err
+}
+
+func render(name string, v any) string {
+	var b strings.Builder
+	if err := prompts().ExecuteTemplate(&b, name, v); err != nil {
+		panic(err) // embedded templates, over types of ours: a test renders each
+	}
+	return b.String()
+}
+
+var system = sync.OnceValue(func() string {
+	s, err := asJSON(schemaOf(reflect.TypeFor[form]()))
+	if err != nil {
+		panic(err)
+	}
+	return render("system.tmpl", s)
+})
+
+// excerpted is how many metrics a model is shown: what is meant is nearly
+// always among the first ten that the words find, and a formula may need more.
+const excerpted = 30
+
+// recalledBefore is how many questions before it a question is shown with.
+const recalledBefore = 4
+
+// A shelf finds the metrics that words are about.
+type shelf struct {
+	catalog *catalog.Catalog
+	index   *index.Index
+}
+
+// builtin takes long to make, and is read by every engine of a program alike.
+var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &lexicon.English().Words) })
+
+func shelfOf(c *catalog.Catalog) *shelf {
+	if c == catalog.Builtin() {
+		return &shelf{c, builtin()}
+	}
+	return &shelf{c, index.New(c, &lexicon.English().Words)}
+}
+
+// nearest returns the n metrics nearest to text.
+func (s *shelf) nearest(text string, n int) []catalog.Metric {
+	l := lexicon.English()
+	query := map[string]float64{}
+	plain := index.Plain(text)
+	for _, w := range plain {
+		for _, part := range append(index.Name(w), w) {
+			if !l.Stop[part] {
+				query[l.Key(part)] = 1
+			}
+		}
+	}
+	for _, two := range l.Pairs(plain) {
+		query[two] = 1
+	}
+	var ms []catalog.Metric
+	for _, h := range s.index.Find(query, n) {
+		if m, ok := s.catalog.Measure(h.ID); ok {
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// ask is the question as a model sees it: with the metrics nearest to it and
+// to what was asked before, and nothing of what they measure.
+func (s *shelf) ask(q nlq.Question) string {
+	before := q.Before[max(0, len(q.Before)-recalledBefore):]
+	return render("question.tmpl", map[string]any{"Metrics": s.nearest(strings.Join(append(slices.Clone(before), q.Text), " "), excerpted),
+		"Before": before, "Text": q.Text})
+}
+
+// again asks for a better form.
+func (s *shelf) again(wrong error) string {
+	var near []string
+	var no noMetric
+	if errors.As(wrong, &no) {
+		for _, m := range s.nearest(string(no), 5) { // more is a list to guess from
+			near = append(near, string(m.ID))
+		}
+	}
+	return render("again.tmpl", map[string]any{"Wrong": wrong.Error(), "Nearest": strings.Join(near, ", ")})
+}

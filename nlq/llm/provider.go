@@ -1,0 +1,140 @@
+package llm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/tmc/langchaingo/llms"
+	"github.com/tmc/langchaingo/llms/ollama"
+	"github.com/tmc/langchaingo/llms/openai"
+)
+
+// The kinds of providers.
+const (
+	OpenAI  = "openai"  // and whatever speaks its chat completions: vLLM, llama.cpp, LiteLLM, …
+	Ollama  = "ollama"  // /api/chat
+	Bedrock = "bedrock" // Converse, with the credentials of every AWS program
+)
+
+// A Provider is where a model is and how it is reached.
+type Provider struct {
+	Kind    string
+	Address string // base URL; "" is the provider's own
+	Name    string // of the model
+	Region  string // of Bedrock; "" is the environment's
+	Token   string // sent as a bearer token; "" is none
+	Plain   bool   // of OpenAI: the server knows JSON, but no schemas of it
+}
+
+// contextOf Ollama is the room for prompt and reply, in tokens: its own default
+// of 4,096 would cut the prompt, and silently.
+const contextOf = 16384
+
+// Open returns the model at p. It sends nothing.
+func Open(ctx context.Context, p Provider) (Model, error) {
+	if u, err := url.Parse(p.Address); p.Address != "" && (err != nil || u.Host == "") {
+		return nil, fmt.Errorf("open model %s: address %q is no URL", p.Name, p.Address)
+	}
+	client := &http.Client{Transport: bounded{token: p.Token}, CheckRedirect: stay}
+	switch p.Kind {
+	case OpenAI:
+		// Each option is given, empty or not: what is not given is taken
+		// from the environment.
+		token := p.Token
+		if token == "" {
+			token = "none" // the library wants one; bounded takes it off again
+		}
+		address := p.Address
+		if address == "" {
+			address = "https://api.openai.com/v1"
+		}
+		format := &openai.ResponseFormat{Type: "json_schema", JSONSchema: &openai.ResponseFormatJSONSchema{
+			Name: "intent", Strict: true, Schema: schemaOf(reflect.TypeFor[form]())}}
+		if p.Plain {
+			format = openai.ResponseFormatJSON
+		}
+		m, err := openai.New(openai.WithToken(token), openai.WithBaseURL(strings.TrimSuffix(address, "/")), openai.WithModel(p.Name),
+			openai.WithOrganization(""), openai.WithHTTPClient(client), openai.WithResponseFormat(format))
+		if err != nil {
+			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
+		}
+		return chain{Model: m, token: p.Token}, nil
+	case Ollama:
+		address := p.Address
+		if address == "" {
+			address = "http://127.0.0.1:11434"
+		}
+		m, err := ollama.New(ollama.WithServerURL(address), ollama.WithModel(p.Name), ollama.WithHTTPClient(client),
+			ollama.WithRunnerNumCtx(contextOf))
+		if err != nil {
+			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
+		}
+		return chain{Model: m, options: []llms.CallOption{llms.WithJSONMode()}, token: p.Token}, nil
+	case Bedrock:
+		client.Transport = bounded{signed: true}
+		m, err := openConverse(ctx, p, client)
+		if err != nil {
+			return nil, fmt.Errorf("open model %s of Bedrock: %w", p.Name, err)
+		}
+		return chain{Model: m}, nil
+	}
+	return nil, fmt.Errorf("there is no provider %q: it is %s, %s or %s", p.Kind, OpenAI, Ollama, Bedrock)
+}
+
+// stay follows nobody elsewhere: the address that is configured is where a
+// question may go.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// mostBody is the most bytes that are read of an answer: thirty times the
+// largest form.
+const mostBody = 256 << 10
+
+// bounded reads an answer whole before anybody parses it, and no endless one.
+type bounded struct {
+	token  string
+	signed bool // the request carries its own authorization
+}
+
+// troubleKey is where a context has room for what went wrong on the way: the
+// libraries above say only that something did.
+type troubleKey struct{}
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := b.roundTrip(r)
+	if why, ok := r.Context().Value(troubleKey{}).(*error); ok {
+		*why = err
+	}
+	return res, err
+}
+
+func (b bounded) roundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	switch {
+	case b.signed:
+	case b.token == "":
+		r.Header.Del("Authorization")
+	default:
+		r.Header.Set("Authorization", "Bearer "+b.token)
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, mostBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(body) > mostBody {
+		return nil, errors.New("the answer is longer than 256 KiB")
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	return res, nil
+}

@@ -1,0 +1,52 @@
+package llm
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tmc/langchaingo/llms/openai"
+)
+
+// A schema is the JSON Schema of a form, in the dialect of strict structured
+// output: every key is required, and no other is allowed.
+type schema = openai.ResponseFormatJSONSchemaProperty
+
+// schemaOf reads the tags of t.
+func schemaOf(t reflect.Type) *schema {
+	switch t.Kind() {
+	case reflect.Struct:
+		s := &schema{Type: "object", Properties: map[string]*schema{}}
+		for f := range t.Fields() {
+			key := f.Tag.Get("json")
+			p := schemaOf(f.Type)
+			for _, v := range choices(f) {
+				p.Enum = append(p.Enum, v)
+			}
+			s.Properties[key] = p
+			s.Required = append(s.Required, key)
+		}
+		return s
+	case reflect.Slice:
+		return &schema{Type: "array", Items: schemaOf(t.Elem())}
+	case reflect.String:
+		return &schema{Type: "string"}
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
+	case reflect.Int:
+		return &schema{Type: "integer"}
+	case reflect.Float64:
+		return &schema{Type: "number"}
+	}
+	panic("unreachable: forms are made of these")
+}
+
+// choices are the values that a field can have; none is any. A first choice of
+// "-" stands for the empty one, which no tag can hold.
+func choices(f reflect.StructField) []string {
+	vs := strings.Fields(f.Tag.Get("one"))
+	if len(vs) > 0 && vs[0] == "-" {
+		return slices.Concat([]string{""}, vs[1:])
+	}
+	return vs
+}
