@@ -128,6 +128,9 @@ func (f *frame) ownMean(i int) (mean bool, d time.Duration, from, to int, ok boo
 
 func isWindow(it item) bool {
 	_, w := it.has("window")
+	if _, during := it.has("during"); during {
+		return true
+	}
 	_, o := it.has("over")
 	return w || o
 }

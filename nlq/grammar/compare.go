@@ -62,6 +62,11 @@ func (f *frame) takeComparisons() {
 		f.compares = append(f.compares, c)
 	}
 	for i := range f.items {
+		if n, ok := f.amount(i); ok && n.value == 0 && !n.isUnit && len(f.compares) == 0 && f.test == nil && f.kind != lookup {
+			f.compares, f.items[i].used = []compare{{op: "=="}}, true // "with utilization 0"
+		}
+	}
+	for i := range f.items {
 		if _, ok := f.says(i, "low end"); ok && f.kind == when {
 			f.lowEnd, f.items[i].used = true, true
 			f.extra = append(f.extra, "left")

@@ -99,6 +99,7 @@ type frame struct {
 	per      time.Duration // of "100 an hour"
 
 	throughout time.Duration // of "all day"
+	during     bool          // a hold that is a window for what is counted
 	over       nlq.OverTime
 	agg        nlq.Aggregation
 	aggItem    int // of agg, or -1

@@ -263,6 +263,9 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 	ranges := derived && strings.Contains(d.Expr, "[")
 	switch {
 	case m.Type == catalog.Counter:
+		if f.during && f.window == 0 && len(f.compares) > 0 && f.test == nil {
+			f.window, f.hold, f.holdSaid = f.hold, 0, false
+		}
 		if f.per > 0 && ms.Over == nlq.AsIs {
 			ms.Over, ms.Window, f.per = nlq.Increase, f.per, 0
 			break

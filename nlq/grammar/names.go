@@ -102,7 +102,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 			break
 		}
 		not = not || except
-		prefix = prefix || called && v == "" && (f.items[j].low == "starting with" || f.items[j].low == "beginning with")
+		prefix = prefix || called && v == "" && (strings.Contains(f.items[j].low, "start") || strings.Contains(f.items[j].low, "begin"))
 		j++
 	}
 	said := j > i+n
@@ -232,7 +232,7 @@ func (f *frame) takePreposition(i int) bool {
 	if _, _, followed := f.place(to); followed && place != "node" {
 		return false // "in team-a namespace"
 	}
-	if strings.Contains(name, "*") && place == "namespace" && f.items[i].low != "in" {
+	if strings.Contains(name, "*") && (place == "namespace" && f.items[i].low != "in" || place == "node") {
 		place = "pod" // what goes by a pattern is mostly pods
 	}
 	known := ""

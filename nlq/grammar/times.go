@@ -54,6 +54,10 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	case is("since"):
 		f.since = d
 		f.use(i + 1) // ago
+	case is("during") && f.kind != lookup:
+		f.hold, f.holdSaid, f.during = d, true, true
+	case is("during"):
+		f.window = d
 	case is("hold"):
 		f.hold, f.holdSaid = d, true
 	case f.kind == lookup:

@@ -27,6 +27,7 @@ const silent = ",;?)"
 // undone easily: each part knows its whole.
 func tokens(text string, c *catalog.Catalog) []token {
 	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ").Replace(text)
+	text = perShape.ReplaceAllString(text, " within $1")
 	text = contractions.ReplaceAllString(text, "${1}not")
 	var out []token
 	for i := 0; i < len(text); {
@@ -69,6 +70,9 @@ func tokens(text string, c *catalog.Catalog) []token {
 	}
 	return out
 }
+
+// perShape is a count within a time: 4 restarts / 20m.
+var perShape = regexp.MustCompile(` / ?([0-9])`)
 
 // contractions are the words that end in "not", however they are written.
 var contractions = regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`)
@@ -116,6 +120,9 @@ func endOf(run string, c *catalog.Catalog) (catalog.ID, bool) {
 	return best, best != ""
 }
 
+// plusShape is at least so much: 98%+.
+var plusShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?[%A-Za-z°]*)\+$`)
+
 // clockShape is a full hour of a day: 22:00.
 var clockShape = regexp.MustCompile(`^([01]?[0-9]|2[0-4]):00h?$`)
 
@@ -135,6 +142,9 @@ func split(run string, c *catalog.Catalog) []token {
 	}
 	if id, ok := endOf(run, c); ok {
 		return []token{{raw: string(id), metric: true}}
+	}
+	if m := plusShape.FindStringSubmatch(run); m != nil {
+		return []token{{raw: m[1]}, {raw: "or"}, {raw: "more"}}
 	}
 	if m := clockShape.FindStringSubmatch(run); m != nil {
 		return []token{{raw: m[1]}}

@@ -42,6 +42,7 @@ const (
 
 var (
 	ended    = regexp.MustCompile(`[a-z0-9%)]\.(?:\s+[A-Z]|\s*$)`)
+	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you)\b`)
 	entitled = regexp.MustCompile(`^[A-Z][^:]{2,80}: [A-Z0-9{]`)
 )
 
@@ -49,7 +50,7 @@ var (
 // me when" asks, however well it is written.
 func styleOf(text string) style {
 	words := strings.Fields(text)
-	if len(words) == 0 || orders[strings.ToLower(strings.Trim(words[0], ",:"))] {
+	if len(words) == 0 || personal.MatchString(text) || orders[strings.ToLower(strings.Trim(words[0], ",:"))] {
 		return asked
 	}
 	capitals := 0
