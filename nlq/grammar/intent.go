@@ -106,7 +106,7 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 		if fl.label == "" {
 			w.Label, _ = f.placeNamed(fl.place).Label(m.ID, f.catalog)
 		}
-		if fl.bare && fl.place == "pod" && m.Entity == "model" && f.catalog.Takes(m.ID, "model_name") {
+		if fl.bare && (fl.place == "pod" || fl.place == "node") && m.Entity == "model" && f.catalog.Takes(m.ID, "model_name") {
 			w.Label = "model_name" // what is measured of models is asked for by their names
 		}
 		if ns, pod, ok := strings.Cut(fl.value, "/"); ok && fl.place == "pod" && f.catalog.Takes(m.ID, "namespace") {
@@ -324,7 +324,7 @@ func (f *frame) windowOr(d time.Duration) time.Duration {
 // lifetime reports whether m counts what a part has used up for good, such as
 // retired pages: the count itself is what matters, where no window is said.
 func (f *frame) lifetime(m catalog.Metric) bool {
-	return (m.Unit == "{page}" || m.Unit == "{row}") && f.window == 0 && f.per == 0 && len(f.compares) > 0
+	return (m.Unit == "{page}" || m.Unit == "{row}") && f.window == 0 && f.per == 0 && f.test == nil && f.kind == alert
 }
 
 // event reports whether m counts events over a window, each of which is bad.

@@ -56,6 +56,10 @@ func (f *frame) quantile() bool {
 			continue
 		}
 		said := strings.Join(it.norms, "")
+		if n := it.number; n != nil && strings.HasPrefix(at(f.items, i+1).low, "percentile") {
+			said = "p" + strconv.FormatFloat(n.value, 'f', -1, 64) // "95 percentile"
+			f.use(i + 1)
+		}
 		if nth := ordinal.FindStringSubmatch(it.low); nth != nil && strings.HasPrefix(at(f.items, i+1).low, "percentile") {
 			said = "p" + nth[1]
 			f.use(i + 1)
@@ -156,10 +160,13 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if len(strong) == 1 && len(weak) == 0 && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
 		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of GPUs, nodes and containers.")
 	}
-	if best < 0 && f.counting && len(f.by)+len(f.each) > 0 && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "count" }) && !slices.Contains(strong, "usage") {
+	if best < 0 && f.gpusSaid() && (f.counting || f.kind == unsaid && len(f.compares) == 0 && f.test == nil) && len(f.by)+len(f.each) > 0 && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "count" }) && !slices.Contains(strong, "usage") {
 		f.counting, f.agg = false, nlq.Count // series of GPUs, where no metric counts them so
 		f.extra = append(f.extra, "gpu", "usage")
 		f.countsGPUs()
+		if f.kind == unsaid {
+			f.kind = lookup // "GPUs per model"
+		}
 		return f.find(withAgg)
 	}
 	if best >= 0 {
@@ -191,6 +198,11 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 // unattached reports whether GPUs that no pod holds are meant.
 func (f *frame) unattached() bool {
 	return slices.ContainsFunc(f.filters, func(fl filter) bool { return fl.free })
+}
+
+// gpusSaid reports whether GPUs are spoken of.
+func (f *frame) gpusSaid() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool { return slices.Contains(it.norms, "gpu") })
 }
 
 // countsGPUs takes the words that only say that GPUs are counted.
@@ -319,7 +331,7 @@ func (f *frame) plain(it item) bool {
 	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
 		return true // it is asked for the limit
 	}
-	for _, r := range []role{"window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus"} {
+	for _, r := range []role{"window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now"} {
 		if _, ok := it.has(r); ok {
 			return true
 		}
@@ -442,6 +454,9 @@ func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
 	}
 	switch {
 	case len(ids) == 1:
+		return first, nil
+	case len(entities) == 1 && len(kinds) == 1 && f.lenient:
+		f.assume(0.2, "%s is taken, of %d that are called so", f.title(first.ID), len(ids))
 		return first, nil
 	case len(entities) > 1, len(kinds) < len(ids):
 		var choices []string

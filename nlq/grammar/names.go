@@ -53,7 +53,11 @@ func (f *frame) takeLabel(i int) bool {
 // name in it somewhere.
 func (f *frame) takeExporter(i int) bool {
 	if _, service := f.says(i, "service"); service && f.down() {
-		f.add(i, filter{place: "exporter", value: "*" + strings.NewReplacer(" ", "*", "-", "*").Replace(f.items[i].raw) + "*"}, i)
+		name := f.items[i].raw
+		if first, isExporter := strings.CutSuffix(strings.ToLower(name), "exporter"); isExporter && !isPlaceWord(strings.Trim(first, " -")) {
+			name = strings.Trim(first, " -") // jobs that scrape it may leave the word away
+		}
+		f.add(i, filter{place: "exporter", value: "*" + strings.NewReplacer(" ", "*", "-", "*").Replace(name) + "*"}, i)
 		f.extra = append(f.extra, "target")
 		return true
 	}
@@ -141,12 +145,12 @@ func (f *frame) agent(i int) bool {
 // takePlaceOfName reads: stream-ingest pods, the team-a namespace. The plural
 // stands for every name that starts so.
 func (f *frame) takePlaceOfName(i int) bool {
-	if !f.isName(i) && !f.nameBefore(i) {
+	if !f.isName(i) && !f.nameBefore(i) && !f.plainBefore(i) {
 		return false
 	}
 	name, to := f.name(i)
 	p, n, ok := f.place(to)
-	if !ok || p.Shape != nil || f.shapeOf(i).Name != "" {
+	if !ok || p.Shape != nil && p.Name != "model" && p.Name != "namespace" || f.shapeOf(i).Name != "" && f.shapeOf(i).Name != p.Name {
 		return false
 	}
 	if p.Name == "gpu" { // "gpu-03 GPUs" are on the node
@@ -171,6 +175,13 @@ func (f *frame) nameBefore(i int) bool {
 	return ok && !slices.ContainsFunc(f.items[i:to], func(it item) bool {
 		return len(it.roles) > 0 || len(it.norms) != 1 || f.lexicon.stop[it.low] || len(f.words.having([]string{p.Name, it.norms[0]})) > 0
 	})
+}
+
+// plainBefore reports whether item i is a plain word that can only be the name
+// of the namespace it stands before: the diffusion namespace.
+func (f *frame) plainBefore(i int) bool {
+	p, _, ok := f.place(i + 1)
+	return ok && p.Name == "namespace" && at(f.items, i-1).low == "the" && len(f.items[i].roles) == 0 && f.onlyName(i, p)
 }
 
 // takeShape reads names that can only be of one place: H100, /var, eth0.

@@ -11,7 +11,7 @@ func (f *frame) takeRoute() {
 			continue
 		}
 		j := i + 1
-		for j < len(f.items) && (f.lexicon.stop[f.items[j].low] || f.items[j].sign && f.items[j].raw == "#") && len(f.items[j].roles) == 0 {
+		for j < len(f.items) && (f.lexicon.stop[f.items[j].low] || f.items[j].low == "channel" || f.items[j].low == "slack" || f.items[j].sign && f.items[j].raw == "#") && len(f.items[j].roles) == 0 {
 			j++
 		}
 		if j >= len(f.items) || f.items[j].used || !f.receiver(j, i) {
