@@ -123,10 +123,26 @@ type LevelState struct {
 	coarsely [coarse]uint16
 }
 
+// distances are how far one sample is from what was usual, in spreads.
+type distances struct {
+	x, mean      float32 // the sample and what was just before, from the series' first value
+	near, jump   float32 // from just before, from the sample before
+	time, before float32 // from the time of day; the same of the sample before
+	time6        float32 // of the mean of six
+	novel        bool    // it is the first that differs
+}
+
 // Observe implements [analyzer.Detector].
 func (Level) Observe(s *LevelState, ms int64, value float64) analyzer.Score {
+	score, _ := s.observe(ms, value)
+	return score
+}
+
+// observe is Observe, and says how far the sample is from what was usual. A
+// sample that is not taken is nowhere.
+func (s *LevelState) observe(ms int64, value float64) (score analyzer.Score, d distances) {
 	if math.IsNaN(value) || math.IsInf(value, 0) || s.seen > 0 && ms <= s.last {
-		return analyzer.Score{}
+		return score, d
 	}
 	if s.seen == 0 {
 		s.origin, s.first = value, ms
@@ -144,15 +160,15 @@ func (Level) Observe(s *LevelState, ms int64, value float64) analyzer.Score {
 	s.rest6 += late6 * (believed - usual - s.rest6)
 	s.rest24 += late24 * (believed - usual - s.rest24)
 
-	var score analyzer.Score
 	if s.seen >= warmup {
-		score = s.judge(x, rest, max(spread, least), least)
+		d = s.distances(x, rest, max(spread, least), least)
+		score = s.judge(&d, max(spread, least))
 	}
 	s.learn(believed, believed-usual)
 	s.learnHour(hour, believed)
 	s.last = ms
 	s.seen++
-	return score
+	return score, d
 }
 
 // Usual returns what the value was before the latest samples: just before, and
@@ -246,15 +262,23 @@ func outsideOf(x, low, high float32) float32 {
 	return d / (high - low)
 }
 
-// judge scores x, which is rest from what is usual at its time of day, where
-// the spread is as given.
-func (s *LevelState) judge(x, rest, spread, least float32) analyzer.Score {
-	near := distance.of(spreads(x-s.mean, max(s.spread, least)))
-	jump := spreads(x-s.prev, max(s.jump, least))
-	time := spreads(rest, spread)
-	time6 := spreads(s.rest6, spread)
+// distances returns how far x is from what was usual. It is rest from what is
+// at its time of day, where the spread is as given.
+func (s *LevelState) distances(x, rest, spread, least float32) distances {
+	return distances{
+		x: x, mean: s.mean,
+		near: spreads(x-s.mean, max(s.spread, least)), jump: spreads(x-s.prev, max(s.jump, least)),
+		time: spreads(rest, spread), before: spreads(rest-(x-s.prev), spread), time6: spreads(s.rest6, spread),
+		novel: s.spread == 0 && x != s.mean,
+	}
+}
+
+// judge scores a sample so far from what was usual, where the spread around
+// the time of day is as given.
+func (s *LevelState) judge(d *distances, spread float32) analyzer.Score {
+	near, jump, time, time6 := distance.of(d.near), d.jump, d.time, d.time6
 	time3Peak := record.of(s.time3Peak.past(spreads(s.rest3, spread), s.seen))
-	out := outside.of(outsideOf(x, s.low, s.high))
+	out := outside.of(outsideOf(d.x, s.low, s.high))
 
 	timeTail := tailed.of(s.timeTail.rare(time))
 	jumpTail := tailed.of(s.jumpTail.rare(jump))

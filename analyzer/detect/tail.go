@@ -14,6 +14,10 @@ type tail struct {
 const (
 	beyond = 0.05 // the share of samples past the edge: few enough to be a tail, enough to learn from
 
+	// Robbins–Monro on the logarithm of the edge: up by 19 parts where z is past
+	// it, down by one where it is not, so that they balance at 95 %.
+	edgeRate = 0.02
+
 	// The tail of a Gaussian past its own edge, as what is believed before
 	// anything is heard; it counts for as much as tailPrior exceedances.
 	priorEdge, priorSlope, tailPrior = 2.0, 0.35, 20
@@ -37,11 +41,8 @@ func (t *tail) rare(z float32) float32 {
 	if t.edge == 0 {
 		t.edge, t.slope = priorEdge, priorSlope
 	}
-	// Robbins–Monro on the logarithm of the edge: up by 19 parts where z is past
-	// it, down by one where it is not, so that they balance at 95 %.
-	const rate = 0.02
 	if z <= t.edge {
-		t.edge = max(t.edge*(1-rate*beyond), minEdge)
+		t.edge = max(t.edge*(1-edgeRate*beyond), minEdge)
 		return 0
 	}
 	over := float32(math.Log(float64(z / t.edge)))
@@ -49,7 +50,7 @@ func (t *tail) rare(z float32) float32 {
 	t.heard++
 	t.slope += (min(over, maxExcess*t.slope) - t.slope) / min(tailPrior+t.heard, tailMemory)
 	t.slope = max(t.slope, minSlope)
-	t.edge *= 1 + rate*(1-beyond)
+	t.edge *= 1 + edgeRate*(1-beyond)
 	return rare
 }
 
