@@ -198,7 +198,7 @@ func TestRarity(t *testing.T) {
 	for _, tt := range []struct{ z, want float64 }{
 		{0, 0}, {1.85, 0}, {4.6, 2}, {60, 4}, {273, 5}, {273 * 273 / 15.5, 7},
 	} {
-		if got := math.Cbrt(distance.of(float32(tt.z))); math.Abs(got-tt.want) > 1e-3 {
+		if got := math.Cbrt(float64(distance.of(float32(tt.z)))); math.Abs(got-tt.want) > 1e-3 {
 			t.Errorf("a distance of %g spreads is rare by %.3f powers of ten, want %.3f", tt.z, got, tt.want)
 		}
 	}
@@ -206,19 +206,19 @@ func TestRarity(t *testing.T) {
 
 func TestAPeakBlindsOnlyForAWhile(t *testing.T) {
 	var p peak
-	if p.past(2, 1000) != 0 {
+	if p.past(2, keeps(1000)) != 0 {
 		t.Error("two spreads are a peak")
 	}
-	if got := p.past(30, 1000); math.Abs(float64(got)-math.Log(10)) > 1e-6 {
+	if got := p.past(30, keeps(1000)); math.Abs(float64(got)-math.Log(10)) > 1e-6 {
 		t.Errorf("thirty spreads are past three by %.3f, want ln 10", got)
 	}
 	// The first raised the peak by 1.3, not to 30.
-	if got := p.past(30, 1000); math.Abs(float64(got)-math.Log(10/1.3)) > 1e-6 {
+	if got := p.past(30, keeps(1000)); math.Abs(float64(got)-math.Log(10/1.3)) > 1e-6 {
 		t.Errorf("thirty again are past by %.3f, want ln 10/1.3", got)
 	}
 	p.most = 12
 	for range peakHalf {
-		p.past(0, 1e6)
+		p.past(0, keeps(1e6))
 	}
 	if math.Abs(float64(p.most)-6) > 0.05 {
 		t.Errorf("after %d samples a peak of 12 is %.2f, want 6", peakHalf, p.most)
