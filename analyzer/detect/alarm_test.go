@@ -12,7 +12,9 @@ func alerts(rate float64, vs []float64) []int {
 	var a alarm
 	var at []int
 	for i, v := range vs {
-		if _, d := s.observe(int64(i)*5*minute, v); a.sounds(d, rate, 300) {
+		var d distances
+		s.observe(int64(i)*5*minute, v, &d)
+		if a.sounds(d, rate, 300) {
 			at = append(at, i)
 		}
 	}

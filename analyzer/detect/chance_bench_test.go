@@ -118,7 +118,8 @@ func TestRates(t *testing.T) {
 				var s LevelState
 				var as [4]alarm
 				for k := range int(length * day / family.step) {
-					_, d := s.observe(int64(k)*family.step*1000, value(k))
+					var d distances
+					s.observe(int64(k)*family.step*1000, value(k), &d)
 					for j, rate := range rates {
 						if as[j].sounds(d, rate, float64(family.step)) {
 							alerts[j].Add(1)

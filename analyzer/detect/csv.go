@@ -54,7 +54,7 @@ func CSV(r io.Reader, w io.Writer, rate float64) error {
 		var d distances
 		alert := false
 		if before := state.seen; !row.At.IsZero() {
-			score, d = state.observe(row.At.UnixMilli(), row.Value)
+			score = state.observe(row.At.UnixMilli(), row.Value, &d)
 			if state.seen > before {
 				score.Spike = spike.tells(score.Spike, int(before))
 				score.Regime = regime.tells(score.Regime, int(before))

@@ -150,15 +150,15 @@ type distances struct {
 
 // Observe implements [analyzer.Detector].
 func (Level) Observe(s *LevelState, ms int64, value float64) analyzer.Score {
-	score, _ := s.observe(ms, value)
-	return score
+	var d distances
+	return s.observe(ms, value, &d)
 }
 
-// observe is Observe, and says how far the sample is from what was usual. A
-// sample that is not taken is nowhere.
-func (s *LevelState) observe(ms int64, value float64) (score analyzer.Score, d distances) {
+// observe is Observe, and says in d how far the sample is from what was usual,
+// where it is scored.
+func (s *LevelState) observe(ms int64, value float64, d *distances) (score analyzer.Score) {
 	if math.IsNaN(value) || math.IsInf(value, 0) || s.seen > 0 && ms <= s.last {
-		return score, d
+		return score
 	}
 	if s.seen == 0 {
 		s.origin, s.first = value, ms
@@ -179,14 +179,14 @@ func (s *LevelState) observe(ms int64, value float64) (score analyzer.Score, d d
 
 	if s.seen >= warmup {
 		inv := inverse(spread, least)
-		d = s.distances(x, rest, inv, least)
-		score = s.judge(&d, inv)
+		s.measure(d, x, rest, inv, least)
+		score = s.judge(d, inv)
 	}
 	s.learn(taken, taken-usual)
 	half.learn(hour, taken)
 	s.last = ms
 	s.seen++
-	return score, d
+	return score
 }
 
 // Usual returns what the value was before the latest samples: just before, and
@@ -299,15 +299,14 @@ func outsideOf(x, low, high float32) float32 {
 	return x / (high - low)
 }
 
-// distances returns how far x is from what was usual. It is rest from what is
+// measure says in d how far x is from what was usual. It is rest from what is
 // at its time of day, of which a spread is 1/inv.
-func (s *LevelState) distances(x, rest, inv, least float32) distances {
-	return distances{
-		x: x, mean: s.mean,
-		near: spreads(x-s.mean, inverse(s.spread, least)), jump: spreads(x-s.prev, inverse(s.jump, least)),
-		time: spreads(rest, inv), before: spreads(rest-(x-s.prev), inv), time6: spreads(s.rest6, inv),
-		novel: s.spread == 0 && x != s.mean,
-	}
+func (s *LevelState) measure(d *distances, x, rest, inv, least float32) {
+	d.x, d.mean = x, s.mean
+	d.near = spreads(x-s.mean, inverse(s.spread, least))
+	d.jump = spreads(x-s.prev, inverse(s.jump, least))
+	d.time, d.before, d.time6 = spreads(rest, inv), spreads(rest-(x-s.prev), inv), spreads(s.rest6, inv)
+	d.novel = s.spread == 0 && x != s.mean
 }
 
 // judge scores a sample so far from what was usual.

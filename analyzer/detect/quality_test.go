@@ -62,7 +62,8 @@ func TestQuality(t *testing.T) {
 			var a alarm
 			found := false
 			for i := range span {
-				_, d := s.observe(int64(i)*5*minute, kind.value(rnd, i, i-trouble))
+				var d distances
+				s.observe(int64(i)*5*minute, kind.value(rnd, i, i-trouble), &d)
 				if !a.sounds(d, DefaultRate, 300) {
 					continue
 				}
