@@ -227,13 +227,43 @@ func TestNAB(t *testing.T) {
 	}
 }
 
+var eventSets = []struct {
+	name, glob string
+	warm       int64 // seconds
+}{{"mscloud", "mscloud/*/*.csv.gz", 3 * day}, {"aiops_kpi", "aiops_kpi/*.csv.gz", day}}
+
+// labels are what is known of one series with events.
+type labels struct {
+	at     []int64
+	events []event
+	warm   int // rows
+}
+
+func labelsOf(table map[string][]string, warm int64) (l labels, err error) {
+	stamps := table["timestamp"]
+	l.at = make([]int64, len(stamps))
+	label := make([]bool, len(stamps))
+	for k, stamp := range stamps {
+		when, err := series.ParseTime(stamp)
+		if err != nil {
+			return l, err
+		}
+		l.at[k], label[k] = when.Unix(), table["label"][k] != "0"
+	}
+	steps := make([]int64, 0, len(l.at))
+	for k := 1; k < len(l.at); k++ {
+		steps = append(steps, l.at[k]-l.at[k-1])
+	}
+	slices.Sort(steps)
+	l.warm = min(int(warm/steps[len(steps)/2]), len(l.at)*15/100)
+	l.events = eventsOf(l.at, label)
+	return l, nil
+}
+
 func TestEvents(t *testing.T) {
 	dir := developmentData(t)
 	var f1, best, ap float64
-	for _, set := range []struct {
-		name, glob string
-		warm       int64 // seconds
-	}{{"mscloud", "mscloud/*/*.csv.gz", 3 * day}, {"aiops_kpi", "aiops_kpi/*.csv.gz", day}} {
+	for _, set := range eventSets {
 		paths, err := filepath.Glob(filepath.Join(dir, set.glob))
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("%s: no series: %v", set.name, err)
@@ -254,21 +284,11 @@ func TestEvents(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			at, label := make([]int64, len(s.stamps)), make([]bool, len(s.stamps))
-			for k, stamp := range s.stamps {
-				when, err := series.ParseTime(stamp)
-				if err != nil {
-					return err
-				}
-				at[k], label[k] = when.Unix(), table["label"][k] != "0"
+			l, err := labelsOf(table, set.warm)
+			if err != nil {
+				return err
 			}
-			steps := make([]int64, 0, len(at))
-			for k := 1; k < len(at); k++ {
-				steps = append(steps, at[k]-at[k-1])
-			}
-			slices.Sort(steps)
-			warm := min(int(set.warm/steps[len(steps)/2]), len(at)*15/100)
-			events := eventsOf(at, label)
+			at, events, warm := l.at, l.events, l.warm
 			r := &results[i]
 			r.hits, r.events = hitsOf(at, held(s.score, max(1, warm/20)), events, warm, 1000*i)
 			r.days = float64(at[len(at)-1]-at[warm]) / day
