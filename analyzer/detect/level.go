@@ -89,13 +89,12 @@ const (
 	// that was ever seen says more on the regime channel, and without this
 	// every short spike outranks a level that moved. Two points of NAB, eight of
 	// its low-FP profile.
-	spikeKnee, spikeBend = 4.6, 0.3
+	spikeKnee, spikeBend = 4.4, 0.3
 
 	// The statistics are not independent, and their sum is rarer on paper than
-	// on noise. With this factor Gaussian noise raises one alert in a hundred
-	// series-days, most in its first days, and a spike of 15 sigma is always
-	// found; what the rate asks for would take 0.78, which misses two thirds of
-	// the levels that move by 4 sigma. Heavy tails still ring too often: see testdata/quality.csv.
+	// on noise. What the rate would take for Gaussian noise is 0.78, which misses
+	// two thirds of the levels that move by 4 sigma; for heavy tails no one factor
+	// will do, and an alert goes by the series' own tail instead: see alarm.
 	together = 0.85
 
 	// A history of n samples vouches for one in n; it is trusted for this power
