@@ -50,8 +50,11 @@ const (
 	bins   = 24 // of the day: few loads change faster by plan, and half as many would be a quarter of a load's morning
 	coarse = 12 // bins of the seasonal spread: a spread needs more samples than a mean
 
-	// The weight of a sample in its hour's mean, and of that in its two hours' spread.
-	binWeight, coarseWeight = 0.05, 0.0125
+	// The weight of a sample in its hour's mean, and of that in its two hours'
+	// spread, at binStep seconds or more. Samples that come oftener weigh less: by
+	// their number a quarter of an hour of samples would be all that is known of
+	// the hour, and a memory that leaks for two hours its own usual.
+	binWeight, coarseWeight, binStep = 0.05, 0.0125, 300
 
 	// After two days a time of day is known: after one it is the same day again.
 	profileAge = 2 * day
@@ -182,7 +185,7 @@ func (s *LevelState) observe(ms int64, value float64, d *distances) (score analy
 		score = s.judge(d, inv)
 	}
 	s.learn(taken, taken-usual)
-	half.learn(hour, taken)
+	half.learn(hour, taken, s.step)
 	s.last = ms
 	s.seen++
 	return score
@@ -367,8 +370,9 @@ func widen(low, high *float32, x float32, young bool) {
 	}
 }
 
-// learn takes x as usual in an hour.
-func (h *hours) learn(hour int, x float32) {
+// learn takes x as usual in an hour, where samples are step seconds apart.
+func (h *hours) learn(hour int, x, step float32) {
+	pace := min(1, step/binStep)
 	if n := &h.often[hour]; *n < math.MaxUint8 {
 		*n++
 	}
@@ -376,14 +380,14 @@ func (h *hours) learn(hour int, x float32) {
 		h.all++
 	}
 	if h.often[hour] > 1 {
-		h.spread += weigh(coarseWeight, h.all) * (abs(x-h.usual[hour]) - h.spread)
+		h.spread += weigh(coarseWeight*pace, h.all) * (abs(x-h.usual[hour]) - h.spread)
 	}
-	h.usual[hour] += weigh(binWeight, h.often[hour]) * (x - h.usual[hour])
+	h.usual[hour] += weigh(binWeight*pace, h.often[hour]) * (x - h.usual[hour])
 }
 
 // weigh is the weight of the newest of n samples, at least least.
 func weigh(least float32, n uint8) float32 {
-	if float32(n)*least >= 1 {
+	if float32(n)*least >= 1 || n == math.MaxUint8 {
 		return least
 	}
 	return 1 / float32(n)
