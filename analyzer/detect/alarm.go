@@ -52,22 +52,33 @@ const (
 	never = 1e4
 )
 
+// rare returns how rare a sample is on either channel, in powers of ten, and
+// takes it as usual. No sample is rarer than the history before it can vouch for.
+func (a *alarm) rare(d *distances) (spike, level float64) {
+	if a.seen++; a.seen <= warmup {
+		return 0, 0
+	}
+	z := float32(0)
+	if v := d.near * d.jump * d.time; v > 1 { // below, it is within any edge
+		z = cbrt(min(v, never*never*never))
+	}
+	if d.novel {
+		z = never
+	}
+	spike, level = a.spike.rare(z), a.level.rare(min(d.time, d.before, d.time6))
+	if spike > 0 || level > 0 {
+		most := trusted * math.Log10(float64(a.seen))
+		spike, level = min(spike, most), min(level, most)
+	}
+	return spike, level
+}
+
 // sounds reports whether an alert begins with this sample, at rate alerts per
 // 1,000 series per day.
-func (a *alarm) sounds(d distances, rate, step float64) bool {
-	if a.seen++; a.seen <= warmup {
-		return false
-	}
-	spike := float32(math.Cbrt(float64(d.near) * float64(d.jump) * float64(d.time)))
-	if d.novel {
-		spike = never
-	}
-	rare := max(a.spike.rare(spike), a.level.rare(min(d.time, d.before, d.time6)))
-	loud := false
-	if rare > 0 {
-		asked := rarity10(rate, step)
-		loud = rare >= asked && asked <= trusted*math.Log10(float64(a.seen))
-	}
+func (a *alarm) sounds(d *distances, rate, step float64) bool {
+	spike, level := a.rare(d)
+	rare := max(spike, level)
+	loud := rare > 0 && rare >= rarity10(rate, step)
 	if !a.on {
 		if loud {
 			a.on, a.calm, a.age, a.usual, a.away = true, 0, 0, d.mean, abs(d.x-d.mean)/2

@@ -14,7 +14,7 @@ func alerts(rate float64, vs []float64) []int {
 	for i, v := range vs {
 		var d distances
 		s.observe(int64(i)*5*minute, v, &d)
-		if a.sounds(d, rate, 300) {
+		if a.sounds(&d, rate, 300) {
 			at = append(at, i)
 		}
 	}

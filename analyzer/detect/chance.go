@@ -55,7 +55,7 @@ func (c *chance) rare(z float32) float64 {
 		*c = chance{edge: priorEdge, sum: priorRuns * priorExcess, n: priorRuns, gap: priorGap}
 	}
 	c.since++
-	if z <= c.edge {
+	if !(z > c.edge) { // what is no number, of values past all reckoning, included
 		c.edge = max(c.edge*(1-edgeRate*beyond), 1)
 		if c.peak > 0 {
 			c.rest()

@@ -121,7 +121,7 @@ func TestRates(t *testing.T) {
 					var d distances
 					s.observe(int64(k)*family.step*1000, value(k), &d)
 					for j, rate := range rates {
-						if as[j].sounds(d, rate, float64(family.step)) {
+						if as[j].sounds(&d, rate, float64(family.step)) {
 							alerts[j].Add(1)
 						}
 					}

@@ -58,7 +58,7 @@ func CSV(r io.Reader, w io.Writer, rate float64) error {
 			if state.seen > before {
 				score.Spike = spike.tells(score.Spike, int(before))
 				score.Regime = regime.tells(score.Regime, int(before))
-				alert = alarm.sounds(d, rate, Level{}.Step(&state))
+				alert = alarm.sounds(&d, rate, Level{}.Step(&state))
 			}
 		}
 		line = appendRow(line[:0], row, score, alert)

@@ -64,7 +64,7 @@ func TestQuality(t *testing.T) {
 			for i := range span {
 				var d distances
 				s.observe(int64(i)*5*minute, kind.value(rnd, i, i-trouble), &d)
-				if !a.sounds(d, DefaultRate, 300) {
+				if !a.sounds(&d, DefaultRate, 300) {
 					continue
 				}
 				switch k := i - trouble; {
