@@ -31,6 +31,11 @@ const quiet = 12
 // day, by the geometric mean of the three; a level is far from the time of day
 // twice in a row and on the mean of six. By the least of these, not the mean alone:
 // one wild sample moves that mean too, whose tail looks light until it does.
+//
+// It is blind where wild samples are usual: in a load that dips for each
+// checkpoint, what is above all that ever was is as far as the dips and no alert,
+// though its score is high. That is why the bank, which knows how much matters,
+// goes by the score.
 type alarm struct {
 	spike, level chance
 	seen         uint32
@@ -43,7 +48,7 @@ type alarm struct {
 const (
 	// A value that stays away holds its alert for so many samples, which is
 	// about when what is just before has got used to it; its return is no second
-	// alert. With a day of five minutes one in twelve events of the KPIs falls
+	// alert. With a day of five minutes one in twenty events of the KPIs falls
 	// into the alert before it.
 	holds = 100
 
@@ -52,11 +57,11 @@ const (
 	never = 1e4
 )
 
-// rare returns how rare a sample is on either channel, in powers of ten, and
-// takes it as usual. No sample is rarer than the history before it can vouch for.
-func (a *alarm) rare(d *distances) (spike, level float64) {
+// rare returns how rare a sample is on the channel where it is rarer, in powers of
+// ten, and takes it as usual. None is rarer than the history can vouch for.
+func (a *alarm) rare(d *distances) float64 {
 	if a.seen++; a.seen <= warmup {
-		return 0, 0
+		return 0
 	}
 	z := float32(0)
 	if v := d.near * d.jump * d.time; v > 1 { // below, it is within any edge
@@ -65,19 +70,17 @@ func (a *alarm) rare(d *distances) (spike, level float64) {
 	if d.novel {
 		z = never
 	}
-	spike, level = a.spike.rare(z), a.level.rare(min(d.time, d.before, d.time6))
-	if spike > 0 || level > 0 {
-		most := trusted * math.Log10(float64(a.seen))
-		spike, level = min(spike, most), min(level, most)
+	rare := max(a.spike.rare(z), a.level.rare(min(d.time, d.before, d.time6)))
+	if rare > 0 {
+		rare = min(rare, trusted*math.Log10(float64(a.seen)))
 	}
-	return spike, level
+	return rare
 }
 
 // sounds reports whether an alert begins with this sample, at rate alerts per
 // 1,000 series per day.
 func (a *alarm) sounds(d *distances, rate, step float64) bool {
-	spike, level := a.rare(d)
-	rare := max(spike, level)
+	rare := a.rare(d)
 	loud := rare > 0 && rare >= rarity10(rate, step)
 	if !a.on {
 		if loud {

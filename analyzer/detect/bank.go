@@ -55,7 +55,6 @@ type member struct {
 // memory is what the bank remembers of one series in numbers.
 type memory struct {
 	of       RateState[LevelState] // a gauge uses only its Of
-	alarm    alarm
 	peer     PeerState
 	level    episode
 	apart    episode
@@ -222,37 +221,26 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 	s := b.states.At(id)
 	near, long := Level{}.Usual(&s.of.Of)
 	before := s.of.Of.seen
-	var d distances
 	var now analyzer.Score
-	if w.Kind != catalog.Counter {
-		now = s.of.Of.observe(ms, value, &d)
-	} else if s.of.shows(ms, value) {
-		value = s.of.rate
-		now = s.of.Of.observe(ms, value, &d)
+	if w.Kind == catalog.Counter {
+		r := Rate[LevelState]{Of: Level{}}
+		now = r.Observe(&s.of, ms, value)
+		value = r.Last(&s.of)
+	} else {
+		now = Level{}.Observe(&s.of.Of, ms, value)
 	}
 	if s.of.Of.seen == before {
 		return // late, repeated, missing, or a counter's first
 	}
 	s.value, s.score = value, now
 
-	// The score ranks and is shown; what is told goes by the series' own tail, on
-	// the side that hurts: a load that dips for checkpoints is no less likely to
-	// run hot.
-	if w.Direction.off(value, near) == 0 {
-		d.near, d.novel = 0, false
-	}
-	if w.Direction.off(value, long) == 0 {
-		d.time6 = 0
-	}
-	spike, level := s.alarm.rare(&d)
-	rare, usual := 0.0, near
+	score, usual := 0.0, near
 	if w.Direction.off(value, near) >= w.MinEffect {
-		rare = spike
+		score = s.score.Spike
 	}
-	if level > rare && w.Direction.off(value, long) >= w.MinEffect {
-		rare, usual = level, long
+	if s.score.Regime > score && w.Direction.off(value, long) >= w.MinEffect {
+		score, usual = s.score.Regime, long
 	}
-	score := min(1, rare/12)
 	step := Level{}.Step(&s.of.Of)
 	s.level.observe(ms, score, b.threshold(step), value, usual, step, w.Direction)
 	if m.group != nil {

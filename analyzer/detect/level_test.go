@@ -291,3 +291,21 @@ func BenchmarkObserve(b *testing.B) {
 		Level{}.Observe(slab.At(uint32(i%series)), int64(i/series)*15_000, float64(i%17))
 	}
 }
+
+// An hour is known by the days before, however many samples it has: what moves
+// within it for half an hour is not its usual yet.
+func TestAnHourIsLearntByTheClock(t *testing.T) {
+	for _, step := range []int64{15, 60, 300} {
+		var s LevelState
+		for i := int64(0); i < 3*day; i += step {
+			Level{}.Observe(&s, i*1000, float64(i/step%3))
+		}
+		for i := int64(3 * day); i < 3*day+1800; i += step {
+			Level{}.Observe(&s, i*1000, 100)
+		}
+		h, hour := s.hour(3 * day * 1000)
+		if got := h.usual[hour]; got < 5 || got > 30 {
+			t.Errorf("steps of %d s: half an hour at 100 makes %.0f usual where 1 was, want about 20", step, got)
+		}
+	}
+}

@@ -22,24 +22,16 @@ type RateState[S any] struct {
 
 // Observe implements [analyzer.Detector].
 func (r Rate[S]) Observe(s *RateState[S], ms int64, value float64) analyzer.Score {
-	if !s.shows(ms, value) {
-		return analyzer.Score{}
-	}
-	return r.Of.Observe(&s.Of, ms, s.rate)
-}
-
-// shows takes a sample of the counter and reports whether it makes a rate.
-func (s *RateState[S]) shows(ms int64, value float64) bool {
 	if math.IsNaN(value) || math.IsInf(value, 0) || s.have && ms <= s.last {
-		return false
+		return analyzer.Score{}
 	}
 	had, grown, gap := s.have, value-s.from, float64(ms-s.last)/1000
 	s.have, s.last, s.from = true, ms, value
 	if !had || grown < 0 {
-		return false
+		return analyzer.Score{}
 	}
 	s.rate = grown / gap
-	return true
+	return r.Of.Observe(&s.Of, ms, s.rate)
 }
 
 // Last returns the newest rate per second.
