@@ -16,7 +16,8 @@ import (
 // much of the figures of this bench is owed to having seen the files. Chosen are
 // the threshold, how long an incident is held, and how much the spike channel
 // counts against the regime's. The weights of the statistics and their scale
-// of rarity are not chosen again: their share is not in it.
+// of rarity, the knee, the clock of the hours and all of the alarm are not chosen
+// again but were chosen with sight of all files: their share is not in it.
 
 // A choice is one setting of those constants. A spike of the plain score counts for 1.
 type choice struct {
