@@ -3,37 +3,97 @@ package detect
 import "math"
 
 // Threshold returns the score at which a series sampled every step seconds
-// raises rate alerts per 1,000 series per day by chance: two channels, each
+// is as unusual as rate alerts per 1,000 series per day: two channels, each
 // asked at every sample.
 func Threshold(rate, step float64) float64 {
+	return min(1, max(0, rarity10(rate, step)/12))
+}
+
+// rarity10 returns how rare a sample must be, in powers of ten, for that.
+func rarity10(rate, step float64) float64 {
 	const fallback = 60 // seconds: while the step is unknown nothing is scored
 	if step <= 0 {
 		step = fallback
 	}
-	samples := max(1, day/step)
-	return min(1, max(0, -math.Log10(rate/1000/samples/2)/12))
+	return -math.Log10(rate / 1000 / max(1, day/step) / 2)
 }
 
-// quiet is how many samples below the threshold end an alert: the memory of
-// "of late", so that one incident is one alert.
+// quiet is how many samples of nothing unusual end an alert: the memory of "of
+// late", so that one incident is one alert.
 const quiet = 12
 
-// An alarm says when an alert begins, once for each incident.
+// An alarm says when an alert begins, once for each incident, and no oftener
+// by chance than it is asked to. It goes by the series' own past and not by its
+// score: the score's scale is one for all series, which ranks incidents well, but
+// on it heavy tails rang two hundred times as often as was asked.
+//
+// A spike is far from just before, from the sample before and from the time of
+// day, by the geometric mean of the three; a level is far from the time of day
+// twice in a row and on the mean of six. By the least of these, not the mean alone:
+// one wild sample moves that mean too, whose tail looks light until it does.
+//
+// It is blind where wild samples are usual: in a load that dips for each
+// checkpoint, what is above all that ever was is as far as the dips and no alert,
+// though its score is high. That is why the bank, which knows how much matters,
+// goes by the score.
 type alarm struct {
-	on    bool
-	below int
+	spike, level chance
+	seen         uint32
+	on           bool
+	calm         uint8   // samples of nothing unusual while on
+	age          uint16  // samples since it began
+	usual, away  float32 // what was usual when it began, and how far from that it was
 }
 
-// sounds reports whether an alert begins with this score.
-func (a *alarm) sounds(score, threshold float64) bool {
-	if score >= threshold {
-		began := !a.on
-		a.on, a.below = true, 0
-		return began
+const (
+	// A value that stays away holds its alert for so many samples, which is
+	// about when what is just before has got used to it; its return is no second
+	// alert. With a day of five minutes one in twenty events of the KPIs falls
+	// into the alert before it.
+	holds = 100
+
+	// What a series does for the first time, where it never did anything, is
+	// farther than any spread; how long it never did is all that counts.
+	never = 1e4
+)
+
+// rare returns how rare a sample is on the channel where it is rarer, in powers of
+// ten, and takes it as usual. None is rarer than the history can vouch for.
+func (a *alarm) rare(d *distances) float64 {
+	if a.seen++; a.seen <= warmup {
+		return 0
 	}
-	if a.below++; a.below >= quiet {
-		a.on = false
+	z := float32(0)
+	if v := d.near * d.jump * d.time; v > 1 { // below, it is within any edge
+		z = cbrt(min(v, never*never*never))
 	}
+	if d.novel {
+		z = never
+	}
+	rare := max(a.spike.rare(z), a.level.rare(min(d.time, d.before, d.time6)))
+	if rare > 0 {
+		rare = min(rare, trusted*math.Log10(float64(a.seen)))
+	}
+	return rare
+}
+
+// sounds reports whether an alert begins with this sample, at rate alerts per
+// 1,000 series per day.
+func (a *alarm) sounds(d *distances, rate, step float64) bool {
+	rare := a.rare(d)
+	loud := rare > 0 && rare >= rarity10(rate, step)
+	if !a.on {
+		if loud {
+			a.on, a.calm, a.age, a.usual, a.away = true, 0, 0, d.mean, abs(d.x-d.mean)/2
+		}
+		return loud
+	}
+	a.age = min(a.age, math.MaxUint16-1) + 1
+	stays := a.age < holds && (abs(d.x-a.usual) > a.away || a.level.peak > 0 && a.level.below == 0)
+	if a.calm++; loud || stays || a.spike.peak > 0 && a.spike.below == 0 {
+		a.calm = 0
+	}
+	a.on = a.calm < quiet
 	return false
 }
 

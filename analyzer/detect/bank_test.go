@@ -191,6 +191,32 @@ func TestBankFinds(t *testing.T) {
 	}
 }
 
+// A load that dips for checkpoints has a wide spread; what is hotter than it ever
+// was is found all the same. By the tail of each series, as alerts are, it is not.
+func TestCheckpointsDoNotBlindTheBank(t *testing.T) {
+	c := newCluster()
+	began := c.now
+	hot := false
+	c.change = func(metric string, node, gpu int, v *float64) bool {
+		if metric == "DCGM_FI_DEV_GPU_TEMP" && (c.now-began)/1000%1800 < 60 {
+			*v -= 25
+		}
+		if metric == "DCGM_FI_DEV_GPU_TEMP" && hot && node == 1 && gpu == 2 {
+			*v += 12
+		}
+		return true
+	}
+	c.run(12*time.Hour + 10*time.Minute)
+	if fs := c.findings(t); len(fs) > 0 {
+		t.Fatalf("before the trouble: %v", fs)
+	}
+	hot = true
+	c.run(3 * time.Minute)
+	if diff := cmp.Diff([]string{"anomaly|DCGM_FI_DEV_GPU_TEMP|gpu/node-1/GPU-12"}, keys(c.findings(t))); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
 // A GPU that was slow from the pod's first day has no past that would show it.
 func TestBankFindsAStragglerByItsPeers(t *testing.T) {
 	c := newCluster()

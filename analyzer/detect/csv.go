@@ -21,7 +21,8 @@ const DefaultRate = 1
 // Time and value are echoed as they came. A late, repeated, missing or
 // unreadable sample scores 0, as do the warm-up and what is no news: after an
 // incident only something larger is told, for a while. alert is 1 where an alert
-// begins, at rate alerts per 1,000 series per day; a rate of 0 is [DefaultRate].
+// begins, by the series' own past at rate alerts per 1,000 series per day,
+// whatever the score; a rate of 0 is [DefaultRate].
 func CSV(r io.Reader, w io.Writer, rate float64) error {
 	if rate == 0 {
 		rate = DefaultRate
@@ -50,15 +51,15 @@ func CSV(r io.Reader, w io.Writer, rate float64) error {
 			return err
 		}
 		var score analyzer.Score
+		var d distances
 		alert := false
-		if !row.At.IsZero() {
-			before := state.seen
-			score = Level{}.Observe(&state, row.At.UnixMilli(), row.Value)
+		if before := state.seen; !row.At.IsZero() {
+			score = state.observe(row.At.UnixMilli(), row.Value, &d)
 			if state.seen > before {
 				score.Spike = spike.tells(score.Spike, int(before))
 				score.Regime = regime.tells(score.Regime, int(before))
+				alert = alarm.sounds(&d, rate, Level{}.Step(&state))
 			}
-			alert = state.seen > before && alarm.sounds(score.Max(), Threshold(rate, Level{}.Step(&state)))
 		}
 		line = appendRow(line[:0], row, score, alert)
 		out.Write(line) // an error stays with out, and Flush returns it

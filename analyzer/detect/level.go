@@ -50,8 +50,11 @@ const (
 	bins   = 24 // of the day: few loads change faster by plan, and half as many would be a quarter of a load's morning
 	coarse = 12 // bins of the seasonal spread: a spread needs more samples than a mean
 
-	// The weight of a sample in its hour's mean, and of that in its two hours' spread.
-	binWeight, coarseWeight = 0.05, 0.0125
+	// The weight of a sample in its hour's mean, and of that in its two hours'
+	// spread, at binStep seconds or more. Samples that come oftener weigh less: by
+	// their number a quarter of an hour of samples would be all that is known of
+	// the hour, and a memory that leaks for two hours its own usual.
+	binWeight, coarseWeight, binStep = 0.05, 0.0125, 300
 
 	// After two days a time of day is known: after one it is the same day again.
 	profileAge = 2 * day
@@ -59,6 +62,14 @@ const (
 	// An hour is believed by halves once it has this many samples.
 	binPrior = 6
 )
+
+// believed is how much an hour of so many samples is believed.
+var believed = func() (share [math.MaxUint8 + 1]float32) {
+	for n := range share {
+		share[n] = float32(n) / float32(n+binPrior)
+	}
+	return share
+}()
 
 // How much each statistic has to say, in cubes of powers of ten. The weights are
 // coarse: finer ones move NAB by less than its own noise of two points. What is
@@ -81,13 +92,12 @@ const (
 	// that was ever seen says more on the regime channel, and without this
 	// every short spike outranks a level that moved. Two points of NAB, eight of
 	// its low-FP profile.
-	spikeKnee, spikeBend = 4.6, 0.3
+	spikeKnee, spikeBend = 4.4, 0.3
 
 	// The statistics are not independent, and their sum is rarer on paper than
-	// on noise. With this factor Gaussian noise raises one alert in a hundred
-	// series-days, most in its first days, and a spike of 15 sigma is always
-	// found; what the rate asks for would take 0.78, which misses two thirds of
-	// the levels that move by 4 sigma. Heavy tails still ring too often: see testdata/quality.csv.
+	// on noise. What the rate would take for Gaussian noise is 0.78, which misses
+	// two thirds of the levels that move by 4 sigma; for heavy tails no one factor
+	// will do, and an alert goes by the series' own tail instead: see alarm.
 	together = 0.85
 
 	// A history of n samples vouches for one in n; it is trusted for this power
@@ -117,16 +127,40 @@ type LevelState struct {
 	timePeak, time3Peak   peak
 	time6Peak, time24Peak peak
 
-	profile  [bins]float32   // by time of day, UTC
-	seasonal [coarse]float32 // spread around the profile
-	often    [bins]uint16    // samples in that time of day
-	coarsely [coarse]uint16
+	_   [4]uint32 // so that a state, and its hours, begin with a line of the processor's cache
+	day [coarse]hours
+}
+
+// hours are what is usual at one part of the day, UTC, in one piece: a sample
+// touches one part, and what costs is to fetch it.
+type hours struct {
+	usual  [bins / coarse]float32
+	spread float32 // around them
+	often  [bins / coarse]uint8
+	all    uint8 // samples; counts end at 255, where they no longer matter
+	_      uint8
+}
+
+// distances are how far one sample is from what was usual, in spreads.
+type distances struct {
+	x, mean      float32 // the sample and what was just before, from the series' first value
+	near, jump   float32 // from just before, from the sample before
+	time, before float32 // from the time of day; the same of the sample before
+	time6        float32 // of the mean of six
+	novel        bool    // it is the first that differs
 }
 
 // Observe implements [analyzer.Detector].
 func (Level) Observe(s *LevelState, ms int64, value float64) analyzer.Score {
+	var d distances
+	return s.observe(ms, value, &d)
+}
+
+// observe is Observe, and says in d how far the sample is from what was usual,
+// where it is scored.
+func (s *LevelState) observe(ms int64, value float64, d *distances) (score analyzer.Score) {
 	if math.IsNaN(value) || math.IsInf(value, 0) || s.seen > 0 && ms <= s.last {
-		return analyzer.Score{}
+		return score
 	}
 	if s.seen == 0 {
 		s.origin, s.first = value, ms
@@ -135,21 +169,23 @@ func (Level) Observe(s *LevelState, ms int64, value float64) analyzer.Score {
 	}
 	x := float32(value - s.origin)
 	least := floor * (s.high - s.low)
-	hour, usual, spread := s.usual(ms)
+	half, hour := s.hour(ms)
+	usual, spread := s.usual(half, hour)
 	rest := x - usual
-	believed := s.credible(x)
-	s.late6 += late6 * (believed - s.late6)
-	s.late24 += late24 * (believed - s.late24)
-	s.rest3 += late3 * (believed - usual - s.rest3)
-	s.rest6 += late6 * (believed - usual - s.rest6)
-	s.rest24 += late24 * (believed - usual - s.rest24)
+	taken := s.credible(x)
+	s.late6 += late6 * (taken - s.late6)
+	s.late24 += late24 * (taken - s.late24)
+	s.rest3 += late3 * (taken - usual - s.rest3)
+	s.rest6 += late6 * (taken - usual - s.rest6)
+	s.rest24 += late24 * (taken - usual - s.rest24)
 
-	var score analyzer.Score
 	if s.seen >= warmup {
-		score = s.judge(x, rest, max(spread, least), least)
+		inv := inverse(spread, least)
+		s.measure(d, x, rest, inv, least)
+		score = s.judge(d, inv)
 	}
-	s.learn(believed, believed-usual)
-	s.learnHour(hour, believed)
+	s.learn(taken, taken-usual)
+	half.learn(hour, taken, s.step)
 	s.last = ms
 	s.seen++
 	return score
@@ -174,7 +210,11 @@ func (s *LevelState) score(p float64) float64 {
 
 // scoreOf is the score of so many powers of ten.
 func (s *LevelState) scoreOf(rare float64) float64 {
-	return min(1, min(rare, trusted*math.Log10(float64(s.seen)))/12)
+	const known = 3 // what the shortest history that is scored is trusted for, about
+	if rare > known {
+		rare = min(rare, trusted*math.Ln2/math.Ln10*float64(log2(float32(s.seen))))
+	}
+	return min(1, rare/12)
 }
 
 // pace follows the step, by gaps that are no outage.
@@ -204,112 +244,151 @@ func (s *LevelState) credible(x float32) float32 {
 	return min(max(x, s.low-reach), s.high+reach)
 }
 
-// usual returns the hour of the UTC day that ms is in, what the value usually
-// is then and how far around that. An hour not seen often is taken for all day.
-func (s *LevelState) usual(ms int64) (hour int, value, spread float32) {
-	second := (ms/1000%day + day) % day
-	hour = int(second) * bins / day
-	n := float32(s.often[hour])
-	value = s.long + (s.profile[hour]-s.long)*n/(n+binPrior)
+// hour returns the part of the UTC day that ms is in, and which hour of it.
+func (s *LevelState) hour(ms int64) (*hours, int) {
+	second := ms / 1000 % day
+	if second < 0 {
+		second += day
+	}
+	hour := uint(second) * bins / day
+	return &s.day[hour*coarse/bins%coarse], int(hour % (bins / coarse))
+}
+
+// usual returns what the value usually is in an hour and how far around that.
+// An hour not seen often is taken for all day.
+func (s *LevelState) usual(h *hours, hour int) (value, spread float32) {
+	value = s.long + (h.usual[hour]-s.long)*believed[h.often[hour]]
 
 	// Half the spread at this time of day, half that of all day: a quiet hour
 	// must not make its first loud day infinitely surprising.
-	c := hour * coarse / bins
-	n = float32(s.coarsely[c])
-	at := s.around + (s.seasonal[c]-s.around)*n/(n+binPrior)
-	return hour, value, (at + s.around) / 2
+	at := s.around + (h.spread-s.around)*believed[h.all]
+	return value, (at + s.around) / 2
 }
 
-// spreads returns how many spreads d is.
-func spreads(d, spread float32) float32 {
-	switch {
-	case d < 0:
-		d = -d
-	case d == 0:
-		return 0
+// inverse returns one by a spread that is at least as given, 0 where there is
+// neither a spread nor a range.
+func inverse(spread, least float32) float32 {
+	if spread < least {
+		spread = least
 	}
 	if spread == 0 {
+		return 0
+	}
+	return 1 / spread
+}
+
+// spreads returns how many spreads d is, where one is 1/inv.
+func spreads(d, inv float32) float32 {
+	if inv == 0 && d != 0 {
 		return unheard
 	}
-	return d / spread
+	return abs(d) * inv
 }
 
 // outsideOf returns how far x is outside a range, as a share of it.
 func outsideOf(x, low, high float32) float32 {
-	d := max(x-high, low-x)
 	switch {
-	case d <= 0:
+	case x > high:
+		x -= high
+	case x < low:
+		x = low - x
+	default:
 		return 0
-	case high == low:
+	}
+	if high == low {
 		return 1
 	}
-	return d / (high - low)
+	return x / (high - low)
 }
 
-// judge scores x, which is rest from what is usual at its time of day, where
-// the spread is as given.
-func (s *LevelState) judge(x, rest, spread, least float32) analyzer.Score {
-	near := distance.of(spreads(x-s.mean, max(s.spread, least)))
-	jump := spreads(x-s.prev, max(s.jump, least))
-	time := spreads(rest, spread)
-	time6 := spreads(s.rest6, spread)
-	time3Peak := record.of(s.time3Peak.past(spreads(s.rest3, spread), s.seen))
-	out := outside.of(outsideOf(x, s.low, s.high))
+// measure says in d how far x is from what was usual. It is rest from what is
+// at its time of day, of which a spread is 1/inv.
+func (s *LevelState) measure(d *distances, x, rest, inv, least float32) {
+	d.x, d.mean = x, s.mean
+	d.near = spreads(x-s.mean, inverse(s.spread, least))
+	d.jump = spreads(x-s.prev, inverse(s.jump, least))
+	d.time, d.before, d.time6 = spreads(rest, inv), spreads(rest-(x-s.prev), inv), spreads(s.rest6, inv)
+	d.novel = s.spread == 0 && x != s.mean
+}
 
-	timeTail := tailed.of(s.timeTail.rare(time))
-	jumpTail := tailed.of(s.jumpTail.rare(jump))
-	spike := spikeNear*near + spikeJump*distance.of(jump) + spikeTime*distance.of(time) +
-		spikeTimeTail*timeTail + spikeJumpTail*jumpTail +
-		spikeTimePeak*record.of(s.timePeak.past(time, s.seen)) + spikeTime3Peak*time3Peak + spikeOutside*out
-	regime := regimeNear*near + regimeTime6*distance6.of(time6) +
-		regimeTime3Peak*time3Peak + regimeTime6Peak*record.of(s.time6Peak.past(time6, s.seen)) +
-		regimeTime24Peak*record24.of(s.time24Peak.past(spreads(s.rest24, spread), s.seen)) +
+// judge scores a sample so far from what was usual.
+func (s *LevelState) judge(d *distances, inv float32) analyzer.Score {
+	near, keep := distance.of(d.near), keeps(s.seen)
+	time3Peak := record.of(s.time3Peak.past(spreads(s.rest3, inv), keep))
+	out := outside.of(outsideOf(d.x, s.low, s.high))
+
+	spike := spikeNear*near + spikeJump*distance.of(d.jump) + spikeTime*distance.of(d.time) +
+		spikeTimeTail*tailed.of(s.timeTail.rare(d.time)) + spikeJumpTail*tailed.of(s.jumpTail.rare(d.jump)) +
+		spikeTimePeak*record.of(s.timePeak.past(d.time, keep)) + spikeTime3Peak*time3Peak + spikeOutside*out
+	regime := regimeNear*near + regimeTime6*distance6.of(d.time6) +
+		regimeTime3Peak*time3Peak + regimeTime6Peak*record.of(s.time6Peak.past(d.time6, keep)) +
+		regimeTime24Peak*record24.of(s.time24Peak.past(spreads(s.rest24, inv), keep)) +
 		regimeOutside*out + regimeOutside6*outside.of(outsideOf(s.late6, s.low6, s.high6)) +
 		regimeOutside24*outside24.of(outsideOf(s.late24, s.low24, s.high24))
-	spike, regime = math.Cbrt(spike), math.Cbrt(regime)
-	if spike > spikeKnee {
-		spike = spikeKnee + spikeBend*(spike-spikeKnee)
+	var score analyzer.Score
+	if spike > 0 {
+		rare := cbrt(spike)
+		if rare > spikeKnee {
+			rare = spikeKnee + spikeBend*(rare-spikeKnee)
+		}
+		score.Spike = s.scoreOf(together * float64(rare))
 	}
-	return analyzer.Score{Spike: s.scoreOf(together * spike), Regime: s.scoreOf(together * regime)}
+	if regime > 0 {
+		score.Regime = s.scoreOf(together * float64(cbrt(regime)))
+	}
+	return score
 }
 
 // learn takes x as usual.
 func (s *LevelState) learn(x, rest float32) {
-	n := 1 / float32(s.seen+1)
-	near, far := max(nearWeight, n), max(longWeight, n)
+	near, far, around := float32(nearWeight), float32(longWeight), float32(aroundWeight)
+	if s.seen < 1/longWeight {
+		n := 1 / float32(s.seen+1)
+		near, far, around = max(near, n), max(far, n), max(around, n)
+	}
 	s.mean += near * (x - s.mean)
 	s.spread += near * (abs(x-s.mean) - s.spread)
 	s.jump += near * (abs(x-s.prev) - s.jump)
 	s.prev = x
 	s.long += far * (x - s.long)
 	if s.seen > 0 {
-		s.around += max(aroundWeight, n) * (abs(rest) - s.around)
+		s.around += around * (abs(rest) - s.around)
 	}
-	s.low, s.high = min(s.low, x), max(s.high, x)
-	switch {
-	case s.seen < 6:
-		s.low6, s.high6 = s.late6, s.late6
-	default:
-		s.low6, s.high6 = min(s.low6, s.late6), max(s.high6, s.late6)
+	widen(&s.low, &s.high, x, false)
+	widen(&s.low6, &s.high6, s.late6, s.seen < 6)
+	widen(&s.low24, &s.high24, s.late24, s.seen < 24)
+}
+
+// widen takes x into a range, or makes it the range: means of the first few
+// samples are no means yet.
+func widen(low, high *float32, x float32, young bool) {
+	if x < *low || young {
+		*low = x
 	}
-	switch {
-	case s.seen < 24:
-		s.low24, s.high24 = s.late24, s.late24
-	default:
-		s.low24, s.high24 = min(s.low24, s.late24), max(s.high24, s.late24)
+	if x > *high || young {
+		*high = x
 	}
 }
 
-// learnHour takes x as usual at its time of day.
-func (s *LevelState) learnHour(hour int, x float32) {
-	c := hour * coarse / bins
-	again := s.often[hour] > 0
-	s.often[hour] = min(s.often[hour], math.MaxUint16-1) + 1
-	s.coarsely[c] = min(s.coarsely[c], math.MaxUint16-1) + 1
-	if again {
-		s.seasonal[c] += max(coarseWeight, 1/float32(s.coarsely[c])) * (abs(x-s.profile[hour]) - s.seasonal[c])
+// learn takes x as usual in an hour, where samples are step seconds apart.
+func (h *hours) learn(hour int, x, step float32) {
+	pace := min(1, step/binStep)
+	if n := &h.often[hour]; *n < math.MaxUint8 {
+		*n++
 	}
-	s.profile[hour] += max(binWeight, 1/float32(s.often[hour])) * (x - s.profile[hour])
+	if h.all < math.MaxUint8 {
+		h.all++
+	}
+	if h.often[hour] > 1 {
+		h.spread += weigh(coarseWeight*pace, h.all) * (abs(x-h.usual[hour]) - h.spread)
+	}
+	h.usual[hour] += weigh(binWeight*pace, h.often[hour]) * (x - h.usual[hour])
 }
 
-func abs(x float32) float32 { return max(x, -x) }
+// weigh is the weight of the newest of n samples, at least least.
+func weigh(least float32, n uint8) float32 {
+	if float32(n)*least >= 1 || n == math.MaxUint8 {
+		return least
+	}
+	return 1 / float32(n)
+}

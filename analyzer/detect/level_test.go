@@ -198,7 +198,7 @@ func TestRarity(t *testing.T) {
 	for _, tt := range []struct{ z, want float64 }{
 		{0, 0}, {1.85, 0}, {4.6, 2}, {60, 4}, {273, 5}, {273 * 273 / 15.5, 7},
 	} {
-		if got := math.Cbrt(distance.of(float32(tt.z))); math.Abs(got-tt.want) > 1e-3 {
+		if got := math.Cbrt(float64(distance.of(float32(tt.z)))); math.Abs(got-tt.want) > 1e-3 {
 			t.Errorf("a distance of %g spreads is rare by %.3f powers of ten, want %.3f", tt.z, got, tt.want)
 		}
 	}
@@ -206,19 +206,19 @@ func TestRarity(t *testing.T) {
 
 func TestAPeakBlindsOnlyForAWhile(t *testing.T) {
 	var p peak
-	if p.past(2, 1000) != 0 {
+	if p.past(2, keeps(1000)) != 0 {
 		t.Error("two spreads are a peak")
 	}
-	if got := p.past(30, 1000); math.Abs(float64(got)-math.Log(10)) > 1e-6 {
+	if got := p.past(30, keeps(1000)); math.Abs(float64(got)-math.Log(10)) > 1e-6 {
 		t.Errorf("thirty spreads are past three by %.3f, want ln 10", got)
 	}
 	// The first raised the peak by 1.3, not to 30.
-	if got := p.past(30, 1000); math.Abs(float64(got)-math.Log(10/1.3)) > 1e-6 {
+	if got := p.past(30, keeps(1000)); math.Abs(float64(got)-math.Log(10/1.3)) > 1e-6 {
 		t.Errorf("thirty again are past by %.3f, want ln 10/1.3", got)
 	}
 	p.most = 12
 	for range peakHalf {
-		p.past(0, 1e6)
+		p.past(0, keeps(1e6))
 	}
 	if math.Abs(float64(p.most)-6) > 0.05 {
 		t.Errorf("after %d samples a peak of 12 is %.2f, want 6", peakHalf, p.most)
@@ -289,5 +289,23 @@ func BenchmarkObserve(b *testing.B) {
 	slab.At(series - 1)
 	for i := range b.N {
 		Level{}.Observe(slab.At(uint32(i%series)), int64(i/series)*15_000, float64(i%17))
+	}
+}
+
+// An hour is known by the days before, however many samples it has: what moves
+// within it for half an hour is not its usual yet.
+func TestAnHourIsLearntByTheClock(t *testing.T) {
+	for _, step := range []int64{15, 60, 300} {
+		var s LevelState
+		for i := int64(0); i < 3*day; i += step {
+			Level{}.Observe(&s, i*1000, float64(i/step%3))
+		}
+		for i := int64(3 * day); i < 3*day+1800; i += step {
+			Level{}.Observe(&s, i*1000, 100)
+		}
+		h, hour := s.hour(3 * day * 1000)
+		if got := h.usual[hour]; got < 5 || got > 30 {
+			t.Errorf("steps of %d s: half an hour at 100 makes %.0f usual where 1 was, want about 20", step, got)
+		}
 	}
 }

@@ -62,8 +62,9 @@ func TestQuality(t *testing.T) {
 			var a alarm
 			found := false
 			for i := range span {
-				score := Level{}.Observe(&s, int64(i)*5*minute, kind.value(rnd, i, i-trouble))
-				if !a.sounds(score.Max(), Threshold(DefaultRate, 300)) {
+				var d distances
+				s.observe(int64(i)*5*minute, kind.value(rnd, i, i-trouble), &d)
+				if !a.sounds(&d, DefaultRate, 300) {
 					continue
 				}
 				switch k := i - trouble; {

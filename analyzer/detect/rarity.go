@@ -14,14 +14,22 @@ import "math"
 // series' own 0.45; what is learnt from each has its say as one statistic of several.
 type rarity struct {
 	least float32    // below, nothing is rare
-	logs  [5]float64 // of the statistic at 1, 2, … 5 powers of ten
+	at    [4]float32 // the statistic at 2, 3, 4 and 5 powers of ten
+	from  [5]float32 // powers of ten where the logarithm is 0, on the line before each of these, and past the last
+	by    [5]float32 // powers of ten for each doubling
 }
 
 func rarityOf(quantiles ...float64) (r rarity) {
 	r.least = float32(quantiles[0])
-	for i := range r.logs {
-		r.logs[i] = math.Log(quantiles[i])
+	line := func(i, a, b int) { // through quantiles a and b
+		by := float64(b-a) / math.Log2(quantiles[b]/quantiles[a])
+		r.by[i], r.from[i] = float32(by), float32(float64(b+1)-by*math.Log2(quantiles[b]))
 	}
+	for i := range r.at {
+		r.at[i] = float32(quantiles[i+1])
+		line(i, i, i+1)
+	}
+	line(4, 2, 4)
 	return r
 }
 
@@ -44,17 +52,18 @@ var (
 
 // of returns how rare z is, cubed: many statistics that are each a little rare
 // must not outweigh one that is very rare, and cubes are summed.
-func (r *rarity) of(z float32) float64 {
+func (r *rarity) of(z float32) float32 {
 	if z <= r.least {
-		return 0
+		return 0 // most samples, and so all there is to inline
 	}
-	l := math.Log(float64(z))
-	x := 5 + (l-r.logs[4])*2/(r.logs[4]-r.logs[2])
-	for i := 1; i < len(r.logs); i++ {
-		if l <= r.logs[i] {
-			x = float64(i) + (l-r.logs[i-1])/(r.logs[i]-r.logs[i-1])
-			break
-		}
+	return r.past(z)
+}
+
+func (r *rarity) past(z float32) float32 {
+	i := 0
+	for i < len(r.at) && z > r.at[i] {
+		i++
 	}
+	x := r.from[i] + r.by[i]*log2(z)
 	return x * x * x
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -226,13 +227,43 @@ func TestNAB(t *testing.T) {
 	}
 }
 
+var eventSets = []struct {
+	name, glob string
+	warm       int64 // seconds
+}{{"mscloud", "mscloud/*/*.csv.gz", 3 * day}, {"aiops_kpi", "aiops_kpi/*.csv.gz", day}}
+
+// labels are what is known of one series with events.
+type labels struct {
+	at     []int64
+	events []event
+	warm   int // rows
+}
+
+func labelsOf(table map[string][]string, warm int64) (l labels, err error) {
+	stamps := table["timestamp"]
+	l.at = make([]int64, len(stamps))
+	label := make([]bool, len(stamps))
+	for k, stamp := range stamps {
+		when, err := series.ParseTime(stamp)
+		if err != nil {
+			return l, err
+		}
+		l.at[k], label[k] = when.Unix(), table["label"][k] != "0"
+	}
+	steps := make([]int64, 0, len(l.at))
+	for k := 1; k < len(l.at); k++ {
+		steps = append(steps, l.at[k]-l.at[k-1])
+	}
+	slices.Sort(steps)
+	l.warm = min(int(warm/steps[len(steps)/2]), len(l.at)*15/100)
+	l.events = eventsOf(l.at, label)
+	return l, nil
+}
+
 func TestEvents(t *testing.T) {
 	dir := developmentData(t)
 	var f1, best, ap float64
-	for _, set := range []struct {
-		name, glob string
-		warm       int64 // seconds
-	}{{"mscloud", "mscloud/*/*.csv.gz", 3 * day}, {"aiops_kpi", "aiops_kpi/*.csv.gz", day}} {
+	for _, set := range eventSets {
 		paths, err := filepath.Glob(filepath.Join(dir, set.glob))
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("%s: no series: %v", set.name, err)
@@ -253,21 +284,11 @@ func TestEvents(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			at, label := make([]int64, len(s.stamps)), make([]bool, len(s.stamps))
-			for k, stamp := range s.stamps {
-				when, err := series.ParseTime(stamp)
-				if err != nil {
-					return err
-				}
-				at[k], label[k] = when.Unix(), table["label"][k] != "0"
+			l, err := labelsOf(table, set.warm)
+			if err != nil {
+				return err
 			}
-			steps := make([]int64, 0, len(at))
-			for k := 1; k < len(at); k++ {
-				steps = append(steps, at[k]-at[k-1])
-			}
-			slices.Sort(steps)
-			warm := min(int(set.warm/steps[len(steps)/2]), len(at)*15/100)
-			events := eventsOf(at, label)
+			at, events, warm := l.at, l.events, l.warm
 			r := &results[i]
 			r.hits, r.events = hitsOf(at, held(s.score, max(1, warm/20)), events, warm, 1000*i)
 			r.days = float64(at[len(at)-1]-at[warm]) / day
@@ -357,24 +378,31 @@ func TestQuiet(t *testing.T) {
 
 // BenchmarkMillion scores a million series in the order of a scrape. Beside it
 // is a bare loop over the same states, which follows a mean in each: what the
-// memory costs whatever is computed.
+// memory costs whatever is computed. The series are noise, and a day old: young
+// ones are surprised more often, which costs.
 func BenchmarkMillion(b *testing.B) {
-	const n = 1 << 20
+	const n, aged, noises = 1 << 20, 5760, 1 << 14
+	rnd := rand.New(rand.NewPCG(1, 1))
+	var noise [noises]float64
+	for i := range noise {
+		noise[i] = rnd.NormFloat64()
+	}
 	slab := NewSlab[LevelState]("level")
-	slab.At(n - 1)
-	round := int64(0)
-	step := func(id uint32, v float64) { Level{}.Observe(slab.At(id), round*15_000, v) }
-	for ; round < warmup+1; round++ { // past the warm-up, as a running server is
-		for id := range uint32(n) {
-			step(id, float64(id%17)+float64(round%5))
+	for id := range uint32(64) {
+		for k := range int64(aged) {
+			Level{}.Observe(slab.At(id), k*15_000, noise[(uint32(k)+251*id)%noises])
 		}
+	}
+	for id := range uint32(n) {
+		*slab.At(id) = *slab.At(id % 64)
 	}
 	b.Run("bare", func(b *testing.B) {
 		for i := range b.N {
 			s := slab.At(uint32(i % n))
-			s.mean += nearWeight * (float32(i%17) - s.mean)
+			s.mean += nearWeight * (float32(noise[i%noises]) - s.mean)
 		}
 	})
+	round := int64(aged)
 	b.Run("observe", func(b *testing.B) {
 		b.ReportAllocs()
 		b.ReportMetric(float64(unsafe.Sizeof(LevelState{})), "B/series")
@@ -382,7 +410,7 @@ func BenchmarkMillion(b *testing.B) {
 			if i%n == 0 {
 				round++
 			}
-			step(uint32(i%n), float64(i%17)+float64(round%5))
+			Level{}.Observe(slab.At(uint32(i%n)), round*15_000, noise[(i+int(round)*997)%noises])
 		}
 	})
 }

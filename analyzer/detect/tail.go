@@ -14,6 +14,10 @@ type tail struct {
 const (
 	beyond = 0.05 // the share of samples past the edge: few enough to be a tail, enough to learn from
 
+	// Robbins–Monro on the logarithm of the edge: up by 19 parts where z is past
+	// it, down by one where it is not, so that they balance at 95 %.
+	edgeRate = 0.02
+
 	// The tail of a Gaussian past its own edge, as what is believed before
 	// anything is heard; it counts for as much as tailPrior exceedances.
 	priorEdge, priorSlope, tailPrior = 2.0, 0.35, 20
@@ -37,19 +41,16 @@ func (t *tail) rare(z float32) float32 {
 	if t.edge == 0 {
 		t.edge, t.slope = priorEdge, priorSlope
 	}
-	// Robbins–Monro on the logarithm of the edge: up by 19 parts where z is past
-	// it, down by one where it is not, so that they balance at 95 %.
-	const rate = 0.02
 	if z <= t.edge {
-		t.edge = max(t.edge*(1-rate*beyond), minEdge)
+		t.edge = max(t.edge*(1-edgeRate*beyond), minEdge)
 		return 0
 	}
-	over := float32(math.Log(float64(z / t.edge)))
-	rare := float32(1.3) + over/(t.slope*math.Ln10) // 1.3 is -log10 of beyond
+	over := math.Ln2 * log2(z/t.edge)
+	rare := 1.3 + over/(t.slope*math.Ln10) // 1.3 is -log10 of beyond
 	t.heard++
 	t.slope += (min(over, maxExcess*t.slope) - t.slope) / min(tailPrior+t.heard, tailMemory)
 	t.slope = max(t.slope, minSlope)
-	t.edge *= 1 + rate*(1-beyond)
+	t.edge *= 1 + edgeRate*(1-beyond)
 	return rare
 }
 
@@ -70,9 +71,18 @@ const (
 	peakHalf, peakShare = 400, 0.2
 )
 
+// keeps returns the share of a peak that a sample leaves of it, after so many.
+func keeps(seen uint32) float32 {
+	const all = peakHalf / peakShare
+	if seen >= all {
+		return 1 - math.Ln2/peakHalf
+	}
+	return 1 - math.Ln2/peakShare/float32(seen)
+}
+
 // past returns how far z is past the largest of late, as a logarithm, and
-// takes it as usual. seen counts the samples before.
-func (p *peak) past(z float32, seen uint32) float32 {
+// takes it as usual. keep is the share of the peak that this leaves.
+func (p *peak) past(z, keep float32) float32 {
 	if p.most == 0 {
 		p.most, p.limit = leastPeak, leastPeak*peakRise
 	}
@@ -82,8 +92,9 @@ func (p *peak) past(z float32, seen uint32) float32 {
 		p.below = 0
 		return past
 	}
-	const rate = math.Ln2
-	p.most = max(leastPeak, p.most*(1-rate/min(peakHalf, peakShare*float32(seen))))
+	if p.most *= keep; p.most < leastPeak {
+		p.most = leastPeak
+	}
 	if p.below++; p.below > quiet {
 		p.limit = peakRise * p.most
 	}
