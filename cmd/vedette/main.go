@@ -34,9 +34,8 @@
 // ([vedette.dev/analyzer/action]), the only door to the world.
 //
 // A question's way: an [nlq.Engine] ([vedette.dev/nlq/grammar]) turns words
-// into an [nlq.Intent]; in a batch, where nobody can be asked back,
-// [vedette.dev/nlq/prose] reads what it does not understand, and says how sure
-// it is. Where a language model is configured, [vedette.dev/nlq/llm] has it fill
+// into an [nlq.Intent]; in a batch, [vedette.dev/nlq/prose] reads what was
+// written to be read, as rules are published, and says how sure it is. Where a language model is configured, [vedette.dev/nlq/llm] has it fill
 // in what the grammar does not understand. [vedette.dev/nlq/compile] turns an intent into PromQL or a
 // rule; [vedette.dev/nlq/answer] carries it out: it queries, or checks,
 // back-tests and proposes to publish, or diagnoses, or forecasts.

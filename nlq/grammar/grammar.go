@@ -4,9 +4,15 @@
 // aggregation …) take its words into a frame, find the measure that the words
 // left over name, and check that unit, limit and places fit it.
 //
+// What no measure with a limit can say is a shape (see [frame.takeShapes]): a
+// phenomenon that takes its words and adds what is made of the measure, a file
+// each: baseline.go, change.go, peers.go, share of things and the like. Two
+// conditions are two frames, read each by itself and joined (compound.go).
+//
 // Every word with content must find a use. What is left over makes the
-// question not understood: it is never guessed at. What words mean is data:
-// the lexicon under en/ and the words of the catalog.
+// question not understood: it is never guessed at, unless the engine is
+// Lenient, which says then what it took. What words mean is data: the lexicon
+// under en/ and the words of the catalog.
 package grammar
 
 import (
