@@ -88,7 +88,7 @@ func (f *frame) clock(i int) (from, to float64, took []int) {
 		if low := at(f.items, k).low; low == "to" || low == "and" || low == "-" || low == "until" {
 			k++
 		}
-		if b, ok := f.amount(k); ok && (!b.isUnit || b.unitRaw == "h") && b.value <= 24 {
+		if b, ok := f.amount(k); ok && (!b.isUnit || b.unit.factor == 3600) && b.value <= 24 {
 			return a.value, b.value, span(j, k+1)
 		}
 	}

@@ -13,7 +13,7 @@ func (f *frame) takeMeaning() {
 			continue
 		}
 		j := i - 1
-		for j > 0 && f.lexicon.stop[f.items[j].low] && len(f.items[j].roles) == 0 {
+		for j > 0 && (f.placeWord(f.items[j].low) || f.lexicon.stop[f.items[j].low] && len(f.items[j].roles) == 0) {
 			j--
 		}
 		_, idle := f.says(j, "compare")

@@ -27,6 +27,7 @@ const silent = ",;?)"
 // undone easily: each part knows its whole.
 func tokens(text string, c *catalog.Catalog) []token {
 	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ").Replace(text)
+	text = numberSign.ReplaceAllString(text, "number of ")
 	text = perShape.ReplaceAllString(text, " within $1")
 	text = contractions.ReplaceAllString(text, "${1}not")
 	var out []token
@@ -70,6 +71,9 @@ func tokens(text string, c *catalog.Catalog) []token {
 	}
 	return out
 }
+
+// numberSign stands for "number of" before what is counted.
+var numberSign = regexp.MustCompile(`^\s*#\s+`)
 
 // perShape is a count within a time: 4 restarts / 20m.
 var perShape = regexp.MustCompile(` / ?([0-9])`)

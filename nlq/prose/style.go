@@ -42,7 +42,7 @@ const (
 
 var (
 	ended    = regexp.MustCompile(`[a-z0-9%)]\.(?:\s+[A-Z]|\s*$)`)
-	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you)\b`)
+	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you|would be (?:great|nice|good))\b`)
 	entitled = regexp.MustCompile(`^[A-Z][^:]{2,80}: [A-Z0-9{]`)
 )
 

@@ -70,8 +70,6 @@ func (s labelSet) of(name string) Label {
 	return l
 }
 
-func (s labelSet) has(name string) bool { return s.of(name).Is != Impossible }
-
 // with returns s with one label as l says.
 func (s labelSet) with(name string, l Label) labelSet {
 	named := maps.Clone(s.named)
