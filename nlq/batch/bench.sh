@@ -23,6 +23,11 @@ score() {
 	go test ./nlq/batch -count 1 -run TestCauses -v -args -requests "$2" -answers "$tmp/$1.answers" -results "$tmp/$1.results" | grep '^  '
 }
 
+# Requests of our own, which others than who wrote the grammar wrote, before it
+# was developed on them too.
+score first nlq/batch/testdata/requests-1.jsonl
+score second nlq/batch/testdata/requests-2.jsonl
+
 score gpu "$data/corpora/nlq_gpu_dev.jsonl"
 score corpus "$data/corpora/nlq_dev.jsonl"
 
