@@ -93,8 +93,9 @@ type Alert struct {
 	Measure  Measure
 	Compare  Comparison
 	For      time.Duration
-	ForSaid  bool   // false: the asker did not say how long
-	Severity string // "" unless the asker said
+	ForSaid  bool          // false: the asker did not say how long
+	Keep     time.Duration // how long it goes on firing after it has ended
+	Severity string        // "" unless the asker said
 }
 
 // A Why asks what is wrong with something and why.

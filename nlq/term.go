@@ -78,6 +78,7 @@ type Formula struct {
 	Alert    bool // else its value is asked for
 	For      time.Duration
 	ForSaid  bool
+	Keep     time.Duration
 	Severity string
 }
 

@@ -22,6 +22,9 @@ func readFormula(f Formula, c *catalog.Catalog) string {
 	case f.ForSaid:
 		b += " at once"
 	}
+	if f.Keep > 0 {
+		b += ", keep firing for " + Period(f.Keep)
+	}
 	if f.Severity != "" {
 		b += ", severity " + f.Severity
 	}

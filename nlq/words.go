@@ -53,6 +53,9 @@ func readAlert(a Alert, c *catalog.Catalog) string {
 	case a.ForSaid:
 		b.WriteString(" at once")
 	}
+	if a.Keep > 0 {
+		fmt.Fprintf(&b, ", keep firing for %s", Period(a.Keep))
+	}
 	if a.Severity != "" {
 		fmt.Fprintf(&b, ", severity %s", a.Severity)
 	}

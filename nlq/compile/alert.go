@@ -35,7 +35,7 @@ func rule(a nlq.Alert, c *catalog.Catalog) (rules.Rule, error) {
 	if e, err = compare(e, a.Compare); err != nil {
 		return rules.Rule{}, err
 	}
-	r := rules.Rule{For: a.For, Labels: map[string]string{}, Annotations: annotations(a, c), Name: name(a, c)}
+	r := rules.Rule{For: a.For, KeepFiring: a.Keep, Labels: map[string]string{}, Annotations: annotations(a, c), Name: name(a, c)}
 	if a.Severity != "" {
 		r.Labels["severity"] = a.Severity
 	}

@@ -39,7 +39,9 @@ func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
 		return rules.Group{}, err
 	}
 	d, _ := c.Measure(m.Metric)
-	return loneRule(titles(f.Term, c), d, expr, f.For, f.Severity), nil
+	g := loneRule(titles(f.Term, c), d, expr, f.For, f.Severity)
+	g.Rules[0].KeepFiring = f.Keep
+	return g, nil
 }
 
 // loneRule is a group of one rule that is about what is called about, m the

@@ -99,6 +99,9 @@ func comesTo(t *testing.T, request string) string {
 		if r.For > 0 {
 			out += fmt.Sprintf("\n  for: %s", r.For)
 		}
+		if r.KeepFiring > 0 {
+			out += fmt.Sprintf("\n  keep firing for: %s", r.KeepFiring)
+		}
 		if s := r.Labels["severity"]; s != "" {
 			out += "\n  severity: " + s
 		}

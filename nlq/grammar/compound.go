@@ -69,7 +69,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			continue // nothing says which belong together
 		}
 		out := nlq.Formula{Term: nlq.Binary{Op: op, Left: lt, Right: to, On: on}, Alert: f.kind != lookup, Severity: f.severity,
-			For: max(l.hold, r.hold, f.hold), ForSaid: l.holdSaid || r.holdSaid || f.holdSaid}
+			For: max(l.hold, r.hold, f.hold), ForSaid: l.holdSaid || r.holdSaid || f.holdSaid, Keep: max(l.keep, r.keep, f.keep)}
 		return nlq.Parse{Intent: out, Assumed: append(l.assumed, r.assumed...), Confidence: min(l.confidence(), r.confidence()) - 0.05}, true, nil
 	}
 	f.useAll(f.loose...) // "although the pods of train hold it" only says which

@@ -105,6 +105,7 @@ type frame struct {
 	per      time.Duration // of "100 an hour"
 
 	throughout time.Duration // of "all day"
+	keep       time.Duration // how long it goes on firing
 	during     bool          // a hold that is a window for what is counted
 	over       nlq.OverTime
 	agg        nlq.Aggregation

@@ -71,7 +71,7 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	}
 	switch f.kind {
 	case alert:
-		return nlq.Alert{Measure: ms, Compare: compare, For: f.hold, ForSaid: f.holdSaid, Severity: f.severity}, nil
+		return nlq.Alert{Measure: ms, Compare: compare, For: f.hold, ForSaid: f.holdSaid, Keep: f.keep, Severity: f.severity}, nil
 	case when:
 		return f.whenIntent(ms, m, compare)
 	}

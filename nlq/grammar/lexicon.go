@@ -18,6 +18,7 @@ import (
 //	compare    value is an operator, a measure word it implies, a limit it implies
 //	over       a comparison before a number, a window before a time
 //	hold       before how long a condition must hold
+//	keep       before how long it goes on firing
 //	during     before how long it must hold, or how far back for what is counted
 //	window     before how far back to look
 //	over time  before a window too; value says what is done within it

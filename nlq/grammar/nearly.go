@@ -90,13 +90,13 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 			seen[i] = true
 			n := f.words.names[i]
 			covered, named := 0.0, 0.0
-			for _, w := range n.words {
+			for k, w := range n.words {
 				switch {
 				case said[w]:
-					covered += f.words.weight(w)
+					covered += n.weights[k]
 					fallthrough
 				case !sayable[w]:
-					named += f.words.weight(w)
+					named += n.weights[k]
 				default:
 					covered += 0.1 // said, and the measure may do without it
 					named += 0.1
@@ -144,11 +144,11 @@ func (f *frame) contained(said, sayable map[string]bool) (catalog.Metric, bool) 
 	for _, i := range f.words.holding(said) {
 		n := f.words.names[i]
 		own, weight := 0, 0.0
-		for _, w := range n.words {
+		for k, w := range n.words {
 			switch {
 			case said[w]:
 				own++
-				weight += f.words.weight(w)
+				weight += n.weights[k]
 			case !sayable[w]:
 				own = -len(n.words)
 			default:

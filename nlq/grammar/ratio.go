@@ -31,7 +31,7 @@ func (f *frame) takeRatio() {
 		}
 		for to := min(len(f.items), j+longestName); to > j; to-- {
 			g := f.part(f.items[j:to], nil)
-			g.kind = lookup
+			g.kind, g.lenient = lookup, false
 			for _, it := range f.items[:i] { // "power at 90% of the limit": of the power limit
 				if _, cmp := it.has("compare"); !cmp && !it.used && !f.plain(it) {
 					g.implied = append(g.implied, it.norms...)

@@ -33,7 +33,7 @@ func (f *frame) formula(ms nlq.Measure, m catalog.Metric, c nlq.Comparison) nlq.
 	if f.top != 0 {
 		t = nlq.Group{Agg: map[bool]nlq.Aggregation{true: nlq.Largest, false: nlq.Smallest}[f.top > 0], Param: float64(max(f.top, -f.top)), Of: t}
 	}
-	return nlq.Formula{Term: t, Alert: f.kind == alert, For: f.hold, ForSaid: f.holdSaid, Severity: f.severity}
+	return nlq.Formula{Term: t, Alert: f.kind == alert, For: f.hold, ForSaid: f.holdSaid, Keep: f.keep, Severity: f.severity}
 }
 
 // takeShapes reads what takes more than a measure and a comparison, each

@@ -35,6 +35,11 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		prev = f.items[i-1]
 	}
 	is := func(r role) bool { _, ok := prev.has(r); return ok }
+	if is("keep") {
+		f.keep = d
+		f.useAll(i, i-1)
+		return
+	}
 	switch over, overTime := prev.has("over time"); {
 	case is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && !f.hasLimit(i):
 		return

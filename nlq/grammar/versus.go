@@ -23,7 +23,7 @@ func (f *frame) takeVersus() {
 		}
 		for to := min(len(f.items), i+1+longestName); to > i+1; to-- {
 			g := f.part(f.items[i+1:to], nil)
-			g.kind = lookup
+			g.kind, g.lenient = lookup, false
 			if len(g.wanting()) == 0 {
 				break
 			}

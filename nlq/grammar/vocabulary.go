@@ -15,6 +15,8 @@ type named struct {
 	id    catalog.ID
 	words []string // as a set, in the words of the catalog
 	rank  int      // of the phrase among the measure's own
+
+	weights []float64 // of words
 }
 
 // A vocabulary is what a catalog's measures are called.
@@ -63,6 +65,13 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	}
 	for _, d := range c.AllDerived() {
 		add(d.Metric)
+	}
+	for i := range v.names {
+		n := &v.names[i]
+		n.weights = make([]float64, len(n.words))
+		for k, w := range n.words {
+			n.weights[k] = v.weight(w)
+		}
 	}
 	return v
 }
