@@ -114,7 +114,7 @@ func TestSayItAndBeWoken(t *testing.T) {
 	a.within(t, "CPU time of node-a", patience, func() bool { return len(c.query(`node_cpu_seconds_total{instance="node-a"}`)) > 0 })
 
 	said := c.vedette(t, "ask", question)
-	if !strings.Contains(said, "Not published") || !strings.Contains(said, "> 50") {
+	if !strings.Contains(said, "Not published") || !strings.Contains(said, "> 0.5") {
 		t.Errorf("asked without the word to publish: %s", said)
 	}
 	said = c.vedette(t, "ask", question, "--publish", "--by", "ada")

@@ -166,7 +166,7 @@ func (f *frame) takeTrend(i int, dir string) bool {
 		}
 		if ms, ok := t.(nlq.Measure); ok && m.Type == catalog.Counter {
 			ms.Over, ms.Window = nlq.Increase, window
-			return nlq.Binary{Op: dir, Left: ms, Right: nlq.Number(0)}
+			return nlq.Binary{Op: ">", Left: ms, Right: nlq.Number(0)} // what counts never falls: "dropping spans" counts drops
 		}
 		return nlq.Binary{Op: dir, Left: nlq.Func{Name: "delta", Of: t, Window: window}, Right: nlq.Number(0)}
 	}

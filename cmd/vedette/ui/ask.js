@@ -34,7 +34,7 @@ function remember(text) {
 
 // What was asked before in this conversation goes along: "and for team-b?" goes
 // on from it. It stands in the address, one question to a line.
-const ask = (text, before, publish) => post("ask", { text, before, publish, by: personName() });
+const ask = (text, before, publish) => post("ask", { text, ...(before.length > 0 && { before }), publish, by: personName() });
 
 const conversation = (after) => (after ? after.split("\n") : []);
 
