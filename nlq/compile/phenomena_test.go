@@ -53,12 +53,14 @@ func TestPhenomena(t *testing.T) {
 	}
 }
 
-// standard is what a cluster has where Vedette's agent does not run.
-var standard = sync.OnceValue(func() *catalog.Catalog { return catalog.Builtin().Without("Vedette") })
+// standard reads what is asked of a cluster where Vedette's agent does not run.
+var standard = sync.OnceValue(func() *grammar.Engine {
+	return &grammar.Engine{Catalog: catalog.Builtin().Without("Vedette")}
+})
 
 func comesTo(t *testing.T, request string) string {
-	c := standard()
-	p, err := (&grammar.Engine{Catalog: c}).Parse(context.Background(), nlq.Question{Text: request})
+	c := standard().Catalog
+	p, err := standard().Parse(context.Background(), nlq.Question{Text: request})
 	var not *nlq.NotUnderstood
 	if errors.As(err, &not) {
 		switch {
