@@ -23,8 +23,9 @@ score() {
 	go test ./nlq/batch -count 1 -run TestCauses -v -args -requests "$2" -answers "$tmp/$1.answers" -results "$tmp/$1.results" | grep '^  '
 }
 
-# Requests of our own, which others than who wrote the grammar wrote, before it
-# was developed on them too.
+# Requests of our own, which others than who wrote the grammar wrote. What they
+# came to at first sight, before it was developed on them too, the commits "A
+# question may go on from the one before" and "Merge the model engine" show.
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 

@@ -41,6 +41,9 @@ func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
 	d, _ := c.Measure(m.Metric)
 	g := loneRule(titles(f.Term, c), d, expr, f.For, f.Severity)
 	g.Rules[0].KeepFiring = f.Keep
+	if !plainly(f.Term) {
+		g.Rules[0].Annotations["description"] = "It looks at " + strings.Join(titles(f.Term, c), " and ") + ` and what is made of them. The value is {{ printf "%.4g" $value }}.`
+	}
 	return g, nil
 }
 
@@ -54,6 +57,22 @@ func loneRule(about []string, m catalog.Metric, expr string, held time.Duration,
 		r.Labels["severity"] = severity
 	}
 	return rules.Group{ID: id(r), Revision: 1, Rules: []rules.Rule{r}}
+}
+
+// plainly reports whether the value of an alert on t is that of a measure, and
+// not of a difference, a share or a trend, which its help would not explain.
+func plainly(t nlq.Term) bool {
+	switch t := t.(type) {
+	case nlq.Measure:
+		return true
+	case nlq.Func:
+		return t.Name == "absent"
+	case nlq.Binary:
+		_, number := t.Left.(nlq.Number)
+		arithmetic := slices.Contains([]string{"+", "-", "*", "/", "%"}, t.Op)
+		return !arithmetic && !number && plainly(t.Left)
+	}
+	return false
 }
 
 // titles returns what the measures of t are called, each once.

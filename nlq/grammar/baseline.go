@@ -142,7 +142,9 @@ func (f *frame) takeSigma() {
 		_, sigma := f.says(i, "sigma")
 		odd, unusual := f.says(i, "odd")
 		if !sigma && (!unusual || f.saysAny("sigma")) {
-			f.useIf(unusual, i)
+			if unusual {
+				f.use(i) // "unusual: 3 sigma above its mean" says how far
+			}
 			continue
 		}
 		n, op, took, d := 3.0, odd, []int{i}, time.Duration(0)
@@ -218,10 +220,4 @@ func (f *frame) saysAny(r role) bool {
 		}
 	}
 	return false
-}
-
-func (f *frame) useIf(cond bool, i int) {
-	if cond {
-		f.use(i)
-	}
 }

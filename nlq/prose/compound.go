@@ -2,7 +2,6 @@ package prose
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -38,7 +37,8 @@ func (e *Compound) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error)
 		if a.Severity != "" {
 			out.Severity = a.Severity
 		}
-		out.Term = nlq.Binary{Op: s.op, Left: a.Term, Right: b.Term, On: e.shared(a.Term, b.Term)}
+		right, on := nlq.Joint(a.Term, b.Term, e.Catalog)
+		out.Term = nlq.Binary{Op: s.op, Left: a.Term, Right: right, On: on}
 		return nlq.Parse{Intent: out, Assumed: append(l.Assumed, r.Assumed...), Confidence: l.Confidence * r.Confidence}, nil
 	}
 	return nlq.Parse{}, &nlq.NotUnderstood{}
@@ -54,33 +54,6 @@ func formula(i nlq.Intent) (nlq.Formula, bool) {
 		return nlq.Formula{Term: t, Alert: true, For: i.For, ForSaid: i.ForSaid, Severity: i.Severity}, true
 	}
 	return nlq.Formula{}, false
-}
-
-// shared returns the labels by which two terms belong together: nil where they
-// have the same, else those that say where they are.
-func (e *Compound) shared(a, b nlq.Term) []string {
-	x, y := e.labels(a), e.labels(b)
-	if len(x) == len(y) && !slices.ContainsFunc(x, func(l string) bool { return !slices.Contains(y, l) }) {
-		return nil
-	}
-	var on []string
-	for _, p := range nlq.Places() {
-		for _, l := range p.Labels {
-			if slices.Contains(x, l) && slices.Contains(y, l) && !slices.Contains(on, l) {
-				on = append(on, l)
-			}
-		}
-	}
-	return on
-}
-
-func (e *Compound) labels(t nlq.Term) []string {
-	m, _ := nlq.Subject(t)
-	if m.Agg != nlq.Each {
-		return m.By
-	}
-	d, _ := e.Catalog.Measure(m.Metric)
-	return d.Labels
 }
 
 // A split is a text cut at a word that joins conditions.
