@@ -88,6 +88,12 @@ func averageQuery() answer.Answer {
 		Query: &answer.QueryResult{At: now, Unit: "%", Total: 1, Rows: []answer.Row{{Labels: map[string]string{}, Value: ptr(71.4)}}, Series: []answer.ChartSeries{s}}}
 }
 
+func changesAnswer() answer.Answer {
+	return answer.Answer{Kind: answer.KindChanges, Readback: "what changed in the last 1 hour", Confidence: 0.9,
+		Changes: &answer.ChangesResult{From: now.Add(-time.Hour), To: now, Total: 1,
+			Rows: []answer.Change{{At: now.Add(-time.Minute), Subject: "deployment/ml/api", What: "spec.replicas was 2, is 3", Source: "history#7"}}}}
+}
+
 func whyAnswer() answer.Answer {
 	focus := analyzer.Node("gpu-07")
 	return answer.Answer{Kind: answer.KindWhy, Readback: "What is wrong with node gpu-07.", Confidence: 1, Why: &answer.WhyResult{Focus: &focus, Account: account, Incidents: []string{lostGPU.ID},

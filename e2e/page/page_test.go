@@ -76,6 +76,24 @@ func TestPublishAndUndo(t *testing.T) {
 	}
 }
 
+// TestGoesOn holds what was asked before to go along with what is asked next.
+func TestGoesOn(t *testing.T) {
+	f := &Fake{Nodes: 16}
+	const first, next = "average GPU power per node", "and what changed?"
+	ctx := open(t, f, "#/ask")
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#question"), first+"\r"), Wait(`!!document.querySelector(".answer.query")`))
+	evaluate[string](t, ctx, `document.querySelector("#question").value = ""`)
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#question"), next+"\r"),
+		Wait(`document.querySelector(".answer.changes")?.innerText.includes("spec.replicas was 2, is 3")`))
+	want := []Post{
+		{"/vedette/v1/ask", map[string]any{"text": first, "publish": false, "by": "page"}},
+		{"/vedette/v1/ask", map[string]any{"text": next, "before": []any{first}, "publish": false, "by": "page"}},
+	}
+	if diff := cmp.Diff(want, f.Posts()); diff != "" {
+		t.Errorf("posts (-want +got):\n%s", diff)
+	}
+}
+
 func TestDenyAsksForAReason(t *testing.T) {
 	f := &Fake{Nodes: 16}
 	ctx := open(t, f, "#/actions")
