@@ -99,6 +99,8 @@ func TestAlertReachesAlertmanager(t *testing.T) {
 	if f.Subject != analyzer.GPU("gpu-01", "GPU-0") || f.Signal != "GPUHot" || f.Severity != "critical" || f.Text != "GPU 0 has 90 degrees" || f.From.IsZero() {
 		t.Errorf("finding is %+v", f)
 	}
+	stop() // an alert is sent before its evaluation is over, and only then has the rule a state
+	<-done
 	if s := m.States()[RuleKey{"gpu-hot", "GPUHot"}]; s.State != "firing" {
 		t.Errorf("the rule's state is %+v", s)
 	}
