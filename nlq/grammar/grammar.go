@@ -58,10 +58,11 @@ func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
 			return p, nil
 		}
 	}
-	if err != nil {
-		return nlq.Parse{}, err
+	var not *nlq.NotUnderstood
+	if errors.As(err, &not) && len(not.Nearest) == 0 {
+		not.Nearest = f.nearest() // here, once: a question is tried in many ways before it fails
 	}
-	return p, nil
+	return p, err
 }
 
 func (e *Engine) frame(text string) *frame {
@@ -163,7 +164,7 @@ func (f *frame) parse() (nlq.Parse, error) {
 		return f.parseChanges()
 	case pending, actions:
 		if left := f.leftover(); len(left) > 0 {
-			return nlq.Parse{}, &nlq.NotUnderstood{Words: left, Nearest: f.nearest()}
+			return nlq.Parse{}, &nlq.NotUnderstood{Words: left}
 		}
 		return nlq.Parse{Intent: nlq.Actions{Pending: f.kind == pending}, Confidence: f.confidence()}, nil
 	}

@@ -28,7 +28,7 @@ func (f *frame) takeKind() error {
 	for i := range f.items {
 		_, never := f.items[i].has("never")
 		if _, no := f.items[i].has("refuse"); never || no && f.commands(i) {
-			return &nlq.NotUnderstood{Words: []string{f.items[i].raw}, Refused: true, Nearest: f.nearest(),
+			return &nlq.NotUnderstood{Words: []string{f.items[i].raw}, Refused: true,
 				Ask: "Questions are answered and alerts are proposed here; nothing is changed, deleted or silenced for words."}
 		}
 	}

@@ -117,7 +117,7 @@ func (f *frame) exactly(i int) (catalog.Metric, error) {
 		f.items[f.aggItem].used = true
 	}
 	if left := f.leftover(); len(left) > 0 {
-		return m, &nlq.NotUnderstood{Words: left, Nearest: f.nearest()}
+		return m, &nlq.NotUnderstood{Words: left}
 	}
 	return m, f.fits(m)
 }
@@ -128,7 +128,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	f.takeShare()
 	strong, weak := f.said(withAgg)
 	if left := f.nameless(); len(left) > 0 {
-		return catalog.Metric{}, &nlq.NotUnderstood{Words: left, Nearest: f.nearest()}
+		return catalog.Metric{}, &nlq.NotUnderstood{Words: left}
 	}
 	if f.counting && len(strong) == 0 {
 		strong = []string{"count"}
@@ -356,7 +356,7 @@ func (f *frame) leftover() []string {
 	return out
 }
 
-func subset(a, b []string) bool {
+func subset[E comparable](a, b []E) bool {
 	for _, w := range a {
 		if !slices.Contains(b, w) {
 			return false
@@ -547,13 +547,9 @@ func (f *frame) nothing(strong, weak []string) error {
 	if len(unknown) == 0 {
 		unknown = f.leftover()
 	}
-	e := &nlq.NotUnderstood{Words: unknown, Nearest: f.nearest(), Sure: f.vague()}
-	said := map[string]bool{}
-	for _, w := range append(strong, weak...) {
-		said[w] = true
-	}
+	e := &nlq.NotUnderstood{Words: unknown, Sure: f.vague()}
 	var choices []string
-	for _, id := range f.nearMeasures(said) {
+	for _, id := range f.nearMeasures(append(strong, weak...)) {
 		choices = append(choices, f.title(id))
 	}
 	if len(choices) > 0 {

@@ -60,7 +60,7 @@ const enough = 0.55
 // nearly returns the measure whose name has most in common with what was said,
 // words weighing the more the fewer names they are in.
 func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
-	if known := slices.DeleteFunc(slices.Clone(strong), func(w string) bool { return !f.words.known[w] && !isPlaceWord(w) }); len(known) < len(strong) && !slices.ContainsFunc(known, func(w string) bool { return !isPlaceWord(w) }) {
+	if known := slices.DeleteFunc(slices.Clone(strong), func(w string) bool { return !f.words.is(w) && !isPlaceWord(w) }); len(known) < len(strong) && !slices.ContainsFunc(known, func(w string) bool { return !isPlaceWord(w) }) {
 		if strong = append(known, f.silent()...); len(strong) > len(known) {
 			if m, ok := f.shorter(strong, weak, strong); ok {
 				f.assume(0.4, "%s is what the unit says", f.title(m.ID))
@@ -68,35 +68,37 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 			}
 		}
 	}
-	said := map[string]bool{}
 	total := 0.0
-	for _, w := range strong {
-		if !said[w] {
-			total += f.words.weight(w)
+	for i, w := range strong { // sorted
+		id, ok := f.words.known[w]
+		switch {
+		case i > 0 && strong[i-1] == w:
+		case ok:
+			total += f.words.weight[id]
+		default:
+			total += unheard
 		}
-		said[w] = true
 	}
-	sayable := map[string]bool{}
-	for _, w := range weak {
-		sayable[w] = true
-	}
-	seen := map[int]bool{}
+	words, _ := f.words.ids(strong)
+	sayable, _ := f.words.ids(weak)
+	said, maySay := f.words.set(words), f.words.set(sayable)
+	seen := make([]bool, len(f.words.names))
 	best, score := catalog.Metric{}, 0.0
-	for _, w := range strong { // in their order: the first of two as near is taken
+	for _, w := range words { // in their order: the first of two as near is taken
 		for _, i := range f.words.byWord[w] {
 			if seen[i] {
 				continue
 			}
 			seen[i] = true
-			n := f.words.names[i]
+			n := &f.words.names[i]
 			covered, named := 0.0, 0.0
-			for k, w := range n.words {
+			for _, w := range n.ids {
 				switch {
 				case said[w]:
-					covered += n.weights[k]
-					fallthrough
-				case !sayable[w]:
-					named += n.weights[k]
+					covered += f.words.weight[w]
+					named += f.words.weight[w]
+				case !maySay[w]:
+					named += f.words.weight[w]
 				default:
 					covered += 0.1 // said, and the measure may do without it
 					named += 0.1
@@ -117,7 +119,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 		}
 	}
 	if score == 0 {
-		if m, ok := f.contained(said, sayable); ok {
+		if m, ok := f.contained(words, said, maySay); ok {
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
 			return m, true
 		}
@@ -128,38 +130,35 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 	return best, score > 0
 }
 
-// weight is how much a word tells: more the fewer names have it.
-func (v *vocabulary) weight(w string) float64 {
-	if len(v.byWord[w]) == 0 {
-		return 5 // as much as a word of one name in a hundred: it may be an ornament
-	}
-	return math.Log(1 + float64(len(v.names))/(1+float64(len(v.byWord[w]))))
-}
+// unheard is how much a word weighs that no measure is called by: as much as
+// one of one name in a hundred, for it may be an ornament.
+const unheard = 5
 
 // contained returns the measure of whose name every word was said, of several
 // the one that holds most of them: at least two, for one word is said of
 // anything.
-func (f *frame) contained(said, sayable map[string]bool) (catalog.Metric, bool) {
+func (f *frame) contained(words []wordID, said, maySay []bool) (catalog.Metric, bool) {
 	best, score := catalog.Metric{}, 0.0
-	for _, i := range f.words.holding(said) {
-		n := f.words.names[i]
+	for _, i := range f.words.holding(words) {
+		n := &f.words.names[i]
 		own, weight := 0, 0.0
-		for k, w := range n.words {
-			switch {
-			case said[w]:
-				own++
-				weight += n.weights[k]
-			case !sayable[w]:
-				own = -len(n.words)
-			default:
-				own++
+		for _, w := range n.ids {
+			if !said[w] && !maySay[w] {
+				own = -1
+				break
 			}
+			if own++; said[w] {
+				weight += f.words.weight[w]
+			}
+		}
+		if own < 2 || weight <= score {
+			continue
 		}
 		m, _ := f.catalog.Measure(n.id)
 		if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
 			weight *= 0.85
 		}
-		if own >= 2 && weight > score && f.fits(m) == nil {
+		if weight > score && f.fits(m) == nil {
 			best, score = m, weight
 		}
 	}
@@ -167,9 +166,9 @@ func (f *frame) contained(said, sayable map[string]bool) (catalog.Metric, bool) 
 }
 
 // holding returns the names that have one of words, in their order.
-func (v *vocabulary) holding(words map[string]bool) []int {
-	var out []int
-	for w := range words {
+func (v *vocabulary) holding(words []wordID) []int32 {
+	var out []int32
+	for _, w := range words {
 		out = append(out, v.byWord[w]...)
 	}
 	slices.Sort(out)

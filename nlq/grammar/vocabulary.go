@@ -1,6 +1,8 @@
 package grammar
 
 import (
+	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -14,16 +16,19 @@ import (
 type named struct {
 	id    catalog.ID
 	words []string // as a set, in the words of the catalog
+	ids   []wordID // of words
 	rank  int      // of the phrase among the measure's own
-
-	weights []float64 // of words
 }
+
+// A wordID numbers the words of a vocabulary, so that sets of them are slices.
+type wordID int32
 
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
 	names  []named
-	known  map[string]bool  // every word in them
-	byWord map[string][]int // of names, those that have it
+	known  map[string]wordID // every word in them
+	byWord [][]int32         // by word, the names that have it, in their order
+	weight []float64         // by word, how much it tells: more the fewer names have it
 	byLen  map[int][]string // known words by their length
 	brands map[string]bool  // the first words of metrics' own names, such as vllm
 }
@@ -38,16 +43,20 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{known: map[string]bool{}, byWord: map[string][]int{}, byLen: map[int][]string{}, brands: map[string]bool{}}
+	v := &vocabulary{known: map[string]wordID{}, byLen: map[int][]string{}, brands: map[string]bool{}}
 	add := func(m catalog.Metric) {
 		for rank, words := range m.Words {
 			n := named{id: m.ID, words: catalogWords(words), rank: rank}
 			for _, w := range n.words {
-				if !v.known[w] {
+				id, ok := v.known[w]
+				if !ok {
+					id = wordID(len(v.byWord))
+					v.known[w] = id
+					v.byWord = append(v.byWord, nil)
 					v.byLen[len(w)] = append(v.byLen[len(w)], w)
 				}
-				v.known[w] = true
-				v.byWord[w] = append(v.byWord[w], len(v.names))
+				n.ids = append(n.ids, id)
+				v.byWord[id] = append(v.byWord[id], int32(len(v.names)))
 			}
 			v.names = append(v.names, n)
 		}
@@ -66,12 +75,9 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	for _, d := range c.AllDerived() {
 		add(d.Metric)
 	}
-	for i := range v.names {
-		n := &v.names[i]
-		n.weights = make([]float64, len(n.words))
-		for k, w := range n.words {
-			n.weights[k] = v.weight(w)
-		}
+	v.weight = make([]float64, len(v.byWord))
+	for id, names := range v.byWord {
+		v.weight[id] = math.Log(1 + float64(len(v.names))/(1+float64(len(names))))
 	}
 	return v
 }
@@ -103,26 +109,49 @@ func catalogWords(s string) []string {
 
 // having returns the names that have all of words.
 func (v *vocabulary) having(words []string) []named {
-	if len(words) == 0 {
+	ids, ok := v.ids(words)
+	if !ok || len(ids) == 0 {
 		return nil
 	}
-	rarest := slices.MinFunc(words, func(a, b string) int { return len(v.byWord[a]) - len(v.byWord[b]) })
+	rarest := slices.MinFunc(ids, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })
 	var out []named
 	for _, i := range v.byWord[rarest] {
-		if subset(words, v.names[i].words) {
+		if subset(ids, v.names[i].ids) {
 			out = append(out, v.names[i])
 		}
 	}
 	return out
 }
 
-func (v *vocabulary) all(words []string) bool {
+// ids returns the numbers of those of words that are known, and whether all are.
+func (v *vocabulary) ids(words []string) ([]wordID, bool) {
+	out := make([]wordID, 0, len(words))
 	for _, w := range words {
-		if !v.known[w] {
-			return false
+		if id, ok := v.known[w]; ok {
+			out = append(out, id)
 		}
 	}
-	return len(words) > 0
+	return out, len(out) == len(words)
+}
+
+// is reports whether a measure's name has the word.
+func (v *vocabulary) is(word string) bool {
+	_, ok := v.known[word]
+	return ok
+}
+
+// set returns by word whether it is one of words.
+func (v *vocabulary) set(words []wordID) []bool {
+	s := make([]bool, len(v.byWord))
+	for _, w := range words {
+		s[w] = true
+	}
+	return s
+}
+
+func (v *vocabulary) all(words []string) bool {
+	_, ok := v.ids(words)
+	return ok && len(words) > 0
 }
 
 // correct mends the spelling of words that are close to one that is known.
@@ -150,7 +179,7 @@ func (f *frame) correct(ts []token) []token {
 
 // isWord reports whether a single word has a meaning in some phrase.
 func (f *frame) isWord(low string) bool {
-	if f.lexicon.stop[low] || f.words.known[singular(low)] || f.placeWord(low) {
+	if f.lexicon.stop[low] || f.words.is(singular(low)) || f.placeWord(low) {
 		return true
 	}
 	if _, ok := f.lexicon.unit(low); ok {
@@ -273,12 +302,10 @@ func letters(s string) (set uint32) {
 // nearest returns what is understood and has most in common with the question:
 // three examples, and the measures whose names share words with it.
 func (f *frame) nearest() []string {
-	said := map[string]bool{}
+	var said []string
 	for _, it := range f.items {
 		if !f.lexicon.stop[it.low] {
-			for _, w := range it.norms {
-				said[w] = true
-			}
+			said = append(said, it.norms...)
 		}
 	}
 	var out []string
@@ -288,7 +315,7 @@ func (f *frame) nearest() []string {
 	examples := slices.Clone(f.lexicon.examples)
 	score := func(s string) (n int) {
 		for _, w := range exampleWords()[s] {
-			if said[w] {
+			if slices.Contains(said, w) {
 				n++
 			}
 		}
@@ -306,41 +333,45 @@ var exampleWords = sync.OnceValue(func() map[string][]string {
 	return m
 })
 
-func (f *frame) nearMeasures(said map[string]bool) []catalog.ID {
+// nearMeasures returns the three measures whose names have most in common with
+// what was said: half of the name's words at least.
+func (f *frame) nearMeasures(said []string) []catalog.ID {
 	type hit struct {
 		id    catalog.ID
 		score float64
 	}
-	var hits []hit
 	shared := make([]uint8, len(f.words.names))
-	for w := range said {
+	words, _ := f.words.ids(said)
+	slices.Sort(words)
+	for _, w := range slices.Compact(words) {
 		for _, i := range f.words.byWord[w] {
 			shared[i]++
 		}
 	}
+	var best []hit // the nearest first
 	for i, common := range shared {
-		if common == 0 {
+		n := &f.words.names[i]
+		if common == 0 || int(common)*2 < len(n.ids) {
 			continue
 		}
-		n := f.words.names[i]
-		if s := float64(common) / float64(len(n.words)); s >= 0.5 {
-			hits = append(hits, hit{n.id, s + float64(common)/10})
+		h := hit{n.id, float64(common)/float64(len(n.ids)) + float64(common)/10}
+		if k := slices.IndexFunc(best, func(o hit) bool { return o.id == h.id }); k >= 0 {
+			if best[k].score >= h.score {
+				continue
+			}
+			best = slices.Delete(best, k, k+1)
+		}
+		at, _ := slices.BinarySearchFunc(best, h, func(a, b hit) int {
+			return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(string(a.id), string(b.id)))
+		})
+		if at < 3 {
+			best = slices.Insert(best, at, h)
+			best = best[:min(3, len(best))]
 		}
 	}
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return strings.Compare(string(a.id), string(b.id))
-	})
 	var ids []catalog.ID
-	for _, h := range hits {
-		if !slices.Contains(ids, h.id) && len(ids) < 3 {
-			ids = append(ids, h.id)
-		}
+	for _, h := range best {
+		ids = append(ids, h.id)
 	}
 	return ids
 }
@@ -354,10 +385,9 @@ func (f *frame) title(id catalog.ID) string {
 	return m.Words[0] + " (" + string(id) + ")"
 }
 
+// ask returns an error that asks back. Where it has no choices, what is nearest
+// to the question is offered; see [Engine.Parse].
 func (f *frame) ask(question string, choices ...string) error {
-	if len(choices) == 0 {
-		choices = f.nearest()
-	}
 	return &nlq.NotUnderstood{Ask: question, Nearest: choices}
 }
 

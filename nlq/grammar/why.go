@@ -31,7 +31,7 @@ func (f *frame) parseWhy() (nlq.Parse, error) {
 		}
 	}
 	if left := f.unexplained(); len(left) > 0 {
-		return nlq.Parse{}, &nlq.NotUnderstood{Words: left, Nearest: f.nearest()}
+		return nlq.Parse{}, &nlq.NotUnderstood{Words: left}
 	}
 	switch {
 	case w.Name == "" && ns != "":
