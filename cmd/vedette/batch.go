@@ -8,9 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vedette.dev/nlq"
 	"vedette.dev/nlq/batch"
-	"vedette.dev/nlq/grammar"
 	"vedette.dev/nlq/prose"
 	"vedette.dev/rules/catalog"
 )
@@ -32,18 +30,9 @@ func askBatch(c *cobra.Command, args []string, file, metadata string) error {
 		}
 	}
 	return withInput(c, file, func(r io.Reader) error {
-		if err := batch.Answer(c.Context(), readers(words, 0), words, r, c.OutOrStdout()); err != nil {
+		if err := batch.Answer(c.Context(), prose.Readers(words), words, r, c.OutOrStdout()); err != nil {
 			return fmt.Errorf("answer the questions of %s: %w", file, err)
 		}
 		return nil
 	})
-}
-
-// readers is the engine that reads a file of requests and texts. What it is
-// less sure of than least it asks back.
-func readers(words *catalog.Catalog, least float64) nlq.Engine {
-	strict, lenient := &grammar.Engine{Catalog: words}, &grammar.Engine{Catalog: words, Lenient: true}
-	free := &prose.Engine{Catalog: words, Least: least}
-	text := nlq.First(&prose.Compound{Of: free, Catalog: words}, free)
-	return &prose.ByStyle{Request: lenient, Text: text, Either: nlq.First(strict, text)}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"vedette.dev/nlq/batch"
-	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/prose"
 	"vedette.dev/rules/catalog"
 )
 
@@ -46,7 +46,7 @@ func TestHostile(t *testing.T) {
 		n = 500
 	}
 	c := catalog.Builtin()
-	e := &grammar.Engine{Catalog: c, Lenient: true}
+	e := prose.Readers(c)
 	r := rand.New(rand.NewPCG(1, 2)) // the same ones each time
 	var in bytes.Buffer
 	enc := json.NewEncoder(&in)

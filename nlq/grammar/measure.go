@@ -136,7 +136,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 			strong = []string{"gpu", "usage"} // of a model: each has one
 		}
 	}
-	best, hits := -1.0, map[catalog.ID]named{}
+	best, hits := -1.0, map[catalog.ID]*named{}
 	sayable := append(slices.Clone(strong), weak...)
 	for _, n := range f.words.having(strong) {
 		if !subset(n.words, sayable) {
@@ -148,7 +148,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 		depth := f.depth(n, weak, m)
 		if depth > best {
-			best, hits = depth, map[catalog.ID]named{}
+			best, hits = depth, map[catalog.ID]*named{}
 		}
 		if old, twice := hits[n.id]; depth == best && (!twice || n.rank < old.rank) {
 			hits[n.id] = n
@@ -216,7 +216,7 @@ func (f *frame) countsGPUs() {
 
 // depth is how much of what was said a name holds. What is only implied counts
 // half, and less than whether the metric is there without being asked for.
-func (f *frame) depth(n named, weak []string, m catalog.Metric) float64 {
+func (f *frame) depth(n *named, weak []string, m catalog.Metric) float64 {
 	d := float64(len(n.words))
 	for _, w := range n.words {
 		if slices.Contains(f.implied, w) || slices.Contains(weak, w) {
@@ -434,7 +434,7 @@ func (f *frame) keptLabel(m catalog.Metric, p nlq.Place) (string, bool) {
 }
 
 // choose settles between measures that are called the same.
-func (f *frame) choose(hits map[catalog.ID]named) (catalog.Metric, error) {
+func (f *frame) choose(hits map[catalog.ID]*named) (catalog.Metric, error) {
 	var ids []catalog.ID
 	for id := range hits {
 		ids = append(ids, id)

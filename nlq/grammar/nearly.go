@@ -31,8 +31,11 @@ func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 	sayable := append(slices.Clone(less), weak...)
 	best, found := -1, catalog.Metric{}
 	for _, n := range f.words.having(less) {
+		if len(n.words) <= best || !subset(n.words, sayable) {
+			continue
+		}
 		m, _ := f.catalog.Measure(n.id)
-		if !subset(n.words, sayable) || f.fits(m) != nil || len(n.words) <= best {
+		if f.fits(m) != nil {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {

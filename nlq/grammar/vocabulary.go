@@ -108,16 +108,16 @@ func catalogWords(s string) []string {
 }
 
 // having returns the names that have all of words.
-func (v *vocabulary) having(words []string) []named {
+func (v *vocabulary) having(words []string) []*named {
 	ids, ok := v.ids(words)
 	if !ok || len(ids) == 0 {
 		return nil
 	}
 	rarest := slices.MinFunc(ids, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })
-	var out []named
+	var out []*named
 	for _, i := range v.byWord[rarest] {
-		if subset(ids, v.names[i].ids) {
-			out = append(out, v.names[i])
+		if n := &v.names[i]; len(n.ids) >= len(ids) && subset(ids, n.ids) {
+			out = append(out, n)
 		}
 	}
 	return out
@@ -349,9 +349,9 @@ func (f *frame) nearMeasures(said []string) []catalog.ID {
 		}
 	}
 	var best []hit // the nearest first
-	for i, common := range shared {
-		n := &f.words.names[i]
-		if common == 0 || int(common)*2 < len(n.ids) {
+	for _, i := range f.words.holding(words) {
+		n, common := &f.words.names[i], shared[i]
+		if int(common)*2 < len(n.ids) {
 			continue
 		}
 		h := hit{n.id, float64(common)/float64(len(n.ids)) + float64(common)/10}

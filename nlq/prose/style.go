@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/grammar"
+	"vedette.dev/rules/catalog"
 )
 
 // ByStyle reads what is asked of a desk with one engine and what was written
@@ -29,6 +31,15 @@ func (e *ByStyle) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) 
 		return e.Either.Parse(ctx, q)
 	}
 	return e.Request.Parse(ctx, q)
+}
+
+// Readers reads files of requests and texts about what c lists, each with the
+// engine for how it is written.
+func Readers(c *catalog.Catalog) *ByStyle {
+	free := &Engine{Catalog: c}
+	text := nlq.First(&Compound{Of: free, Catalog: c}, free)
+	strict, lenient := &grammar.Engine{Catalog: c}, &grammar.Engine{Catalog: c, Lenient: true}
+	return &ByStyle{Request: lenient, Text: text, Either: nlq.First(strict, text)}
 }
 
 // A style is how something is written.
