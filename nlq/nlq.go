@@ -25,7 +25,8 @@ type Question struct {
 }
 
 // An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
-// [When], a [Formula], an [SLO], a [Raw], [Changes], [Actions] or an [Explain].
+// [When], a [Formula], an [SLO], a [Raw], [Changes], [Actions], an [Explain]
+// or a [Silence].
 // Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {
 	String() string
@@ -137,7 +138,7 @@ type NotUnderstood struct {
 	Words   []string // the words that are left over
 	Nearest []string // things that are understood, the nearest first
 	Ask     string   // the question to put back to the asker, or ""
-	Refused bool     // it was understood as something that is never done for words: deleting, silencing, scaling
+	Refused bool     // it was understood as something that is never done for words: deleting, scaling
 	Sure    bool     // it was understood but for what Ask asks: no other engine can know that
 	Caveats []string // why engines that could have known were not heard
 }

@@ -16,12 +16,15 @@ const (
 	CordonNode  Kind = "cordon-node"
 	PublishRule Kind = "publish-rule"
 	UndoRule    Kind = "undo-rule"
+
+	SilenceAlerts Kind = "silence-alerts" // of what the target, a label selector, selects, for Params["for"]
+	EndSilence    Kind = "end-silence"    // of just the target
 )
 
 // An Action is one change to the world, not yet made.
 type Action struct {
 	Kind   Kind              `json:"kind"`
-	Target string            `json:"target"` // a subject, or the ID of a rule group
+	Target string            `json:"target"` // a subject, the ID of a rule group, or a label selector
 	Params map[string]string `json:"params,omitempty"`
 	Reason string            `json:"reason"`          // for the person who approves it
 	Effect string            `json:"effect"`          // what it will touch: "2 pods of job ml/train lose this node"

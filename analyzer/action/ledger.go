@@ -72,8 +72,15 @@ func Open(dir string, mode Mode, executors map[Kind]Executor) (*Ledger, error) {
 // Close closes the file.
 func (l *Ledger) Close() error { return l.db.Close() }
 
-// touchesNodes says which kinds the mode governs. Rules are approved by who asks for them.
-func touchesNodes(k Kind) bool { return k != PublishRule && k != UndoRule }
+// touchesNodes says which kinds the mode governs. Rules, and who is told of
+// them, are the matter of who asks.
+func touchesNodes(k Kind) bool {
+	switch k {
+	case PublishRule, UndoRule, SilenceAlerts, EndSilence:
+		return false
+	}
+	return true
+}
 
 // Propose records a and returns its entry. Where the same change is already
 // waiting or under way, or was settled less than half an hour ago, nothing is

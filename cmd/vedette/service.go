@@ -144,6 +144,13 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		action.PublishRule: publishing(s.published),
 		action.UndoRule:    undoing(s.published),
 	}
+	if len(cfg.Alertmanagers) > 0 {
+		quiet, err := alerting.NewSilencer(cfg.Alertmanagers)
+		if err != nil {
+			return nil, err
+		}
+		does[action.SilenceAlerts], does[action.EndSilence] = silencing(quiet), lifting(quiet)
+	}
 	for kind, x := range x.executors {
 		does[kind] = x
 	}
@@ -173,7 +180,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Published: s.published.Dir,
+	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Alerts: s.alerts, Published: s.published.Dir,
 		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks}
 
 	// What comes in and goes out.

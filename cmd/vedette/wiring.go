@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"google.golang.org/grpc"
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/alerting"
 	"vedette.dev/analyzer/api"
 	"vedette.dev/analyzer/detect"
 	"vedette.dev/analyzer/remedy"
@@ -163,6 +165,23 @@ func undoing(d *publish.Everywhere) action.Executor {
 		}
 		return fmt.Sprintf("rule group %s stands as before (revision %d)", g.ID, g.Revision), nil
 	})
+}
+
+// silencing has nobody told of what a selector selects, as an action.
+func silencing(s *alerting.Silencer) action.Executor {
+	return action.ExecutorFunc(func(ctx context.Context, a action.Action) (string, error) {
+		d, err := model.ParseDuration(a.Params["for"])
+		if err != nil {
+			return "", fmt.Errorf("silence %s: %w", a.Target, err)
+		}
+		now := time.Now()
+		return s.Silence(ctx, a.Target, now, now.Add(time.Duration(d)), a.Reason)
+	})
+}
+
+// lifting is [alerting.Silencer.Lift] as an action.
+func lifting(s *alerting.Silencer) action.Executor {
+	return action.ExecutorFunc(func(ctx context.Context, a action.Action) (string, error) { return s.Lift(ctx, a.Target) })
 }
 
 // planner leaves out the actions that nothing here can carry out: a server

@@ -39,6 +39,11 @@ type Past interface {
 	Changes(ctx context.Context, from, to time.Time) ([]history.Change, error)
 }
 
+// An Alerts tells the labels of the alerts that fire now.
+type Alerts interface {
+	Firing() []map[string]string
+}
+
 // A Book lists incidents, the open ones first.
 type Book interface {
 	List(ctx context.Context, n int) ([]analyzer.Incident, error)
@@ -52,6 +57,7 @@ type Desk struct {
 	Camera  Camera
 	Past    Past
 
+	Alerts    Alerts
 	Published Published
 	Book      Book
 	Ledger    *action.Ledger
@@ -60,7 +66,8 @@ type Desk struct {
 	Runbooks string // where people read what to do about {alert}; "" gives rules no link to it
 }
 
-// Ask answers a question and changes nothing. A question that is not
+// Ask answers a question and changes nothing; a silence that is asked for is
+// proposed in the ledger, where a person decides on it. A question that is not
 // understood has an answer too, of the kind [KindUnclear]; an error is for what
 // kept an understood one from being answered.
 func (d *Desk) Ask(ctx context.Context, q nlq.Question) (Answer, error) {
@@ -105,6 +112,8 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 		err = d.when(ctx, &a, i, now)
 	case nlq.Changes:
 		err = d.changes(ctx, &a, i, now)
+	case nlq.Silence:
+		err = d.silence(ctx, &a, i, now)
 	case nlq.Explain:
 		err = d.explain(&a, i)
 	case nlq.Actions:

@@ -28,6 +28,7 @@ type Answer struct {
 	Changes *ChangesResult `json:"changes,omitempty"`
 	Actions *ActionsResult `json:"actions,omitempty"`
 	Explain *ExplainResult `json:"explain,omitempty"`
+	Silence *SilenceResult `json:"silence,omitempty"`
 	Unclear *Unclear       `json:"unclear,omitempty"`
 }
 
@@ -43,6 +44,7 @@ const (
 	KindChanges Kind = "changes"
 	KindActions Kind = "actions"
 	KindExplain Kind = "explain"
+	KindSilence Kind = "silence"
 	KindUnclear Kind = "unclear"
 )
 
@@ -182,4 +184,13 @@ type ExplainResult struct {
 	Group string `json:"group,omitempty"`
 	Owner string `json:"owner,omitempty"`
 	Asked string `json:"asked,omitempty"`
+}
+
+// A SilenceResult is the proposal that nobody be told of some alerts, or that
+// people be told of them again, and what it waits for.
+type SilenceResult struct {
+	Firing []map[string]string `json:"firing"` // the alerts that fire now and that it is about, at most 20
+	Total  int                 `json:"total"`
+	Entry  action.Entry        `json:"entry"`
+	How    string              `json:"how"` // how somebody decides
 }

@@ -29,7 +29,7 @@ import (
 type Reply struct {
 	ID         json.RawMessage `json:"id"`
 	Kind       string          `json:"kind"`   // alert, query, clarify, refuse or other
-	Intent     string          `json:"intent"` // alert, lookup, formula, raw, slo, changes, actions, explain, why, when, unclear, refused
+	Intent     string          `json:"intent"` // alert, lookup, formula, raw, slo, changes, actions, explain, silence, why, when, unclear, refused
 	Expr       string          `json:"expr"`
 	For        string          `json:"for"` // "" where it was not said
 	Severity   string          `json:"severity"`
@@ -144,6 +144,8 @@ func reply(ctx context.Context, e nlq.Engine, c *catalog.Catalog, text string) R
 		err = out.rule(g, cerr, i.ForSaid)
 	case nlq.Why:
 		out.Intent = "why"
+	case nlq.Silence: // no ledger is here in which to propose it
+		return Reply{Kind: "refuse", Intent: "silence", Readback: out.Readback, Question: "Nobody is silenced for words alone: a running service proposes it, and a person approves.", Confidence: p.Confidence}
 	case nlq.When:
 		out.Intent = "when"
 		_, err = compile.When(i, c)

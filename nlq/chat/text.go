@@ -51,6 +51,8 @@ func Text(w io.Writer, a answer.Answer) {
 		fmt.Fprintf(w, "query: %s\n", a.Expr)
 	case answer.KindActions:
 		actionsText(w, a.Actions)
+	case answer.KindSilence:
+		silenceText(w, a.Silence)
 	case answer.KindUnclear:
 		unclearText(w, a.Unclear)
 	}
@@ -87,6 +89,14 @@ func actionsText(w io.Writer, r *answer.ActionsResult) {
 	if r.How != "" {
 		fmt.Fprintln(w, r.How)
 	}
+}
+
+func silenceText(w io.Writer, r *answer.SilenceResult) {
+	fmt.Fprintf(w, "\nAction %d, %s: %s %s\n%s.\n", r.Entry.ID, r.Entry.State, r.Entry.Kind, r.Entry.Target, r.Entry.Effect)
+	for _, ls := range r.Firing {
+		fmt.Fprintf(w, "  %s %s\n", ls["alertname"], labels(ls, "alertname"))
+	}
+	fmt.Fprintln(w, r.How)
 }
 
 func bullets(w io.Writer, before string, texts []string) {

@@ -123,6 +123,16 @@ func (diary) Changes(_ context.Context, from, to time.Time) ([]history.Change, e
 	}, nil
 }
 
+// siren is one hot GPU, and a target that is down, of which alerts fire.
+type siren struct{}
+
+func (siren) Firing() []map[string]string {
+	return []map[string]string{
+		{"alertname": "GPUTooHot", "Hostname": "gpu-02", "gpu": "1", "severity": "critical"},
+		{"alertname": "TargetDown", "instance": "gpu-02", "job": "node", "severity": "warning"},
+	}
+}
+
 func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 	t.Helper()
 	dir := &publish.Dir{Path: t.TempDir()}
@@ -134,13 +144,15 @@ func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 			}
 			return "published", dir.Publish(ctx, g)
 		}),
+		action.SilenceAlerts: action.ExecutorFunc(func(context.Context, action.Action) (string, error) { return "silent", nil }),
+		action.EndSilence:    action.ExecutorFunc(func(context.Context, action.Action) (string, error) { return "told again", nil }),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ledger.Close() })
 	words := catalog.Builtin()
-	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger, Published: dir,
+	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger, Alerts: siren{}, Published: dir,
 		Page: "https://vedette.example", Runbooks: "https://runbooks.example/{alert}"}, dir
 }
 

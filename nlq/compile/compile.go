@@ -194,6 +194,19 @@ func selector(id catalog.ID, where []nlq.Matcher) (*parser.VectorSelector, error
 	return v, nil
 }
 
+// Selector returns the text of a label selector that holds where all of where do.
+func Selector(where []nlq.Matcher) (string, error) {
+	v := &parser.VectorSelector{}
+	for _, w := range where {
+		m, err := matcher(w)
+		if err != nil {
+			return "", err
+		}
+		v.LabelMatchers = append(v.LabelMatchers, m)
+	}
+	return Print(v)
+}
+
 func matcher(w nlq.Matcher) (*labels.Matcher, error) {
 	types := map[string]labels.MatchType{"=": labels.MatchEqual, "!=": labels.MatchNotEqual, "=~": labels.MatchRegexp, "!~": labels.MatchNotRegexp}
 	t, ok := types[w.Op]

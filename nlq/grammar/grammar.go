@@ -162,6 +162,8 @@ func (f *frame) parse() (nlq.Parse, error) {
 		return f.parseWhy()
 	case changes:
 		return f.parseChanges()
+	case silence, lift:
+		return f.parseSilence()
 	case pending, actions:
 		if left := f.leftover(); len(left) > 0 {
 			return nlq.Parse{}, &nlq.NotUnderstood{Words: left}

@@ -20,6 +20,9 @@ const (
 	changes kind = "changes"
 	pending kind = "pending"
 	actions kind = "actions"
+
+	silence kind = "silence"
+	lift    kind = "lift" // a silence
 )
 
 // takeKind reads what is wanted from the verbs. A question without one is an
@@ -29,7 +32,7 @@ func (f *frame) takeKind() error {
 		_, never := f.items[i].has("never")
 		if _, no := f.items[i].has("refuse"); never || no && f.commands(i) {
 			return &nlq.NotUnderstood{Words: []string{f.items[i].raw}, Refused: true,
-				Ask: "Questions are answered and alerts are proposed here; nothing is changed, deleted or silenced for words."}
+				Ask: "Questions are answered and alerts are proposed here; nothing is changed or deleted for words."}
 		}
 	}
 	for i := range f.items {
@@ -55,6 +58,13 @@ func (f *frame) takeKind() error {
 				continue
 			}
 			k = "lookup"
+		}
+		if k := kind(k); k == silence || k == lift {
+			if f.commands(i) {
+				f.kind, it.used = k, true
+				return nil
+			}
+			continue
 		}
 		switch {
 		case kind(k) == pending || kind(k) == actions:

@@ -29,6 +29,7 @@ import (
 //	severity   value is the severity
 //	state      what may be wrong with something, in a why question
 //	continue   goes on from what was said before
+//	alerts     the alerts that shall be silent
 //	route      before whom to tell
 //	both       before two measures with one condition, joined by value
 //	means      before what a word for a state is to mean

@@ -9,7 +9,7 @@ import { Copy, Source, Tag, Working } from "./parts.js";
 import { DiagnosisView, Doubts, Subject } from "./report.js";
 import { href } from "./route.js";
 
-const kindName = { explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
+const kindName = { silence: "Silence", explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
 
 // Expr shows PromQL with what a check complains of underlined.
 function Expr({ of, problems = [] }) {
@@ -166,7 +166,14 @@ function ExplainAnswer({ of: a }) {
     ${x.rule && html`<p class="small muted">Rule ${x.rule} of ${x.group}${x.owner && `, owner ${x.owner}`}${x.asked && `, asked for as “${x.asked}”`}</p>`}`;
 }
 
-const views = { explain: ExplainAnswer, changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
+function SilenceAnswer({ of: a }) {
+  const r = a.silence;
+  return html`<p class="headline">${r.entry.effect}</p><${EntryLine} of=${r.entry} />
+    ${r.total > 0 && html`<table class="rows"><thead><tr><th>Fires now</th><th>Labels</th></tr></thead><tbody>${r.firing.map(({ alertname, ...rest }, i) => html`<tr key=${i}><td>${alertname}</td><td>${Object.entries(rest).map(([k, v]) => k + "=" + v).join(" ")}</td></tr>`)}</tbody></table>`}
+    <p class="small muted">${r.how}</p>`;
+}
+
+const views = { silence: SilenceAnswer, explain: ExplainAnswer, changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
 
 export function AnswerView({ of: a, onPublish }) {
   const View = views[a.kind];
