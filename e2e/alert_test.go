@@ -3,11 +3,13 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -132,6 +134,25 @@ func TestSayItAndBeWoken(t *testing.T) {
 	}
 	n.work(0.9)
 	a.within(t, "alert at Alertmanager", 5*time.Minute, func() bool { return held(t, am)["NodeCPUUsageHigh node-a"] })
+
+	said = c.vedette(t, "ask", "silence NodeCPUUsageHigh on node node-a for 1 hour")
+	id := regexp.MustCompile(`Action ([0-9]+), proposed`).FindStringSubmatch(said)
+	if id == nil || !strings.Contains(said, "of them fire now: NodeCPUUsageHigh (1)") || quieted(am) {
+		t.Fatalf("asked for silence: %s", said)
+	}
+	if said := c.vedette(t, "actions", "approve", id[1], "--by", "ada"); !strings.Contains(said, "stands until") {
+		t.Errorf("approved the silence: %s", said)
+	}
+	a.within(t, "silence at Alertmanager", patience, func() bool { return quieted(am) })
+	id = regexp.MustCompile(`Action ([0-9]+), proposed`).FindStringSubmatch(c.vedette(t, "ask", "lift the silence of NodeCPUUsageHigh on node node-a"))
+	if id == nil {
+		t.Fatal("the end of the silence was not proposed")
+	}
+	if said := c.vedette(t, "actions", "approve", id[1], "--by", "ada"); !strings.Contains(said, "ended silence") {
+		t.Errorf("approved its end: %s", said)
+	}
+	a.within(t, "end of the silence", patience, func() bool { return !quieted(am) })
+
 	n.work(0.1)
 	a.within(t, "end of the alert", 5*time.Minute, func() bool { return !held(t, am)["NodeCPUUsageHigh node-a"] })
 	if code := a.stop(t); code != 0 {
@@ -140,6 +161,12 @@ func TestSayItAndBeWoken(t *testing.T) {
 	if code := c.stop(t); code != 0 {
 		t.Errorf("the server ended with %d", code)
 	}
+}
+
+// quieted reports whether an Alertmanager has alerts that it tells nobody of.
+func quieted(alertmanager string) bool {
+	var alerts []json.RawMessage
+	return get(alertmanager+"/api/v2/alerts?active=false&inhibited=false&unprocessed=false&silenced=true", "", &alerts) && len(alerts) > 0
 }
 
 // TestRealLoad is the same on this machine: its own /proc, its own processors.
