@@ -45,6 +45,11 @@ func (f *frame) takeYesterday() {
 		secs, ok := f.says(i, "ago")
 		s, _ := strconv.ParseFloat(secs, 64)
 		d := time.Duration(s * float64(time.Second))
+		if dur, isTime := f.items[i].number.duration(); isTime && !f.items[i].used && f.kind == lookup && at(f.items, i+1).low == "ago" && at(f.items, i-1).low != "since" {
+			f.useAll(i, i+1) // "what was it two hours ago"
+			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: nlq.Ago, Of: t, Window: dur} })
+			return
+		}
 		if !ok || d < day || f.kind == alert || f.test != nil || len(f.conds) > 0 {
 			continue
 		}

@@ -58,6 +58,7 @@ import (
 //	spread     how far apart; end: one of its ends, and the measure it implies
 //	will, fill what is about to be, and that it is full then
 //	hours      when it counts
+//	attached, unattached  to a pod
 //	none, busy not one of them is at work
 //	absent     it is no longer told
 //	refuse     what is never done for words

@@ -320,6 +320,10 @@ func (f *frame) takeShare() {
 			continue
 		}
 		f.items[i].used = true
+		if n.value == 0 {
+			f.compares = []compare{{op: "==", limit: *n}} // "standing still (0 %)"
+			return
+		}
 		f.compares = []compare{{op: ">=", limit: *n}}
 		f.assume(0.05, "at least %s is meant", f.items[i].raw)
 		return
@@ -440,7 +444,7 @@ func (f *frame) choose(hits map[catalog.ID]*named) (catalog.Metric, error) {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	ids = f.fitting(f.collected(ids))
+	ids = f.fitting(f.collected(f.plainest(ids, hits)))
 	first, _ := f.catalog.Measure(ids[0])
 	kinds := map[string]bool{}
 	entities := map[string]bool{}
@@ -467,6 +471,24 @@ func (f *frame) choose(hits map[catalog.ID]*named) (catalog.Metric, error) {
 	}
 	f.assume(0.05, "%s is taken in %s", first.Words[0], first.Unit)
 	return first, nil
+}
+
+// plainest leaves out what is told from others by whose it is, where that was
+// not said: "GPU energy" is not AMD's where there is another.
+func (f *frame) plainest(ids []catalog.ID, hits map[catalog.ID]*named) []catalog.ID {
+	plain := slices.DeleteFunc(slices.Clone(ids), func(id catalog.ID) bool {
+		m, _ := f.catalog.Measure(id)
+		brand, _, _ := strings.Cut(strings.ToLower(m.Exporter), " ")
+		title := ""
+		if len(m.Words) > 0 {
+			title = strings.ToLower(m.Words[0])
+		}
+		return strings.HasPrefix(title, brand+" ") && !slices.Contains(hits[id].words, brand)
+	})
+	if len(plain) == 0 {
+		return ids
+	}
+	return plain
 }
 
 // collected returns those of ids that exporters give as they come, or all

@@ -29,6 +29,11 @@ func (f *frame) takeNames() {
 			f.extra = append(f.extra, "disk")
 			continue
 		}
+		if _, held := f.says(i, "attached"); held {
+			f.add(i, filter{label: "pod", value: "", not: true}, i)
+			f.implied = append(f.implied, "gpu")
+			continue
+		}
 		if _, free := f.says(i, "unattached"); free {
 			f.add(i, filter{label: "pod", value: "", free: true}, i)
 			f.implied = append(f.implied, "gpu")

@@ -12,15 +12,15 @@ import (
 // 10 degrees above the node average.
 func (f *frame) takePeers() {
 	for i := range f.items {
-		scope, ok := f.says(i, "peers")
+		scope, to, ok := f.peersAt(i)
 		if !ok {
 			continue
 		}
-		r := f.relationBefore(i, i+1)
+		r := f.relationBefore(i, to)
 		if r.op == "" && r.factor == 0 {
 			continue
 		}
-		f.useAll(append(r.took, i)...)
+		f.useAll(append(r.took, span(i, to)...)...)
 		f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
 			by := f.labelsOf(m, scope)
 			if by == nil {
@@ -30,6 +30,47 @@ func (f *frame) takePeers() {
 		}
 		return
 	}
+}
+
+// peersAt reads what beside it is meant from item i on: its peers, the mean of
+// its host, its host's mean.
+func (f *frame) peersAt(i int) (place string, to int, ok bool) {
+	if scope, ok := f.says(i, "peers"); ok {
+		return scope, i + 1, true
+	}
+	mean := func(j int) bool {
+		v, agg := f.says(j, "agg")
+		_, usual := f.says(j, "usual")
+		return agg && v == string(nlq.Mean) || usual
+	}
+	own := func(j int) int { // the items that say that a place is its own
+		n := 0
+		for j+n < len(f.items) && slices.Contains([]string{"its", "their", "the", "same", "that", "own", "the same"}, f.items[j+n].low) {
+			n++
+		}
+		return n
+	}
+	j := i + own(i)
+	if mean(j) {
+		k := j + 1
+		if !slices.Contains([]string{"of", "over", "across", "on", "for", "in"}, at(f.items, k).low) {
+			return "", 0, false
+		}
+		n := own(k + 1)
+		p, words, is := f.place(k + 1 + n)
+		if n == 0 || !is || p.Name == "gpu" || f.named(k+1+n, words) {
+			return "", 0, false
+		}
+		return p.Name, k + 1 + n + words, true
+	}
+	if j == i || at(f.items, i).low == "the" { // "the node average" goes by phrases
+		return "", 0, false
+	}
+	p, words, is := f.place(j)
+	if !is || p.Name == "gpu" || !mean(j+words) {
+		return "", 0, false
+	}
+	return p.Name, j + words + 1, true
 }
 
 // takeSpread reads how far apart things are: the spread of temperatures across

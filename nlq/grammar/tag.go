@@ -60,6 +60,9 @@ func tag(ts []token, l *lexicon) []item {
 			continue
 		}
 		it, n := l.phrase(ts[i:])
+		if two, ok := l.unitOfTwo(ts[i:]); ok && n < 2 {
+			it, n = two, 2
+		}
 		if slices.ContainsFunc(ts[i:i+n], func(t token) bool { return t.lead }) {
 			for k := range out {
 				out[k].lead = true
@@ -76,10 +79,27 @@ func tag(ts []token, l *lexicon) []item {
 	return out
 }
 
+// unitOfTwo reads a unit that is two words, such as watt hours.
+func (l *lexicon) unitOfTwo(ts []token) (item, bool) {
+	if len(ts) < 2 || ts[0].quoted || ts[1].quoted {
+		return item{}, false
+	}
+	low := strings.ToLower(ts[0].raw + " " + ts[1].raw)
+	if _, ok := l.units[low]; !ok {
+		return item{}, false
+	}
+	return item{raw: low, low: low}, true
+}
+
 // phrase returns the longest phrase that ts starts with, with every role that
 // phrases of this length have; a word that starts none stands for itself.
 func (l *lexicon) phrase(ts []token) (item, int) {
 	low := strings.ToLower(ts[0].raw)
+	if whose, ok := strings.CutSuffix(low, "'s"); ok && len(l.phrases[low]) == 0 {
+		low = whose // a node's GPUs
+		ts = slices.Clone(ts)
+		ts[0].raw = ts[0].raw[:len(whose)]
+	}
 	it := item{raw: ts[0].raw, low: low, sign: ts[0].sign}
 	n := 1
 	for _, p := range l.phrases[low] {

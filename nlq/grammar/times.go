@@ -41,7 +41,7 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		return
 	}
 	switch over, overTime := prev.has("over time"); {
-	case is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && !f.hasLimit(i):
+	case is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && (d < leastWindow || !f.hasLimit(i)):
 		return
 	case overTime:
 		f.window, f.over = d, nlq.OverTime(over)
@@ -77,6 +77,10 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	f.items[i].used = true
 	f.use(i - 1)
 }
+
+// leastWindow is the least that is looked back: no series has two samples in less,
+// and "over 50ms" is a limit.
+const leastWindow = 5 * time.Second
 
 // perTime reports whether a time is one of which each has its count: 100 an hour.
 func perTime(low string) bool {
