@@ -140,6 +140,13 @@ func (f *frame) takeBy(i int) {
 				f.items[j+k].used = true
 			}
 			j += n
+		} else if l, n, ok := f.labelAt(j); ok && !f.calledSo(i, j+n) {
+			f.by = append(f.by, "label "+l)
+			for _, it := range f.items[j : j+n] {
+				f.implied = append(f.implied, it.norms...) // "pods per phase" are of the pod phase
+			}
+			f.useAll(span(j, j+n)...)
+			j += n
 		} else if f.items[j].low == "each" || f.items[j].low == "every" {
 			f.use(j)
 			j++
@@ -153,6 +160,19 @@ func (f *frame) takeBy(i int) {
 		f.use(j)
 		j++
 	}
+}
+
+// calledSo reports whether the words around the "per" at i are what a measure
+// is called: time per output token.
+func (f *frame) calledSo(i, to int) bool {
+	if f.items[i].low != "per" || i == 0 {
+		return false
+	}
+	said := slices.Clone(f.items[i-1].norms)
+	for _, it := range f.items[i+1 : to] {
+		said = append(said, it.norms...)
+	}
+	return len(f.items[i-1].norms) > 0 && len(f.words.having(said)) > 0
 }
 
 // isWeak reports whether the place word at i only says what is looked at: it

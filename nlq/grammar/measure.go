@@ -372,6 +372,9 @@ func subset[E comparable](a, b []E) bool {
 // fits reports why m cannot be what is meant, by places and units.
 func (f *frame) fits(m catalog.Metric) error {
 	for _, fl := range f.filters {
+		if fl.must && !f.catalog.Takes(m.ID, fl.label) {
+			return f.ask(fmt.Sprintf("%s has no label %s. What should it be narrowed to?", f.title(m.ID), fl.label))
+		}
 		if fl.label != "" || fl.place == "xid" && m.Unit == "{xid}" {
 			continue
 		}
@@ -380,7 +383,7 @@ func (f *frame) fits(m catalog.Metric) error {
 		}
 	}
 	for _, by := range append(f.weakPlaces(), f.by...) {
-		if label, outright := strings.CutPrefix(by, "label "); outright && m.Has(label) || f.groupable(m, by) {
+		if label, outright := strings.CutPrefix(by, "label "); outright && f.catalog.Splits(m.ID, label) || f.groupable(m, by) {
 			continue
 		}
 		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))

@@ -11,6 +11,7 @@ import (
 type filter struct {
 	place string
 	label string // where no place was said
+	must  bool   // what is measured must have the label
 	value string
 	not   bool
 	bare  bool // only a preposition says so
@@ -39,7 +40,7 @@ func (f *frame) takeNames() {
 			f.implied = append(f.implied, "gpu")
 			continue
 		}
-		if f.takeExporter(i) || f.takeLabel(i) || f.takeNamedPlace(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
+		if f.takeExporter(i) || f.takeLabel(i) || f.takeNamedPlace(i) || f.takeNamedLabel(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
 			continue
 		}
 	}
@@ -51,6 +52,17 @@ func (f *frame) takeLabel(i int) bool {
 		return false
 	}
 	f.add(i, filter{label: f.items[i+1].raw, value: f.items[i+2].raw}, i, i+1, i+2)
+	return true
+}
+
+// takeNamedLabel reads a label by the words of its name: cluster queue gpu-batch.
+func (f *frame) takeNamedLabel(i int) bool {
+	label, n, ok := f.labelAt(i)
+	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" || f.shapeOf(i+n).Name != "" {
+		return false
+	}
+	name, to := f.name(i + n)
+	f.add(i, filter{label: label, value: name, must: true}, span(i, to)...)
 	return true
 }
 

@@ -54,6 +54,11 @@ func tag(ts []token, l *lexicon) []item {
 			i++
 			continue
 		}
+		if it, n := l.phrase(ts[i:]); n > 1 && t.raw[0] >= '0' && t.raw[0] <= '9' {
+			out = append(out, it) // "15 min load" is no time
+			i += n
+			continue
+		}
 		if it, n := l.quantity(ts[i:]); n > 0 && t.part == 0 {
 			out = append(out, it)
 			i += n

@@ -2,8 +2,10 @@ package grammar
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/bits"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,8 +31,9 @@ type vocabulary struct {
 	known  map[string]wordID // every word in them
 	byWord [][]int32         // by word, the names that have it, in their order
 	weight []float64         // by word, how much it tells: more the fewer names have it
-	byLen  map[int][]string // known words by their length
-	brands map[string]bool  // the first words of metrics' own names, such as vllm
+	byLen  map[int][]string  // known words by their length
+	brands map[string]bool   // the first words of metrics' own names, such as vllm
+	labels map[string]string // by the words of its name, a label that no place goes by
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -75,11 +78,60 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	for _, d := range c.AllDerived() {
 		add(d.Metric)
 	}
+	v.labels = labelWords(c)
 	v.weight = make([]float64, len(v.byWord))
 	for id, names := range v.byWord {
 		v.weight[id] = math.Log(1 + float64(len(v.names))/(1+float64(len(names))))
 	}
 	return v
+}
+
+// labelWords returns the labels of a catalog's metrics by the words of their
+// names, of several with the same words the one that most metrics have. Labels
+// that places go by, and what every exporter has, are no words for anything.
+func labelWords(c *catalog.Catalog) map[string]string {
+	count := map[string]int{}
+	for _, m := range c.All() {
+		for _, l := range m.Labels {
+			count[l]++
+		}
+	}
+	for _, p := range nlq.Places() {
+		for _, l := range p.Labels {
+			delete(count, l)
+		}
+	}
+	out := map[string]string{}
+	for _, l := range slices.Sorted(maps.Keys(count)) {
+		words := strings.ToLower(camel.ReplaceAllString(strings.ReplaceAll(l, "_", " "), "$1 $2"))
+		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
+			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
+				out[w] = l
+			}
+		}
+	}
+	return out
+}
+
+// camel is where a word begins within another: clusterQueue.
+var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// labelAt returns the label whose name the items from i say, and how many they are.
+func (f *frame) labelAt(i int) (label string, n int, ok bool) {
+	for n := min(3, len(f.items)-i); n > 0; n-- {
+		var said []string
+		for _, it := range f.items[i : i+n] {
+			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
+				said = nil
+				break
+			}
+			said = append(said, it.low)
+		}
+		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
+			return l, n, true
+		}
+	}
+	return "", 0, false
 }
 
 // catalogWords brings a catalog's phrase into the same form as a question's words.

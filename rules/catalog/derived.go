@@ -63,10 +63,10 @@ type derivedMeasures struct {
 	byID map[ID]int
 }
 
-// derive puts together what has rows and what histograms come to. It is done
+// derive puts together what has rows, and what histograms and pairs come to. It is done
 // when it is first asked for: an agent, which asks nothing, does not pay for it.
 func (c *Catalog) derive() derivedMeasures {
-	d := derivedMeasures{all: append(slices.Clone(c.rows), c.ofHistograms()...), byID: map[ID]int{}}
+	d := derivedMeasures{all: slices.Concat(c.rows, c.ofHistograms(), c.ofPairs()), byID: map[ID]int{}}
 	slices.SortFunc(d.all, func(a, b Derived) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for i, m := range d.all {
 		d.byID[m.ID] = i
