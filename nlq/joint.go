@@ -2,6 +2,7 @@ package nlq
 
 import (
 	"slices"
+	"strings"
 
 	"vedette.dev/rules/catalog"
 )
@@ -12,6 +13,9 @@ import (
 func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
 	x, y := Labels(a, c), Labels(b, c)
 	if len(x) == len(y) && !slices.ContainsFunc(x, func(l string) bool { return !slices.Contains(y, l) }) {
+		if grouped(a, c) != grouped(b, c) && len(x) > 0 {
+			return b, x // what scraped the one is no label of the other
+		}
 		return b, nil
 	}
 	on := []string{}
@@ -33,6 +37,25 @@ func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
 		}
 	}
 	return b, on
+}
+
+// grouped reports whether t is put together of several series, and so has no
+// labels but those that the catalog lists.
+func grouped(t Term, c *catalog.Catalog) bool {
+	switch t := t.(type) {
+	case Measure:
+		d, _ := c.Derived(t.Metric)
+		return t.Agg != Each || strings.Contains(d.Expr, " by (")
+	case Group:
+		return t.Agg != Largest && t.Agg != Smallest || grouped(t.Of, c)
+	case Func:
+		return t.Of != nil && grouped(t.Of, c)
+	case Renamed:
+		return grouped(t.Of, c)
+	case Binary:
+		return t.Left != nil && grouped(t.Left, c) || t.Right != nil && grouped(t.Right, c)
+	}
+	return false
 }
 
 // Labels returns the labels that the series of t have.

@@ -160,7 +160,11 @@ func (w Matcher) read(id catalog.ID, c *catalog.Catalog) string {
 	}
 	value := quoted(w.Value)
 	if strings.HasSuffix(w.Op, "~") {
-		value = quoted(glob(w.Value))
+		several := strings.Split(w.Value, "|")
+		for i, v := range several {
+			several[i] = quoted(glob(v))
+		}
+		value = strings.Join(several, " or ")
 	}
 	p, ok := placeOf(w.Label, id, c)
 	if !ok {

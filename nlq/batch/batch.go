@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"runtime/debug"
 	"strings"
 
 	"github.com/prometheus/common/model"
@@ -89,11 +91,23 @@ func one(ctx context.Context, e nlq.Engine, c *catalog.Catalog, n int, line []by
 	case err != nil:
 		return map[string]any{"line": n, "error": err.Error()}
 	}
-	out := reply(ctx, e, c, text)
+	out := carefully(ctx, e, c, text)
 	if out.ID = q.ID; len(q.ID) == 0 {
 		out.ID = json.RawMessage("null")
 	}
 	return out
+}
+
+// carefully is reply, with a panic turned into a question that is not
+// understood: one of a million questions may not take the answers of the others.
+func carefully(ctx context.Context, e nlq.Engine, c *catalog.Catalog, text string) (r Reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.ErrorContext(ctx, "a question could not be read: this is a bug in vedette", "question", text, "panic", p, "stack", string(debug.Stack()))
+			r = Reply{Kind: "clarify", Intent: "unclear", Question: "This could not be read. Can it be said in other words?"}
+		}
+	}()
+	return reply(ctx, e, c, text)
 }
 
 // reply answers one question.

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -163,7 +164,7 @@ func (f *frame) takeSigma() {
 			if _, more := f.says(i-2, "compare"); more {
 				took = append(took, i-2)
 			}
-			for j := i + 1; j < len(f.items) && j < i+7; j++ {
+			for j := i + 1; j < len(f.items) && j < i+9; j++ {
 				cmp, isCmp := f.says(j, "compare")
 				_, isOver := f.says(j, "over")
 				switch {
@@ -171,7 +172,7 @@ func (f *frame) takeSigma() {
 					op = cmp
 				case op == "" && isOver:
 					op = ">"
-				case f.lexicon.stop[f.items[j].low], f.items[j].low == "away", f.items[j].low == "from":
+				case f.lexicon.stop[f.items[j].low], slices.Contains([]string{"away", "from", "own", "its", "their"}, f.items[j].low):
 				default:
 					if secs, each := f.says(j, "each"); each {
 						s, _ := strconv.ParseFloat(secs, 64)

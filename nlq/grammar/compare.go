@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -51,7 +52,8 @@ func (f *frame) takeComparisons() {
 			c.limit.value, f.items[i+1].used = float64(len(v)), true // at least twice
 		} else if j, ok := f.limitOf(i); ok {
 			c.limit = *f.items[j].number
-			f.items[j].used = true
+			f.useAll(j)
+			f.useAll(span(i+1, j)...) // "gen" of "below gen 5"
 		} else {
 			continue
 		}
@@ -101,13 +103,24 @@ func (f *frame) limited(i int) bool {
 	return false
 }
 
+// stepShape is how steps of a scale are written: P0, x16, gen5.
+var stepShape = regexp.MustCompile(`^(?i:p|x|gen)([0-9]{1,2})$`)
+
 // limitOf finds the number that the operator at i is about: after it, with
 // nothing but stop words between, or before it ("80% or more").
 func (f *frame) limitOf(i int) (int, bool) {
 	for j := i + 1; j < len(f.items); j++ {
-		it := f.items[j]
+		it := &f.items[j]
 		if it.number != nil && !it.used {
 			return j, true
+		}
+		if n := stepShape.FindStringSubmatch(it.raw); n != nil && !it.used && it.number == nil {
+			v, _ := strconv.ParseFloat(n[1], 64)
+			it.number = &number{value: v} // P0, x16, gen5
+			return j, true
+		}
+		if _, ok := f.amount(j + 1); ok && (it.low == "gen" || it.low == "generation" || it.low == "level" || it.low == "state") {
+			continue // below gen 5
 		}
 		if !f.lexicon.stop[it.low] {
 			break

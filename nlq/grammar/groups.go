@@ -15,6 +15,9 @@ func (f *frame) takeGroups() {
 		if f.items[i].used {
 			continue
 		}
+		if f.takeMost(i) {
+			continue
+		}
 		if v, ok := f.says(i, "most"); ok && f.top == 0 && f.kind == lookup {
 			f.top, _ = strconv.Atoi(v)
 			f.items[i].used = true
@@ -82,6 +85,31 @@ func (f *frame) takeGroups() {
 			f.items[i].used = true
 		}
 	}
+}
+
+// takeMost reads: the five GPUs with the most replays.
+func (f *frame) takeMost(i int) bool {
+	low := f.items[i].low
+	least := low == "fewest" || low == "least" || low == "lowest" || low == "smallest"
+	if i == 0 || f.items[i].used || f.top != 0 || f.kind == alert || !least && low != "most" && low != "highest" && low != "largest" && low != "biggest" && low != "the most" && low != "the least" && low != "the fewest" {
+		return false
+	}
+	j := i - 1
+	for j > 0 && (f.lexicon.stop[f.items[j].low] || f.items[j].low == "with" || f.items[j].low == "having") {
+		j--
+	}
+	p, _, ok := f.place(j)
+	n, given := f.amount(j - 1)
+	if !ok || !given || n.isUnit || n.value < 1 {
+		return false
+	}
+	f.top, f.subject, f.kind = int(n.value), p.Name, lookup
+	if least || low == "the least" || low == "the fewest" {
+		f.top = -f.top
+	}
+	f.items[j].weak = true
+	f.useAll(j-1, i)
+	return true
 }
 
 // aggregates reports whether series are put together.

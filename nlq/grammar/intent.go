@@ -113,7 +113,13 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 			ms.Where = append(ms.Where, nlq.Matcher{Label: "namespace", Op: "=", Value: ns})
 			w.Value = pod
 		}
-		if strings.Contains(w.Value, "*") && w.Value != "*" {
+		switch several := strings.Split(w.Value, "|"); {
+		case len(several) > 1:
+			for i, v := range several {
+				several[i] = nlq.Regexp(v)
+			}
+			w.Op, w.Value = "=~", strings.Join(several, "|")
+		case strings.Contains(w.Value, "*") && w.Value != "*":
 			w.Op, w.Value = "=~", nlq.Regexp(w.Value)
 		}
 		if fl.not {
@@ -191,7 +197,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			ms.By = labels
 		}
 	}
-	if f.kind == lookup && len(f.by) == 0 && ms.Agg == nlq.Each && f.top == 0 && (f.dimension(m.Unit) == "energy" || f.usedBy && f.natural(m) == nlq.Sum) {
+	if f.kind == lookup && len(f.by) == 0 && ms.Agg == nlq.Each && f.top == 0 && !f.distributes() && (f.dimension(m.Unit) == "energy" || f.usedBy && f.natural(m) == nlq.Sum) {
 		ms.Agg = nlq.Sum // energy of some GPUs is that of all of them
 	}
 	if f.whole && len(ms.By) == 0 && ms.Agg == nlq.Each {
@@ -203,6 +209,16 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		f.assume(0.05, "the %s of what each %s has", aggName[ms.Agg], strings.Join(append(f.by, f.subject)[:1], ""))
 	}
 	return nil
+}
+
+// distributes reports whether each of what is measured has its answer.
+func (f *frame) distributes() bool {
+	for i := range f.items {
+		if low := f.items[i].low; (low == "each" || low == "every") && at(f.items, i+1).weak {
+			return true
+		}
+	}
+	return false
 }
 
 // forAll settles how a condition holds for all series of each thing that is

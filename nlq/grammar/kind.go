@@ -50,6 +50,10 @@ func (f *frame) takeKind() error {
 			it.used = true // "the error count" counts nothing more
 			continue
 		}
+		if it.low == "number of" && f.comparesWith(i) {
+			it.used = true // "twice the number of cores"
+			continue
+		}
 		if k == "count" {
 			k, f.counting = "lookup", true
 		}
@@ -97,6 +101,15 @@ func (f *frame) takeKind() error {
 		f.kind = unsaid // "number of pods above 3" is a condition
 	}
 	return nil
+}
+
+// comparesWith reports whether what stands before item i compares with it.
+func (f *frame) comparesWith(i int) bool {
+	for i--; i >= 0 && f.items[i].low == "the"; i-- {
+	}
+	_, cmp := at(f.items, i).has("compare")
+	_, times := at(f.items, i).has("times")
+	return cmp && i > 0 || times
 }
 
 // measured reports whether a limit has a unit: it is not one of a count then.

@@ -130,6 +130,9 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if left := f.nameless(); len(left) > 0 {
 		return catalog.Metric{}, &nlq.NotUnderstood{Words: left}
 	}
+	if f.counting && len(strong) == 0 && f.subject != "gpu" && len(f.words.having([]string{f.subject})) > 0 {
+		strong = []string{f.subject} // how many pods
+	}
 	if f.counting && len(strong) == 0 {
 		strong = []string{"count"}
 		if slices.ContainsFunc(f.filters, func(fl filter) bool { return fl.place == "model" }) {
@@ -171,7 +174,11 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	}
 	if best >= 0 {
 		f.badSaid = slices.ContainsFunc(strong, f.badState)
-		return f.choose(hits)
+		m, err := f.choose(hits)
+		if n := hits[m.ID]; err == nil && len(n.words) == 1 && n.words[0] == m.Entity && f.agg == nlq.Each {
+			f.counting = true // of things by no more than their name there are so many
+		}
+		return m, err
 	}
 	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
 		if len(less) == len(strong) {

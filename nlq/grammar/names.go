@@ -12,10 +12,11 @@ type filter struct {
 	place string
 	label string // where no place was said
 	must  bool   // what is measured must have the label
-	value string
+	value string // several are joined by |
 	not   bool
 	bare  bool // only a preposition says so
 	free  bool // no place is meant by value ""
+	end   int  // the item after the last that says it
 }
 
 // takeNames reads which series are meant: "in namespace prod", "the team-a
@@ -295,7 +296,60 @@ func (f *frame) add(i int, fl filter, took ...int) {
 			break
 		}
 	}
+	fl.end = slices.Max(append(took, i)) + 1
 	f.filters = append(f.filters, fl)
+	f.alternatives(i)
+}
+
+// alternatives joins a name that was read from item i on with one of the same
+// place before it, and goes on to those after it: in prod and staging, H100s
+// or A100s.
+func (f *frame) alternatives(i int) {
+	last := len(f.filters) - 1
+	this := &f.filters[last]
+	if this.label != "" || this.place == "xid" {
+		return
+	}
+	if last > 0 && f.filters[last-1].place == this.place && (f.filters[last-1].not == this.not || f.filters[last-1].not) && f.onlyJoins(f.filters[last-1].end, i) {
+		before := &f.filters[last-1]
+		if !slices.Contains(strings.Split(before.value, "|"), this.value) {
+			before.value += "|" + this.value
+		}
+		f.useAll(span(before.end, i)...)
+		before.end = this.end
+		if f.kind == lookup && f.firstWord("compare") && !slices.Contains(f.by, this.place) {
+			f.by = append(f.by, this.place)
+		}
+		f.filters = f.filters[:last]
+		this, last = before, last-1
+	}
+	j := this.end
+	if _, or := f.says(j, "and"); !or || j+1 >= len(f.items) || f.shapeOf(j+1).Name != "" {
+		return
+	}
+	if _, _, place := f.place(j + 1); place || !f.isName(j+1) && !(this.place == "namespace" && f.unknown(j+1)) {
+		return
+	}
+	name, to := f.name(j + 1)
+	if _, _, followed := f.place(to); followed {
+		return // "on gpu-03 and train-0 pods"
+	}
+	this.value += "|" + name
+	f.useAll(span(j, to)...)
+	this.end = to
+	f.alternatives(j + 1)
+}
+
+// onlyJoins reports whether the items from i to to only join two names.
+func (f *frame) onlyJoins(i, to int) bool {
+	for ; i < to; i++ {
+		_, and := f.items[i].has("and")
+		_, versus := f.items[i].has("versus")
+		if !and && !versus && !slices.Contains([]string{"with", "the", "to", "on", "in", "of"}, f.items[i].low) {
+			return false
+		}
+	}
+	return true
 }
 
 func span(from, to int) []int {

@@ -53,6 +53,7 @@ func (f *frame) takeShapes() {
 	f.takeSpread()
 	f.takeShareOf()
 	f.takeRatio()
+	f.takeSum()
 	f.takeVersus()
 	f.takeEvery()
 }

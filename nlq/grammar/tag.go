@@ -54,10 +54,13 @@ func tag(ts []token, l *lexicon) []item {
 			i++
 			continue
 		}
-		if it, n := l.phrase(ts[i:]); n > 1 && t.raw[0] >= '0' && t.raw[0] <= '9' {
-			out = append(out, it) // "15 min load" is no time
-			i += n
-			continue
+		if t.raw[0] >= '0' && t.raw[0] <= '9' {
+			it, n := l.phrase(ts[i:])
+			if _, word := it.has("word"); word && n > 1 {
+				out = append(out, it) // "15 min load" is no time
+				i += n
+				continue
+			}
 		}
 		if it, n := l.quantity(ts[i:]); n > 0 && t.part == 0 {
 			out = append(out, it)
@@ -90,7 +93,7 @@ func (l *lexicon) unitOfTwo(ts []token) (item, bool) {
 		return item{}, false
 	}
 	low := strings.ToLower(ts[0].raw + " " + ts[1].raw)
-	if _, ok := l.units[low]; !ok {
+	if u, ok := l.units[low]; !ok || u.dimension != "energy" { // a time or a rate stands by itself
 		return item{}, false
 	}
 	return item{raw: low, low: low}, true

@@ -11,7 +11,7 @@ func (f *frame) takeUnit() {
 	for last >= 0 && (f.items[last].used || f.lexicon.stop[f.items[last].low]) {
 		last--
 	}
-	if f.kind == alert || last < 1 {
+	if f.kind == alert || last < 1 || f.kind == unsaid && f.saysAny("compare") {
 		return
 	}
 	for i := range f.items { // "energy in kWh per pod"

@@ -21,8 +21,18 @@ func (f *frame) takeVersus() {
 		if _, given := f.limitOf(i); given {
 			continue
 		}
-		for to := min(len(f.items), i+1+longestName); to > i+1; to-- {
-			g := f.part(f.items[i+1:to], nil)
+		from, times := i+1, 1.0
+		if v, ok := f.says(from, "times"); ok && strings.Trim(v, "x") == "" && v != "" {
+			times, from = float64(len(v)), from+1 // more than twice the number of cores
+		} else if v, ok := f.says(from, "times"); ok && v == "half" {
+			times, from = 0.5, from+1
+		} else if n, ok := f.amount(from); ok && !n.isUnit {
+			if v, ok := f.says(from+1, "times"); ok && v == "n" {
+				times, from = n.value, from+2
+			}
+		}
+		for to := min(len(f.items), from+longestName); to > from; to-- {
+			g := f.part(f.items[from:to], nil)
 			g.kind, g.lenient = lookup, false
 			if len(g.wanting()) == 0 {
 				break
@@ -45,6 +55,9 @@ func (f *frame) takeVersus() {
 					other.Where, other.Agg, other.By, other.Over, other.Window = ms.Where, ms.Agg, ms.By, ms.Over, ms.Window
 				}
 				right, on := nlq.Joint(t, other, f.catalog)
+				if times != 1 {
+					right = nlq.Binary{Op: "*", Left: nlq.Number(times), Right: right}
+				}
 				return nlq.Binary{Op: op, Left: t, Right: right, On: on}
 			}
 			return

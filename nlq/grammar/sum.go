@@ -1,0 +1,73 @@
+package grammar
+
+import (
+	"slices"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takeSum reads two measures that are added up: NVLink receive plus transmit,
+// rx and tx bandwidth together.
+func (f *frame) takeSum() {
+	for i := range f.items {
+		_, and := f.says(i, "and")
+		plus := f.items[i].low == "plus" || f.items[i].sign && f.items[i].low == "+"
+		if i == 0 || f.items[i].used || !plus && !and {
+			continue
+		}
+		for to := min(len(f.items), i+1+longestName); to > i+1; to-- {
+			after, both := f.addsUp(to)
+			if !plus && !both {
+				continue
+			}
+			m, ok := f.second(i+1, to, f.items[:i])
+			if !ok {
+				continue
+			}
+			if both {
+				f.useAll(span(to, after)...)
+			}
+			for _, it := range f.items[i+1 : to] {
+				f.implied = append(f.implied, it.norms...) // "receive plus transmit bandwidth"
+			}
+			f.useAll(span(i, to)...)
+			f.outUnit = f.dimension(m.Unit)
+			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+				other := nlq.Measure{Metric: m.ID}
+				if ms, isMeasure := t.(nlq.Measure); isMeasure {
+					other.Where, other.Agg, other.By, other.Over, other.Window = ms.Where, ms.Agg, ms.By, ms.Over, ms.Window
+				}
+				right, on := nlq.Joint(t, other, f.catalog)
+				return nlq.Binary{Op: "+", Left: t, Right: right, On: on}
+			})
+			return
+		}
+	}
+}
+
+// addsUp reports whether the words from item i on say that what stands before
+// them is added up, and where they end.
+func (f *frame) addsUp(i int) (to int, ok bool) {
+	for to = i; to < len(f.items) && slices.Contains([]string{"together", "combined", "summed", "summed up", "added up", "added", "in sum", "taken together"}, f.items[to].low); to++ {
+		ok = true
+	}
+	return to, ok
+}
+
+// second reads the items from i to to as the name of a second measure, which
+// may share words with what is said in before.
+func (f *frame) second(i, to int, before []item) (catalog.Metric, bool) {
+	g := f.part(f.items[i:to], nil)
+	g.kind, g.lenient = lookup, false
+	if len(g.wanting()) == 0 {
+		return catalog.Metric{}, false
+	}
+	for _, it := range before {
+		if _, cmp := it.has("compare"); !cmp && !it.used && !f.plain(it) {
+			g.implied = append(g.implied, it.norms...)
+		}
+	}
+	m, err := g.measure()
+	return m, err == nil
+}
