@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/url"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,50 +46,65 @@ func runTests(path string, doc []byte) error {
 		}
 		defer suite.Close()
 		suite.SubqueryInterval = time.Duration(f.Every)
-		m := promrules.NewManager(&promrules.ManagerOptions{QueryFunc: promrules.EngineQueryFunc(suite.QueryEngine(), suite.Storage()), Appendable: suite.Storage(),
-			Context: context.Background(), NotifyFunc: func(context.Context, string, ...*promrules.Alert) {}, Logger: slog.New(slog.DiscardHandler),
-			Parser: parser.NewParser(parser.Options{})})
-		groups, errs := m.LoadGroups(time.Duration(f.Every), labels.EmptyLabels(), "", nil, false, path)
-		if len(errs) > 0 {
-			return errs[0]
-		}
-		next := 0
-		for now := time.Duration(0); next < len(t.Alerts); now += time.Duration(f.Every) {
-			at := time.Unix(0, 0).UTC().Add(now)
-			suite.WithSamplesTill(at, func(failed error) { err = failed })
+		for _, want := range t.Alerts {
+			got, err := firing(suite, path, time.Duration(f.Every), want.Name, time.Duration(want.At))
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.Name, err)
 			}
-			got := map[string]map[string]string{}
-			for _, g := range groups {
-				g.Eval(suite.Context(), at)
-				for _, r := range g.Rules() {
-					if r.LastError() != nil {
-						return fmt.Errorf("%s: %w", t.Name, r.LastError())
-					}
-					for _, a := range r.(*promrules.AlertingRule).ActiveAlerts() {
-						if a.State == promrules.StateFiring {
-							got[a.Labels.String()] = a.Annotations.Map()
-						}
-					}
-				}
+			wanted := map[string]map[string]string{}
+			for _, a := range want.Alerts {
+				b := labels.NewBuilder(labels.FromMap(a.Labels)).Set(labels.AlertName, want.Name)
+				wanted[b.Labels().String()] = map[string]string{}
+				maps.Copy(wanted[b.Labels().String()], a.Annotations)
 			}
-			if now < time.Duration(t.Alerts[next].At) {
-				continue
+			if diff := cmp.Diff(wanted, got); diff != "" {
+				return fmt.Errorf("%s at %s (-want +got):\n%s", t.Name, want.At, diff)
 			}
-			want := map[string]map[string]string{}
-			for _, a := range t.Alerts[next].Alerts {
-				b := labels.NewBuilder(labels.FromMap(a.Labels)).Set(labels.AlertName, t.Alerts[next].Name)
-				want[b.Labels().String()] = map[string]string{}
-				for k, v := range a.Annotations {
-					want[b.Labels().String()][k] = v
-				}
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				return fmt.Errorf("%s at %s (-want +got):\n%s", t.Name, now, diff)
-			}
-			next++
 		}
 	}
 	return nil
+}
+
+// firing returns the annotations of the alerts called name that fire at at, by
+// their labels. What fires then is what has held for its duration up to then,
+// so no step before is evaluated, unless alerts go on firing by themselves.
+func firing(suite *promqltest.LazyLoader, path string, every time.Duration, name string, at time.Duration) (map[string]map[string]string, error) {
+	query := promrules.EngineQueryFunc(suite.QueryEngine(), suite.Storage())
+	m := promrules.NewManager(&promrules.ManagerOptions{QueryFunc: query, Appendable: suite.Storage(),
+		Context: context.Background(), NotifyFunc: func(context.Context, string, ...*promrules.Alert) {}, Logger: slog.New(slog.DiscardHandler),
+		Parser: parser.NewParser(parser.Options{})})
+	groups, errs := m.LoadGroups(every, labels.EmptyLabels(), "", nil, false, path)
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	got := map[string]map[string]string{}
+	for _, g := range groups {
+		for _, rule := range g.Rules() {
+			r := rule.(*promrules.AlertingRule)
+			if r.Name() != name {
+				continue
+			}
+			now := time.Duration(0)
+			if r.KeepFiringFor() == 0 {
+				now = max(now, at-(r.HoldDuration()/every+2)*every)
+			}
+			for ; now <= at; now += every {
+				then := time.Unix(0, 0).UTC().Add(now)
+				var err error
+				suite.WithSamplesTill(then, func(failed error) { err = failed })
+				if err != nil {
+					return nil, err
+				}
+				if _, err := r.Eval(suite.Context(), 0, then, query, &url.URL{}, 0); err != nil {
+					return nil, err
+				}
+			}
+			for _, a := range r.ActiveAlerts() {
+				if a.State == promrules.StateFiring {
+					got[a.Labels.String()] = a.Annotations.Map()
+				}
+			}
+		}
+	}
+	return got, nil
 }

@@ -51,7 +51,7 @@ func (w *world) hold(e parser.Expr) bool {
 func breakable(e parser.Expr) bool {
 	switch e := e.(type) {
 	case *parser.BinaryExpr:
-		return e.Op.IsComparisonOperator() || e.Op == parser.LUNLESS
+		return e.Op.IsComparisonOperator() || e.Op == parser.LUNLESS || e.Op == parser.LOR
 	case *parser.Call:
 		return isAbsent(e)
 	}
@@ -64,6 +64,11 @@ func (w *world) holdBinary(e *parser.BinaryExpr) bool {
 		return w.hold(e.LHS) && w.hold(e.RHS)
 	case e.Op == parser.LUNLESS:
 		return w.hold(e.LHS) && w.absence(e.RHS, e != w.broken)
+	case e == w.broken && e.Op == parser.LOR:
+		if e.RHS == w.branch {
+			return w.fail(e.RHS) && w.fail(e.LHS)
+		}
+		return w.fail(e.LHS) && w.fail(e.RHS)
 	case e.Op == parser.LOR:
 		if e.RHS == w.branch {
 			return w.fail(e.LHS) && w.hold(e.RHS)
