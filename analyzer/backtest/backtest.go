@@ -20,6 +20,7 @@ import (
 
 	"vedette.dev/analyzer/series"
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 // An Episode is one stretch of firing of one label set.
@@ -115,7 +116,7 @@ func preroll(r rules.Rule, over series.Range) series.Range {
 }
 
 func parse(text string) (parser.Expr, error) {
-	e, err := parser.NewParser(parser.Options{}).ParseExpr(text)
+	e, err := syntax.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("expression %q: %w", text, err)
 	}

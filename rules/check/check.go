@@ -20,6 +20,7 @@ import (
 
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // A Severity says how bad a finding is.
@@ -69,18 +70,11 @@ func (c Checker) Expr(expr string) []Finding {
 	return fs
 }
 
-// everything reads PromQL with what has to be switched on in a server, too.
-var everything = parser.Options{EnableExperimentalFunctions: true, ExperimentalDurationExpr: true, EnableExtendedRangeSelectors: true, EnableBinopFillModifiers: true}
-
-func parse(expr string) (parser.Expr, error) {
-	return parser.NewParser(parser.Options{}).ParseExpr(expr)
-}
-
 // checked also returns the syntax tree, nil where there is none.
 func (c Checker) checked(expr string, r *rules.Rule) (parser.Expr, []Finding) {
-	e, err := parse(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
-		return nil, syntax(expr, err)
+		return nil, unread(expr, err)
 	}
 	var fs []Finding
 	if _, err := metricsql.Parse(expr); err != nil {
@@ -97,11 +91,11 @@ func (c Checker) checked(expr string, r *rules.Rule) (parser.Expr, []Finding) {
 	return e, fs
 }
 
-// syntax says why expr does not parse. What parses where a server has features
+// unread says why expr does not parse. What parses where a server has features
 // switched on is said as that: its syntax is right.
-func syntax(expr string, err error) []Finding {
+func unread(expr string, err error) []Finding {
 	check, hint := "syntax", ""
-	if _, e := parser.NewParser(everything).ParseExpr(expr); e == nil {
+	if _, e := syntax.ParseExperimental(expr); e == nil {
 		check, hint = "features", "; it is right where a server has it switched on (--enable-feature)"
 	}
 	var many parser.ParseErrors

@@ -13,6 +13,7 @@ import (
 
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // A RuleReport is what is wrong with one rule of a file. Rules in which
@@ -96,7 +97,7 @@ func named(r rulefmt.Rule) map[string]string {
 // dependencies finds rules that read what another group records: groups are
 // evaluated each in its own time, so it may be that of the time before.
 func (c Checker) dependencies(group, expr string) []Finding {
-	e, err := parse(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
 		return nil
 	}

@@ -16,10 +16,10 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 // ErrNoProof reports a rule for which no firing or no quiet series were found.
@@ -105,7 +105,7 @@ const (
 func stepOf(g rules.Group) time.Duration {
 	step := fine
 	for _, r := range g.Rules {
-		e, err := parse(r.Expr)
+		e, err := syntax.Parse(r.Expr)
 		if err != nil {
 			continue // the one that proves the rule says so
 		}
@@ -121,14 +121,10 @@ func stepOf(g rules.Group) time.Duration {
 	return max(step, time.Second)
 }
 
-func parse(expr string) (parser.Expr, error) {
-	return parser.NewParser(parser.Options{}).ParseExpr(expr)
-}
-
 // prove finds the tests of r: one for each way it can fire, and one for each
 // condition that must keep it quiet when it alone does not hold.
 func prove(g rules.Group, r rules.Rule, step time.Duration) ([]test, error) {
-	e, err := parse(r.Expr)
+	e, err := syntax.Parse(r.Expr)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 // try evaluates the rules called as r over the world, step by step, and writes
@@ -140,7 +141,7 @@ func newStage(g rules.Group, r rules.Rule, w *world, ts []track) (*stage, error)
 		if o.Name != r.Name {
 			continue
 		}
-		e, err := parse(o.Expr)
+		e, err := syntax.Parse(o.Expr)
 		if err != nil {
 			return nil, err
 		}
