@@ -49,6 +49,8 @@ type Checker struct {
 	Retention time.Duration     // how long they are kept; 0 is not known
 	Server    *Server           // a Prometheus that is asked what it has; nil is none
 	Recorded  map[string]string // the series that recording rules make, and the group of each
+	External  map[string]string // what the Prometheus adds to what leaves it; nil is not known
+	House     *House            // what is asked of rules besides; nil is nothing
 }
 
 // A Server is what a running Prometheus has.
@@ -122,6 +124,7 @@ func (c Checker) Group(g rules.Group) []Finding {
 	for _, r := range g.Rules {
 		fs = append(fs, seen.add(string(g.ID), r.Name, r.Expr, r.Labels)...)
 		fs = append(fs, c.rule(r, g.Every)...)
+		fs = append(fs, c.house(alerting, string(g.ID), r)...)
 	}
 	return fs
 }
@@ -137,6 +140,7 @@ func (c Checker) rule(r rules.Rule, every time.Duration) []Finding {
 	if !nameShape.MatchString(r.Name) {
 		fs = append(fs, Finding{Check: "name", Severity: Warning, Text: fmt.Sprintf("alert name %q is not one word of letters, digits and _", r.Name)})
 	}
+	fs = append(fs, c.external(r)...)
 	if e == nil {
 		return fs
 	}
