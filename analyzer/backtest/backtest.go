@@ -25,10 +25,11 @@ import (
 
 // An Episode is one stretch of firing of one label set.
 type Episode struct {
-	From, To time.Time
-	Labels   map[string]string // of the alert
-	Peak     float64           // the value furthest past the limit
-	Standing bool              // it still fires at To, the end of the range
+	From     time.Time         `json:"from"`
+	To       time.Time         `json:"to"`
+	Labels   map[string]string `json:"labels"` // of the alert
+	Peak     float64           `json:"peak"`   // the value furthest past the limit
+	Standing bool              `json:"-"`      // it still fires at To, the end of the range
 }
 
 // Duration returns how long the episode fires.
@@ -96,7 +97,7 @@ func Run(ctx context.Context, q series.Querier, r rules.Rule, over series.Range)
 	return res, nil
 }
 
-// whole makes the end of a range one of its steps.
+// whole makes the end of a range one of its steps, and its times UTC.
 func whole(over series.Range) (series.Range, error) {
 	if over.Step <= 0 {
 		over.Step = defaultStep
@@ -104,6 +105,7 @@ func whole(over series.Range) (series.Range, error) {
 	if !over.To.After(over.From) {
 		return over, fmt.Errorf("the range %s is empty", over)
 	}
+	over.From = over.From.UTC()
 	over.To = over.From.Add(time.Duration(over.Len()-1) * over.Step)
 	return over, nil
 }
