@@ -1,8 +1,9 @@
 // Package backtest says when a rule would have fired.
 //
 // The rule's expression is queried over the past once, and every step of the
-// answer is put before Prometheus' own alerting rule, so that for, keep_firing_for
-// and templated labels mean exactly what they will mean. What a reader would get
+// answer at which something can change is put before Prometheus' own alerting
+// rule, so that for, keep_firing_for and templated labels mean exactly what they
+// will mean. What a reader would get
 // wrong: a stretch without data counts neither as firing nor as quiet. It is a
 // gap, and rates are of the time that was seen.
 package backtest
@@ -10,28 +11,25 @@ package backtest
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
-	promrules "github.com/prometheus/prometheus/rules"
 
 	"vedette.dev/analyzer/series"
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 // An Episode is one stretch of firing of one label set.
 type Episode struct {
-	From, To time.Time
-	Labels   map[string]string // of the alert
-	Peak     float64           // the value furthest past the limit
-	Standing bool              // it still fires at To, the end of the range
+	From     time.Time         `json:"from"`
+	To       time.Time         `json:"to"`
+	Labels   map[string]string `json:"labels"` // of the alert
+	Peak     float64           `json:"peak"`   // the value furthest past the limit
+	Standing bool              `json:"-"`      // it still fires at To, the end of the range
 }
 
 // Duration returns how long the episode fires.
@@ -86,7 +84,11 @@ func Run(ctx context.Context, q series.Querier, r rules.Rule, over series.Range)
 		res.Range.To = reached
 		res.Caveats = append(res.Caveats, fmt.Sprintf("only up to %s: the expression returns more than %d samples", reached.UTC().Format(time.RFC3339), budget))
 	}
-	res.take(p.end(res.Range))
+	episodes, err := p.end(ctx, res.Range)
+	if err != nil {
+		return Result{}, fmt.Errorf("back-test %s: %w", r.Name, err)
+	}
+	res.take(episodes)
 	if err := res.findGaps(ctx, q, expr); err != nil {
 		res.Caveats = append(res.Caveats, fmt.Sprintf("gaps in the data are not known: %v", err))
 	}
@@ -95,7 +97,7 @@ func Run(ctx context.Context, q series.Querier, r rules.Rule, over series.Range)
 	return res, nil
 }
 
-// whole makes the end of a range one of its steps.
+// whole makes the end of a range one of its steps, and its times UTC.
 func whole(over series.Range) (series.Range, error) {
 	if over.Step <= 0 {
 		over.Step = defaultStep
@@ -103,6 +105,7 @@ func whole(over series.Range) (series.Range, error) {
 	if !over.To.After(over.From) {
 		return over, fmt.Errorf("the range %s is empty", over)
 	}
+	over.From = over.From.UTC()
 	over.To = over.From.Add(time.Duration(over.Len()-1) * over.Step)
 	return over, nil
 }
@@ -115,7 +118,7 @@ func preroll(r rules.Rule, over series.Range) series.Range {
 }
 
 func parse(text string) (parser.Expr, error) {
-	e, err := parser.NewParser(parser.Options{}).ParseExpr(text)
+	e, err := syntax.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("expression %q: %w", text, err)
 	}
@@ -169,96 +172,6 @@ func doubts(r rules.Rule, expr parser.Expr) []string {
 		return nil
 	})
 	return out
-}
-
-// A replay puts the steps of a query's answer before an alerting rule.
-type replay struct {
-	rule   *promrules.AlertingRule
-	expr   string
-	low    bool // the lower the value the worse
-	vector promql.Vector
-	open   map[uint64]*Episode
-	closed []Episode
-}
-
-func newReplay(r rules.Rule, expr parser.Expr, op string) *replay {
-	return &replay{
-		// Annotations change nothing about when it fires and are left out.
-		rule: promrules.NewAlertingRule(r.Name, expr, r.For, r.KeepFiring, labels.FromMap(r.Labels), labels.EmptyLabels(),
-			labels.EmptyLabels(), "", true, slog.New(slog.DiscardHandler)),
-		expr: expr.String(),
-		low:  op == "<" || op == "<=",
-		open: map[uint64]*Episode{},
-	}
-}
-
-// step evaluates the rule at at, where its expression returns vector.
-func (p *replay) step(ctx context.Context, at time.Time, vector promql.Vector) error {
-	if len(vector) == 0 && len(p.open) == 0 && p.rule.ActiveAlertsCount() == 0 {
-		return nil // nothing can change
-	}
-	p.vector = vector
-	if _, err := p.rule.Eval(ctx, 0, at, p.query, &url.URL{}, 0); err != nil {
-		return fmt.Errorf("evaluate at %s: %w", at.UTC().Format(time.RFC3339), err)
-	}
-	firing := map[uint64]bool{}
-	p.rule.ForEachActiveAlert(func(a *promrules.Alert) {
-		if a.State == promrules.StateFiring {
-			h := a.Labels.Hash()
-			firing[h] = true
-			p.fire(h, a, at)
-		}
-	})
-	for h, e := range p.open {
-		if !firing[h] {
-			e.To = at
-			p.closed = append(p.closed, *e)
-			delete(p.open, h)
-		}
-	}
-	return nil
-}
-
-// query answers the rule's own expression. Templates may ask others: those
-// have no answer here, and the template says so.
-func (p *replay) query(_ context.Context, expr string, _ time.Time) (promql.Vector, error) {
-	if expr != p.expr {
-		return nil, fmt.Errorf("query %q is not run in a back-test", expr)
-	}
-	return p.vector, nil
-}
-
-func (p *replay) fire(h uint64, a *promrules.Alert, at time.Time) {
-	e, ok := p.open[h]
-	if !ok {
-		p.open[h] = &Episode{From: at, Labels: a.Labels.Map(), Peak: a.Value}
-		return
-	}
-	if p.low && a.Value < e.Peak || !p.low && a.Value > e.Peak {
-		e.Peak = a.Value
-	}
-}
-
-// end returns the episodes that lie in over, cut to it.
-func (p *replay) end(over series.Range) []Episode {
-	all := p.closed
-	for _, e := range p.open {
-		e.To, e.Standing = over.To, true
-		all = append(all, *e)
-	}
-	all = slices.DeleteFunc(all, func(e Episode) bool { return !e.To.After(over.From) || e.From.After(over.To) })
-	for i := range all {
-		if all[i].From.Before(over.From) {
-			all[i].From = over.From
-		}
-	}
-	slices.SortFunc(all, func(a, b Episode) int {
-		if c := a.From.Compare(b.From); c != 0 {
-			return c
-		}
-		return strings.Compare(series.Selector(a.Labels), series.Selector(b.Labels))
-	})
-	return all
 }
 
 // Labels returns how many different label sets fire.

@@ -113,8 +113,12 @@ func count(ctx context.Context, r rules.Rule, op string, limit float64, steps []
 			return Limit{}, err
 		}
 	}
+	episodes, err := p.end(ctx, over)
+	if err != nil {
+		return Limit{}, err
+	}
 	var res Result
-	res.take(p.end(over))
+	res.take(episodes)
 	return Limit{Value: limit, Expr: r.Expr, Episodes: len(res.Episodes), Firing: res.Firing, Longest: res.Longest}, nil
 }
 

@@ -1,9 +1,9 @@
 package backtest
 
 import (
-	"math"
-
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"vedette.dev/rules/syntax"
 )
 
 // Watched takes an expression of the form X op number apart: what the rule
@@ -11,7 +11,7 @@ import (
 // comparison is turned round) and may be arithmetic on numbers. It reports false for
 // any other form, a comparison with bool included.
 func Watched(expr string) (left, op string, limit float64, ok bool) {
-	e, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
 		return "", "", 0, false
 	}
@@ -22,71 +22,21 @@ func Watched(expr string) (left, op string, limit float64, ok bool) {
 	return x.String(), op, limit, true
 }
 
-// turned are the comparisons seen from the other side.
-var turned = map[string]string{">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
-
 func watched(e parser.Expr) (x parser.Expr, op string, limit float64, ok bool) {
-	b, is := bare(e).(*parser.BinaryExpr)
+	b, is := syntax.Bare(e).(*parser.BinaryExpr)
 	if !is || !b.Op.IsComparisonOperator() || b.ReturnBool {
 		return nil, "", 0, false
 	}
-	op = b.Op.String()
-	x = bare(b.LHS)
-	limit, ok = number(b.RHS)
+	cmp, x := b.Op, syntax.Bare(b.LHS)
+	limit, ok = syntax.Number(b.RHS)
 	if !ok {
-		x, op = bare(b.RHS), turned[op]
-		limit, ok = number(b.LHS)
+		cmp, x = syntax.Turned(cmp), syntax.Bare(b.RHS)
+		limit, ok = syntax.Number(b.LHS)
 	}
 	if !ok || x.Type() != parser.ValueTypeVector {
 		return nil, "", 0, false
 	}
-	return x, op, limit, true
-}
-
-func bare(e parser.Expr) parser.Expr {
-	for {
-		switch in := e.(type) {
-		case *parser.ParenExpr:
-			e = in.Expr
-		case *parser.StepInvariantExpr:
-			e = in.Expr
-		default:
-			return e
-		}
-	}
-}
-
-// number returns the value of an expression that is made of numbers only.
-func number(e parser.Expr) (float64, bool) {
-	switch e := bare(e).(type) {
-	case *parser.NumberLiteral:
-		return e.Val, true
-	case *parser.UnaryExpr:
-		v, ok := number(e.Expr)
-		if e.Op == parser.SUB {
-			v = -v
-		}
-		return v, ok
-	case *parser.BinaryExpr:
-		a, okA := number(e.LHS)
-		b, okB := number(e.RHS)
-		if !okA || !okB {
-			return 0, false
-		}
-		switch e.Op {
-		case parser.ADD:
-			return a + b, true
-		case parser.SUB:
-			return a - b, true
-		case parser.MUL:
-			return a * b, true
-		case parser.DIV:
-			return a / b, true
-		case parser.POW:
-			return math.Pow(a, b), true
-		}
-	}
-	return 0, false
+	return x, cmp.String(), limit, true
 }
 
 // holds reports whether v op limit.

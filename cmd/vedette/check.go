@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/check"
@@ -34,7 +35,7 @@ type ruleProblem struct {
 }
 
 func checkCommand(s *screen) *cobra.Command {
-	var scrape string
+	var scrape, house string
 	c := &cobra.Command{
 		Use: "check FILE...", Short: "Say what is wrong with Prometheus rule files, anyone's", Args: cobra.MinimumNArgs(1),
 		Long: "Check reads Prometheus rule files and says what is wrong with their rules without running them.\n" +
@@ -42,6 +43,7 @@ func checkCommand(s *screen) *cobra.Command {
 			"It exits with 3 where there is an error or a warning. -o sarif is for code hosts.",
 	}
 	c.Flags().StringVar(&scrape, "scrape-interval", "", "how far apart samples are (30s, unless a server says so)")
+	c.Flags().StringVar(&house, "config", "", "a file of what this house asks of its rules besides: docs/rules.md")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		checker := check.Checker{Catalog: catalog.Builtin()}
 		if scrape != "" {
@@ -50,6 +52,16 @@ func checkCommand(s *screen) *cobra.Command {
 				return usage(fmt.Errorf("--scrape-interval: %w", err))
 			}
 			checker.Scrape = time.Duration(d)
+		}
+		if house != "" {
+			data, err := os.ReadFile(house)
+			if err != nil {
+				return err
+			}
+			if checker.House, err = check.ReadHouse(house, data); err != nil {
+				return err
+			}
+			checker.External = checker.House.External
 		}
 		if c.Flags().Changed("server") {
 			if err := s.ask(c.Context(), &checker); err != nil {
@@ -130,6 +142,10 @@ func (s *screen) ask(ctx context.Context, checker *check.Checker) error {
 			checker.Retention = time.Duration(d)
 		}
 	}
+	var running struct{ Data struct{ YAML string } }
+	if err := cl.get(ctx, "/api/v1/status/config", &running); err == nil && checker.External == nil {
+		checker.External = externalLabels(running.Data.YAML)
+	}
 	checker.Server = &check.Server{
 		Has: func(metric string) bool { return has[metric] },
 		Values: func(metric, label string) []string {
@@ -156,6 +172,23 @@ func (s *screen) ask(ctx context.Context, checker *check.Checker) error {
 		},
 	}
 	return nil
+}
+
+// externalLabels are what a Prometheus of this configuration adds to what leaves
+// it; nil where the configuration is something else's.
+func externalLabels(config string) map[string]string {
+	var c struct {
+		Global *struct {
+			External map[string]string `yaml:"external_labels"`
+		}
+	}
+	if err := yaml.Unmarshal([]byte(config), &c); err != nil || c.Global == nil {
+		return nil
+	}
+	if c.Global.External == nil {
+		return map[string]string{}
+	}
+	return c.Global.External
 }
 
 func listProblems(w io.Writer, found []ruleProblem) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/backtest"
 	"vedette.dev/nlq/answer"
 )
 
@@ -50,9 +51,9 @@ func hotAlert() answer.Answer {
 		}))
 	}
 	from := now.AddDate(0, 0, -7)
-	episode := func(hour, minutes int, node, gpu string, peak float64) answer.Episode {
+	episode := func(hour, minutes int, node, gpu string, peak float64) backtest.Episode {
 		start := from.Add(time.Duration(hour)*time.Hour + 5*time.Minute)
-		return answer.Episode{From: start, To: start.Add(time.Duration(minutes) * time.Minute), Labels: map[string]string{"Hostname": node, "gpu": gpu}, Peak: peak}
+		return backtest.Episode{From: start, To: start.Add(time.Duration(minutes) * time.Minute), Labels: map[string]string{"Hostname": node, "gpu": gpu}, Peak: peak}
 	}
 	return answer.Answer{
 		Kind: answer.KindAlert, Readback: "Fires when any GPU in the namespace prod stays above 85 °C for 5 minutes.", Confidence: 0.97,
@@ -64,7 +65,7 @@ func hotAlert() answer.Answer {
 				{Check: "similar", Severity: "info", Text: "team-a-gpu-hot watches the same metric."},
 			},
 			Backtest: &answer.Backtest{From: from, To: now, Step: 30, Summary: "Would have fired 3 times in 7 days, 8 h 31 min in all", Total: 3, FiringFor: 30660, Threshold: ptr(85), Series: all,
-				Episodes: []answer.Episode{episode(40, 172, "gpu-13", "1", 88.9), episode(112, 112, "gpu-13", "1", 88.7), episode(137, 227, "gpu-15", "6", 89)},
+				Episodes: []backtest.Episode{episode(40, 172, "gpu-13", "1", 88.9), episode(112, 112, "gpu-13", "1", 88.7), episode(137, 227, "gpu-15", "6", 89)},
 				Limits:   []answer.Limit{{Value: 88, Expr: `DCGM_FI_DEV_GPU_TEMP{namespace="prod"} > 88`, Episodes: 1, FiringFor: 240}, {Value: 90, Expr: `DCGM_FI_DEV_GPU_TEMP{namespace="prod"} > 90`}},
 				Caveats:  []string{"gpu-14 has a gap of 10 hours."}},
 		},

@@ -116,11 +116,9 @@ func (d *Desk) backtest(ctx context.Context, r rules.Rule, now time.Time) (*Back
 	if err != nil {
 		return nil, err
 	}
-	b := &Backtest{From: res.Range.From.UTC(), To: res.Range.To.UTC(), Step: res.Range.Step.Seconds(), Summary: res.Summary(),
-		Episodes: []Episode{}, Total: len(res.Episodes), FiringFor: res.Firing.Seconds(), Series: []ChartSeries{}, Caveats: res.Caveats}
-	for _, e := range res.Episodes[:min(len(res.Episodes), maxEpisodes)] {
-		b.Episodes = append(b.Episodes, Episode{From: e.From.UTC(), To: e.To.UTC(), Labels: e.Labels, Peak: e.Peak})
-	}
+	b := &Backtest{From: res.Range.From, To: res.Range.To, Step: res.Range.Step.Seconds(), Summary: res.Summary(),
+		Episodes: []backtest.Episode{}, Total: len(res.Episodes), FiringFor: res.Firing.Seconds(), Series: []ChartSeries{}, Caveats: res.Caveats}
+	b.Episodes = append(b.Episodes, res.Episodes[:min(len(res.Episodes), maxEpisodes)]...)
 	left, op, limit, ok := backtest.Watched(r.Expr)
 	if !ok {
 		return b, nil

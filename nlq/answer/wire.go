@@ -7,6 +7,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/backtest"
 )
 
 // An Answer is what a question comes to. Kind says which of the parts below is
@@ -69,17 +70,17 @@ type Problem struct {
 
 // A Backtest says when the rule would have fired.
 type Backtest struct {
-	From      time.Time     `json:"from"`
-	To        time.Time     `json:"to"`
-	Step      float64       `json:"step"`      // seconds between evaluations
-	Summary   string        `json:"summary"`   // "would have fired 3 times in 7 days, 31 min in all"
-	Episodes  []Episode     `json:"episodes"`  // in time order, at most 200
-	Total     int           `json:"total"`     // episodes in all
-	FiringFor float64       `json:"firingFor"` // seconds, all label sets added up
-	Series    []ChartSeries `json:"series"`    // what the rule watches, at most 12 series
-	Threshold *float64      `json:"threshold,omitempty"`
-	Limits    []Limit       `json:"limits,omitempty"` // other limits worth a thought, by value
-	Caveats   []string      `json:"caveats,omitempty"`
+	From      time.Time          `json:"from"`
+	To        time.Time          `json:"to"`
+	Step      float64            `json:"step"`      // seconds between evaluations
+	Summary   string             `json:"summary"`   // "would have fired 3 times in 7 days, 31 min in all"
+	Episodes  []backtest.Episode `json:"episodes"`  // in time order, at most 200
+	Total     int                `json:"total"`     // episodes in all
+	FiringFor float64            `json:"firingFor"` // seconds, all label sets added up
+	Series    []ChartSeries      `json:"series"`    // what the rule watches, at most 12 series
+	Threshold *float64           `json:"threshold,omitempty"`
+	Limits    []Limit            `json:"limits,omitempty"` // other limits worth a thought, by value
+	Caveats   []string           `json:"caveats,omitempty"`
 }
 
 // A Limit is how often the rule would have fired with another limit.
@@ -88,14 +89,6 @@ type Limit struct {
 	Expr      string  `json:"expr"` // the rule's expression with it
 	Episodes  int     `json:"episodes"`
 	FiringFor float64 `json:"firingFor"` // seconds, all label sets added up
-}
-
-// An Episode is one stretch of firing of one label set.
-type Episode struct {
-	From   time.Time         `json:"from"`
-	To     time.Time         `json:"to"`
-	Labels map[string]string `json:"labels"`
-	Peak   float64           `json:"peak"` // the value furthest past the limit
 }
 
 // A ChartSeries is a series to draw: evenly spaced, null where missing.

@@ -20,6 +20,7 @@ import (
 
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // A Severity says how bad a finding is.
@@ -48,6 +49,8 @@ type Checker struct {
 	Retention time.Duration     // how long they are kept; 0 is not known
 	Server    *Server           // a Prometheus that is asked what it has; nil is none
 	Recorded  map[string]string // the series that recording rules make, and the group of each
+	External  map[string]string // what the Prometheus adds to what leaves it; nil is not known
+	House     *House            // what is asked of rules besides; nil is nothing
 }
 
 // A Server is what a running Prometheus has.
@@ -69,18 +72,11 @@ func (c Checker) Expr(expr string) []Finding {
 	return fs
 }
 
-// everything reads PromQL with what has to be switched on in a server, too.
-var everything = parser.Options{EnableExperimentalFunctions: true, ExperimentalDurationExpr: true, EnableExtendedRangeSelectors: true, EnableBinopFillModifiers: true}
-
-func parse(expr string) (parser.Expr, error) {
-	return parser.NewParser(parser.Options{}).ParseExpr(expr)
-}
-
 // checked also returns the syntax tree, nil where there is none.
 func (c Checker) checked(expr string, r *rules.Rule) (parser.Expr, []Finding) {
-	e, err := parse(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
-		return nil, syntax(expr, err)
+		return nil, unread(expr, err)
 	}
 	var fs []Finding
 	if _, err := metricsql.Parse(expr); err != nil {
@@ -97,11 +93,11 @@ func (c Checker) checked(expr string, r *rules.Rule) (parser.Expr, []Finding) {
 	return e, fs
 }
 
-// syntax says why expr does not parse. What parses where a server has features
+// unread says why expr does not parse. What parses where a server has features
 // switched on is said as that: its syntax is right.
-func syntax(expr string, err error) []Finding {
+func unread(expr string, err error) []Finding {
 	check, hint := "syntax", ""
-	if _, e := parser.NewParser(everything).ParseExpr(expr); e == nil {
+	if _, e := syntax.ParseExperimental(expr); e == nil {
 		check, hint = "features", "; it is right where a server has it switched on (--enable-feature)"
 	}
 	var many parser.ParseErrors
@@ -128,6 +124,7 @@ func (c Checker) Group(g rules.Group) []Finding {
 	for _, r := range g.Rules {
 		fs = append(fs, seen.add(string(g.ID), r.Name, r.Expr, r.Labels)...)
 		fs = append(fs, c.rule(r, g.Every)...)
+		fs = append(fs, c.house(alerting, string(g.ID), r)...)
 	}
 	return fs
 }
@@ -143,6 +140,7 @@ func (c Checker) rule(r rules.Rule, every time.Duration) []Finding {
 	if !nameShape.MatchString(r.Name) {
 		fs = append(fs, Finding{Check: "name", Severity: Warning, Text: fmt.Sprintf("alert name %q is not one word of letters, digits and _", r.Name)})
 	}
+	fs = append(fs, c.external(r)...)
 	if e == nil {
 		return fs
 	}

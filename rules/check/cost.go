@@ -14,6 +14,7 @@ import (
 
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/strictcsv"
+	"vedette.dev/rules/syntax"
 )
 
 // A Cost is what one evaluation of an expression reads.
@@ -52,7 +53,7 @@ const (
 // Cost says what an evaluation of expr reads. It reports false where expr does
 // not parse.
 func (c Checker) Cost(expr string) (Cost, bool) {
-	e, err := parse(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
 		return Cost{}, false
 	}

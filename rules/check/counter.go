@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // ofCounters are the functions in which a counter makes sense.
@@ -35,7 +36,7 @@ func (w *walk) counter(v *parser.VectorSelector, m catalog.Metric, path []parser
 			}
 		}
 	}
-	switch limit, ok := number(w.other(above, v)); {
+	switch limit, ok := syntax.Number(w.other(above, v)); {
 	case compared && ok && limit == 0:
 		w.add(v, "counter", Info, "%s is a counter: once above 0 it stays there until it is reset; increase() says what is new", m.ID)
 	case compared:

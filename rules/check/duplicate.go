@@ -7,13 +7,15 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"vedette.dev/rules/syntax"
 )
 
 // Normal returns expr as every expression is written that means the same for
 // sure: spaces, brackets and the order of matchers and labels aside. It reports
 // false where expr does not parse.
 func Normal(expr string) (string, bool) {
-	e, err := parse(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
 		return "", false
 	}
@@ -23,7 +25,7 @@ func Normal(expr string) (string, bool) {
 			slices.SortFunc(n.LabelMatchers, func(a, b *labels.Matcher) int { return strings.Compare(a.String(), b.String()) })
 		case *parser.AggregateExpr:
 			slices.Sort(n.Grouping)
-			n.Expr = bare(n.Expr)
+			n.Expr = syntax.Bare(n.Expr)
 		case *parser.BinaryExpr:
 			if n.VectorMatching != nil {
 				slices.Sort(n.VectorMatching.MatchingLabels)
@@ -32,20 +34,20 @@ func Normal(expr string) (string, bool) {
 			n.LHS, n.RHS = unbracketed(n.LHS), unbracketed(n.RHS)
 		case *parser.Call:
 			for i, a := range n.Args {
-				n.Args[i] = bare(a)
+				n.Args[i] = syntax.Bare(a)
 			}
 		}
 		return nil
 	})
-	return bare(e).String(), true
+	return syntax.Bare(e).String(), true
 }
 
 // unbracketed leaves brackets where they may matter.
 func unbracketed(e parser.Expr) parser.Expr {
-	if in, ok := bare(e).(*parser.BinaryExpr); ok {
+	if in, ok := syntax.Bare(e).(*parser.BinaryExpr); ok {
 		return &parser.ParenExpr{Expr: in}
 	}
-	return bare(e)
+	return syntax.Bare(e)
 }
 
 // duplicates are the rules seen so far, by what they do.

@@ -13,6 +13,7 @@ import (
 
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // A RuleReport is what is wrong with one rule of a file. Rules in which
@@ -58,6 +59,7 @@ func (c Checker) File(data []byte) ([]RuleReport, error) {
 	seen := duplicates{}
 	for _, g := range groups.Groups {
 		for i, r := range g.Rules {
+			r.Labels = together(g.Labels, r.Labels)
 			report := RuleReport{Group: g.Name, Rule: r.Record, Expr: r.Expr}
 			if len(out) < len(where) {
 				report.place = where[len(out)]
@@ -65,19 +67,33 @@ func (c Checker) File(data []byte) ([]RuleReport, error) {
 			if i == 0 {
 				report.Findings = interval(time.Duration(g.Interval))
 			}
+			rule := rules.Rule{Name: r.Record, Expr: r.Expr, For: time.Duration(r.For),
+				KeepFiring: time.Duration(r.KeepFiringFor), Labels: r.Labels, Annotations: r.Annotations}
+			made := recording
 			if r.Alert == "" {
 				report.Findings = append(report.Findings, c.Expr(r.Expr)...)
+				report.Findings = append(report.Findings, c.external(rule)...)
 			} else {
-				report.Rule = r.Alert
-				report.Findings = append(report.Findings, c.rule(rules.Rule{Name: r.Alert, Expr: r.Expr, For: time.Duration(r.For),
-					KeepFiring: time.Duration(r.KeepFiringFor), Labels: r.Labels, Annotations: r.Annotations}, time.Duration(g.Interval))...)
+				made, rule.Name, report.Rule = alerting, r.Alert, r.Alert
+				report.Findings = append(report.Findings, c.rule(rule, time.Duration(g.Interval))...)
 			}
+			report.Findings = append(report.Findings, c.house(made, g.Name, rule)...)
 			report.Findings = append(report.Findings, c.dependencies(g.Name, r.Expr)...)
 			report.Findings = append(report.Findings, seen.add(g.Name, report.Rule, r.Expr, named(r))...)
 			out = append(out, report)
 		}
 	}
 	return out, nil
+}
+
+// together are the labels of a rule: its group's, unless it has its own.
+func together(group, own map[string]string) map[string]string {
+	out := maps.Clone(group)
+	if out == nil {
+		return own
+	}
+	maps.Copy(out, own)
+	return out
 }
 
 // named are the labels of a rule, with the name of what it records: the same
@@ -96,7 +112,7 @@ func named(r rulefmt.Rule) map[string]string {
 // dependencies finds rules that read what another group records: groups are
 // evaluated each in its own time, so it may be that of the time before.
 func (c Checker) dependencies(group, expr string) []Finding {
-	e, err := parse(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
 		return nil
 	}

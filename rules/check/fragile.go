@@ -1,6 +1,10 @@
 package check
 
-import "github.com/prometheus/prometheus/promql/parser"
+import (
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"vedette.dev/rules/syntax"
+)
 
 // fragileOrder finds alerts on the first few of an order: which they are
 // changes, and with it which alerts there are. What is aggregated again, or is
@@ -28,8 +32,8 @@ func (w *walk) fragileSum(b *parser.BinaryExpr) {
 	if w.rule == nil || w.rule.For > 0 || b.Op != parser.SUB && !b.Op.IsComparisonOperator() {
 		return
 	}
-	l, lok := bare(b.LHS).(*parser.AggregateExpr)
-	r, rok := bare(b.RHS).(*parser.AggregateExpr)
+	l, lok := syntax.Bare(b.LHS).(*parser.AggregateExpr)
+	r, rok := syntax.Bare(b.RHS).(*parser.AggregateExpr)
 	if lok && rok && l.String() != r.String() {
 		w.add(b, "fragile", Warning, "two aggregations are not of the same instant, and the alert has no duration: it can fire while one is ahead of the other")
 	}

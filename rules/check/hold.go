@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 const (
@@ -44,7 +45,7 @@ func (c Checker) hold(r rules.Rule, e parser.Expr, every time.Duration) []Findin
 
 // absence returns the call of absent that e is true by.
 func absence(e parser.Expr) *parser.Call {
-	switch e := bare(e).(type) {
+	switch e := syntax.Bare(e).(type) {
 	case *parser.Call:
 		if e.Func.Name == "absent" {
 			return e

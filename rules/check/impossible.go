@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"vedette.dev/rules/syntax"
 )
 
 // contradiction finds matchers that no series can meet together.
@@ -30,13 +32,13 @@ func (w *walk) contradiction(v *parser.VectorSelector) {
 // never finds comparisons and set operations that cannot return anything.
 func (w *walk) never(b *parser.BinaryExpr) {
 	switch {
-	case b.Op == parser.LUNLESS && bare(b.LHS).String() == bare(b.RHS).String() && len(b.VectorMatching.MatchingLabels) == 0:
+	case b.Op == parser.LUNLESS && syntax.Bare(b.LHS).String() == syntax.Bare(b.RHS).String() && len(b.VectorMatching.MatchingLabels) == 0:
 		w.add(b, "impossible", Error, "both sides are the same: one unless itself is nothing")
 	case b.Op == parser.LAND:
 		w.apart(b)
 	case b.Op.IsComparisonOperator() && !b.ReturnBool:
 		w.constant(b)
-		if x, y := bare(b.LHS).String(), bare(b.RHS).String(); x == y && (b.Op == parser.GTR || b.Op == parser.LSS || b.Op == parser.NEQ) {
+		if x, y := syntax.Bare(b.LHS).String(), syntax.Bare(b.RHS).String(); x == y && (b.Op == parser.GTR || b.Op == parser.LSS || b.Op == parser.NEQ) {
 			w.add(b, "impossible", Error, "both sides are the same: nothing is %s itself", b.Op)
 		}
 	}
@@ -57,10 +59,10 @@ func (w *walk) constant(b *parser.BinaryExpr) {
 }
 
 func fixed(e parser.Expr) (float64, bool) {
-	if c, ok := bare(e).(*parser.Call); ok && c.Func.Name == "vector" {
-		return number(c.Args[0])
+	if c, ok := syntax.Bare(e).(*parser.Call); ok && c.Func.Name == "vector" {
+		return syntax.Number(c.Args[0])
 	}
-	return number(e)
+	return syntax.Number(e)
 }
 
 func holds(l float64, op parser.ItemType, r float64) bool {
@@ -90,15 +92,15 @@ func (w *walk) apart(b *parser.BinaryExpr) {
 
 // span returns between which values e holds for what it watches.
 func span(e parser.Expr) (x string, from, to float64, ok bool) {
-	c, ok := bare(e).(*parser.BinaryExpr)
+	c, ok := syntax.Bare(e).(*parser.BinaryExpr)
 	if !ok || c.ReturnBool {
 		return "", 0, 0, false
 	}
-	n, ok := number(c.RHS)
+	n, ok := syntax.Number(c.RHS)
 	if !ok {
 		return "", 0, 0, false
 	}
-	switch x = bare(c.LHS).String(); c.Op {
+	switch x = syntax.Bare(c.LHS).String(); c.Op {
 	case parser.GTR, parser.GTE:
 		return x, n, math.Inf(1), true
 	case parser.LSS, parser.LTE:
@@ -107,17 +109,4 @@ func span(e parser.Expr) (x string, from, to float64, ok bool) {
 		return x, n, n, true
 	}
 	return "", 0, 0, false
-}
-
-func bare(e parser.Expr) parser.Expr {
-	for {
-		switch in := e.(type) {
-		case *parser.ParenExpr:
-			e = in.Expr
-		case *parser.StepInvariantExpr:
-			e = in.Expr
-		default:
-			return e
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // limit checks a metric that is compared with a number.
@@ -15,13 +16,13 @@ func (w *walk) limit(b *parser.BinaryExpr) {
 		return
 	}
 	op := b.Op
-	n, ok := number(b.RHS)
+	n, ok := syntax.Number(b.RHS)
 	side := b.LHS
 	if !ok {
-		if n, ok = number(b.LHS); !ok {
+		if n, ok = syntax.Number(b.LHS); !ok {
 			return
 		}
-		side, op = b.RHS, turned(op)
+		side, op = b.RHS, syntax.Turned(op)
 	}
 	m, ok := w.same(side)
 	if !ok {
@@ -65,52 +66,6 @@ func (w *walk) same(e parser.Expr) (catalog.Metric, bool) {
 		}
 	}
 	return catalog.Metric{}, false
-}
-
-func number(e parser.Expr) (float64, bool) {
-	switch e := e.(type) {
-	case *parser.NumberLiteral:
-		return e.Val, true
-	case *parser.ParenExpr:
-		return number(e.Expr)
-	case *parser.UnaryExpr:
-		n, ok := number(e.Expr)
-		if e.Op == parser.SUB {
-			n = -n
-		}
-		return n, ok
-	case *parser.BinaryExpr:
-		l, lok := number(e.LHS)
-		r, rok := number(e.RHS)
-		if !lok || !rok {
-			return 0, false
-		}
-		switch e.Op {
-		case parser.ADD:
-			return l + r, true
-		case parser.SUB:
-			return l - r, true
-		case parser.MUL:
-			return l * r, true
-		case parser.DIV:
-			return l / r, true
-		}
-	}
-	return 0, false
-}
-
-func turned(op parser.ItemType) parser.ItemType {
-	switch op {
-	case parser.GTR:
-		return parser.LSS
-	case parser.GTE:
-		return parser.LTE
-	case parser.LSS:
-		return parser.GTR
-	case parser.LTE:
-		return parser.GTE
-	}
-	return op
 }
 
 func format(n float64) string { return strconv.FormatFloat(n, 'g', 6, 64) }

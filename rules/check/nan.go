@@ -1,6 +1,10 @@
 package check
 
-import "github.com/prometheus/prometheus/promql/parser"
+import (
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"vedette.dev/rules/syntax"
+)
 
 // poison finds quotients in an aggregation: 0/0 is NaN, and one NaN makes the
 // sum of all NaN, which is above and below nothing.
@@ -14,7 +18,7 @@ func (w *walk) poison(e *parser.AggregateExpr) {
 	if !ok {
 		return
 	}
-	if _, constant := number(q.RHS); constant || guarded(q.RHS) {
+	if _, constant := syntax.Number(q.RHS); constant || guarded(q.RHS) {
 		return
 	}
 	if !moves(q.RHS) {
@@ -25,7 +29,7 @@ func (w *walk) poison(e *parser.AggregateExpr) {
 
 // quotient returns the division that e comes down to.
 func quotient(e parser.Expr) (*parser.BinaryExpr, bool) {
-	switch e := bare(e).(type) {
+	switch e := syntax.Bare(e).(type) {
 	case *parser.BinaryExpr:
 		switch e.Op {
 		case parser.DIV:

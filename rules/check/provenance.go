@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // A Presence says whether the results of an expression have a label.
@@ -40,7 +41,7 @@ type Label struct {
 // Labels says which labels the results of expr have, by name, the rest last.
 // An expression that does not parse has none to tell of.
 func Labels(expr string, c *catalog.Catalog) []Label {
-	e, err := parse(expr)
+	e, err := syntax.Parse(expr)
 	if err != nil {
 		return []Label{}
 	}

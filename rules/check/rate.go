@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // kind finds functions that do not suit the type of their metric.
@@ -72,7 +73,7 @@ func (w *walk) rateOfSum(n *parser.Call) {
 	if !ok {
 		return
 	}
-	if agg, ok := bare(sub.Expr).(*parser.AggregateExpr); ok && agg.Op != parser.TOPK && agg.Op != parser.BOTTOMK {
+	if agg, ok := syntax.Bare(sub.Expr).(*parser.AggregateExpr); ok && agg.Op != parser.TOPK && agg.Op != parser.BOTTOMK {
 		w.add(n, "rate", Warning, "%[1]s of %[2]s: a counter that restarts makes the %[2]s fall; take the %[2]s of the %[1]s", n.Func.Name, agg.Op)
 	}
 }

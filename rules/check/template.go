@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 var (
@@ -53,7 +54,7 @@ func templates(r rules.Rule, e parser.Expr, has labelSet) []Finding {
 			}
 			for _, q := range queried.FindAllStringSubmatch(text, -1) {
 				if asked := q[1] + q[2]; !strings.Contains(asked, "%") { // a printf fills it in
-					if _, err := parse(strings.ReplaceAll(asked, `\"`, `"`)); err != nil {
+					if _, err := syntax.Parse(strings.ReplaceAll(asked, `\"`, `"`)); err != nil {
 						add(Error, "%s %s asks a query that does not parse: %v", part.name, k, err)
 					}
 				}

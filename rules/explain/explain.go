@@ -16,12 +16,13 @@ import (
 
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
+	"vedette.dev/rules/syntax"
 )
 
 // Expr says what expr returns, in a sentence. Metrics that c knows are called
 // by their words too.
 func Expr(expr string, c *catalog.Catalog) (string, error) {
-	e, err := parse(expr)
+	e, err := syntax.ParseExperimental(expr)
 	if err != nil {
 		return "", fmt.Errorf("explain %q: %w", expr, err)
 	}
@@ -32,15 +33,9 @@ func Expr(expr string, c *catalog.Catalog) (string, error) {
 	return sentence("Returns " + r.noun(e)), nil
 }
 
-// parse reads what has to be switched on in a server, too.
-func parse(expr string) (parser.Expr, error) {
-	return parser.NewParser(parser.Options{EnableExperimentalFunctions: true, ExperimentalDurationExpr: true, EnableExtendedRangeSelectors: true,
-		EnableBinopFillModifiers: true}).ParseExpr(expr)
-}
-
 // Rule says when r fires, for how long it has to be so, and what it is called.
 func Rule(r rules.Rule, c *catalog.Catalog) (string, error) {
-	e, err := parse(r.Expr)
+	e, err := syntax.ParseExperimental(r.Expr)
 	if err != nil {
 		return "", fmt.Errorf("explain rule %s: %w", r.Name, err)
 	}
@@ -125,7 +120,7 @@ func (r *reader) clause(e parser.Expr) string {
 
 // side says one side of and, or, unless. What is joined otherwise in itself stands in brackets.
 func (r *reader) side(e parser.Expr, op parser.ItemType) string {
-	b, ok := bare(e).(*parser.BinaryExpr)
+	b, ok := syntax.Bare(e).(*parser.BinaryExpr)
 	if ok && b.Op.IsSetOperator() && b.Op != op {
 		return "(" + r.clause(e) + ")"
 	}
@@ -166,7 +161,7 @@ func (r *reader) noun(e parser.Expr) string {
 
 // operand is a noun that can stand beside others.
 func (r *reader) operand(e parser.Expr) string {
-	if _, ok := bare(e).(*parser.BinaryExpr); ok {
+	if _, ok := syntax.Bare(e).(*parser.BinaryExpr); ok {
 		return "(" + r.noun(e) + ")"
 	}
 	return r.noun(e)
@@ -184,7 +179,7 @@ func (r *reader) binary(e *parser.BinaryExpr) string {
 	case e.Op.IsComparisonOperator():
 		return fmt.Sprintf("%s where that is %s %s%s", r.noun(e.LHS), comparisons[e.Op], r.limit(e.LHS, e.RHS), matched(e, "with the same "))
 	}
-	l, h := bare(e.LHS), bare(e.RHS)
+	l, h := syntax.Bare(e.LHS), syntax.Bare(e.RHS)
 	switch {
 	case e.Op == parser.SUB && isTime(l):
 		return fmt.Sprintf("the seconds since %s", r.operand(h))
@@ -203,7 +198,7 @@ func (r *reader) binary(e *parser.BinaryExpr) string {
 
 // chained is the left operand of op: a − b − c needs no brackets.
 func (r *reader) chained(e parser.Expr, op parser.ItemType) string {
-	if b, ok := bare(e).(*parser.BinaryExpr); ok && b.Op == op && (op == parser.ADD || op == parser.MUL) {
+	if b, ok := syntax.Bare(e).(*parser.BinaryExpr); ok && b.Op == op && (op == parser.ADD || op == parser.MUL) {
 		return r.noun(e)
 	}
 	return r.operand(e)
@@ -211,12 +206,12 @@ func (r *reader) chained(e parser.Expr, op parser.ItemType) string {
 
 // percent reads a / b * 100 and 100 * a / b as what they mean.
 func (r *reader) percent(e *parser.BinaryExpr) (string, bool) {
-	l, h := bare(e.LHS), bare(e.RHS)
+	l, h := syntax.Bare(e.LHS), syntax.Bare(e.RHS)
 	quotient, ok := l.(*parser.BinaryExpr)
 	switch {
 	case e.Op == parser.MUL && isNumber(h, 100) && ok && quotient.Op == parser.DIV:
 		return fmt.Sprintf("%s as a percentage (times 100) of %s%s", r.operand(quotient.LHS), r.operand(quotient.RHS), matched(quotient, "with the same ")), true
-	case e.Op == parser.DIV && ok && quotient.Op == parser.MUL && isNumber(bare(quotient.LHS), 100):
+	case e.Op == parser.DIV && ok && quotient.Op == parser.MUL && isNumber(syntax.Bare(quotient.LHS), 100):
 		return fmt.Sprintf("%s as a percentage (times 100) of %s%s", r.operand(quotient.RHS), r.operand(h), matched(e, "with the same ")), true
 	}
 	if q, ok := h.(*parser.BinaryExpr); ok && e.Op == parser.MUL && isNumber(l, 100) && q.Op == parser.DIV {
@@ -264,19 +259,6 @@ func list(names []string) string {
 		return names[0]
 	default:
 		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
-	}
-}
-
-func bare(e parser.Expr) parser.Expr {
-	for {
-		switch in := e.(type) {
-		case *parser.ParenExpr:
-			e = in.Expr
-		case *parser.StepInvariantExpr:
-			e = in.Expr
-		default:
-			return e
-		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/strictcsv"
+	"vedette.dev/rules/syntax"
 )
 
 //go:embed functions.csv
@@ -192,11 +193,11 @@ func (r *reader) call(e *parser.Call) string {
 
 // limit says what something is compared with, in its unit where that is known.
 func (r *reader) limit(of, e parser.Expr) string {
-	n, ok := bare(e).(*parser.NumberLiteral)
+	n, ok := syntax.Bare(e).(*parser.NumberLiteral)
 	if !ok {
 		return r.operand(e)
 	}
-	return number(n.Val) + r.unit(bare(of))
+	return number(n.Val) + r.unit(syntax.Bare(of))
 }
 
 // symbols are how units are written behind a number.

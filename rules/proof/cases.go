@@ -31,6 +31,10 @@ func cases(e parser.Expr) []situation {
 			switch {
 			case n.Op == parser.LOR:
 				out = append(out, situation{branch: n.RHS, text: "fires by " + short(n.RHS)})
+				// Where both sides read the same series, one of them quiet is not
+				// enough, and the stricter decides what is.
+				broken = append(broken, situation{broken: n, text: "is quiet unless either holds"},
+					situation{broken: n, branch: n.RHS, text: "is quiet unless " + short(n.RHS)})
 			case n.Op.IsComparisonOperator():
 				broken = append(broken, situation{broken: n, text: "is quiet unless " + short(n)})
 			case n.Op == parser.LUNLESS:

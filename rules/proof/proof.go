@@ -16,10 +16,10 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 // ErrNoProof reports a rule for which no firing or no quiet series were found.
@@ -53,6 +53,9 @@ type expectation struct {
 type alert struct {
 	Labels      map[string]string `yaml:"exp_labels"`
 	Annotations map[string]string `yaml:"exp_annotations,omitempty"`
+
+	by   staged    // the rule that made it
+	said time.Time // when its condition was last true
 }
 
 // Test returns a promtool unit-test file for the rules of g, which stand in
@@ -102,7 +105,7 @@ const (
 func stepOf(g rules.Group) time.Duration {
 	step := fine
 	for _, r := range g.Rules {
-		e, err := parse(r.Expr)
+		e, err := syntax.Parse(r.Expr)
 		if err != nil {
 			continue // the one that proves the rule says so
 		}
@@ -118,14 +121,10 @@ func stepOf(g rules.Group) time.Duration {
 	return max(step, time.Second)
 }
 
-func parse(expr string) (parser.Expr, error) {
-	return parser.NewParser(parser.Options{}).ParseExpr(expr)
-}
-
 // prove finds the tests of r: one for each way it can fire, and one for each
 // condition that must keep it quiet when it alone does not hold.
 func prove(g rules.Group, r rules.Rule, step time.Duration) ([]test, error) {
-	e, err := parse(r.Expr)
+	e, err := syntax.Parse(r.Expr)
 	if err != nil {
 		return nil, err
 	}
@@ -134,13 +133,20 @@ func prove(g rules.Group, r rules.Rule, step time.Duration) ([]test, error) {
 	}
 	var out []test
 	fires, quiet := 0, 0
+	tried := map[string]bool{} // whether it showed what it was to
 	for _, c := range cases(e) {
 		for _, w := range worlds(e, r, c, step) {
+			as := fmt.Sprint(c.fires(), w.tracks(w.steps))
+			if good, known := tried[as]; good {
+				break // a test of the same series stands
+			} else if known {
+				continue
+			}
 			t, ok, err := try(g, r, w, c)
 			if err != nil {
 				return nil, err
 			}
-			if !ok {
+			if tried[as] = ok; !ok {
 				continue
 			}
 			if c.fires() {

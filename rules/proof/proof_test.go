@@ -3,7 +3,6 @@ package proof_test
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -225,13 +224,4 @@ func promtool(t *testing.T, dir string, g rules.Group, doc []byte) error {
 		t.Fatal(err)
 	}
 	return runTests(path, doc)
-}
-
-func seriesLoad(step string, ss []struct{ Series, Values string }) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "load %s\n", step)
-	for _, s := range ss {
-		fmt.Fprintf(&b, "  %s %s\n", s.Series, s.Values)
-	}
-	return b.String()
 }

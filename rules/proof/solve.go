@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"vedette.dev/rules/syntax"
 )
 
 // An aim is a value that something is to have: at the start of the test, and
@@ -51,7 +53,7 @@ func (w *world) hold(e parser.Expr) bool {
 func breakable(e parser.Expr) bool {
 	switch e := e.(type) {
 	case *parser.BinaryExpr:
-		return e.Op.IsComparisonOperator() || e.Op == parser.LUNLESS
+		return e.Op.IsComparisonOperator() || e.Op == parser.LUNLESS || e.Op == parser.LOR
 	case *parser.Call:
 		return isAbsent(e)
 	}
@@ -64,6 +66,11 @@ func (w *world) holdBinary(e *parser.BinaryExpr) bool {
 		return w.hold(e.LHS) && w.hold(e.RHS)
 	case e.Op == parser.LUNLESS:
 		return w.hold(e.LHS) && w.absence(e.RHS, e != w.broken)
+	case e == w.broken && e.Op == parser.LOR:
+		if e.RHS == w.branch {
+			return w.fail(e.RHS) && w.fail(e.LHS)
+		}
+		return w.fail(e.LHS) && w.fail(e.RHS)
 	case e.Op == parser.LOR:
 		if e.RHS == w.branch {
 			return w.fail(e.LHS) && w.hold(e.RHS)
@@ -126,13 +133,13 @@ func (w *world) compare(e *parser.BinaryExpr, holds bool) bool {
 	limit, known := w.value(r)
 	if !known {
 		if limit, known = w.value(l); known {
-			l, op = r, turned[op]
+			l, op = r, syntax.Turned(op)
 		}
 	}
 	if !known { // two unknown sides: one is as usual, the other follows
 		limit = flat(usual)
 		if within(l, r) { // x > 2 * x offset 1d: the simpler side first
-			l, r, op = r, l, turned[op]
+			l, r, op = r, l, syntax.Turned(op)
 		}
 		if !w.meet(r, limit) {
 			return false
@@ -145,11 +152,6 @@ func (w *world) compare(e *parser.BinaryExpr, holds bool) bool {
 	w.denied = !holds
 	defer func() { w.denied = was }()
 	return w.meet(l, w.beside(op, limit, holds))
-}
-
-// turned are the comparisons seen from the other side.
-var turned = map[parser.ItemType]parser.ItemType{
-	parser.GTR: parser.LSS, parser.LSS: parser.GTR, parser.GTE: parser.LTE, parser.LTE: parser.GTE, parser.EQLC: parser.EQLC, parser.NEQ: parser.NEQ,
 }
 
 // beside returns the value next to the limit that makes x op limit true or false.

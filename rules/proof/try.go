@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -23,14 +24,15 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"vedette.dev/rules"
+	"vedette.dev/rules/syntax"
 )
 
 // try evaluates the rules called as r over the world, step by step, and writes
 // down what came of it. It reports false where that is not what the situation
 // is to show.
-func try(g rules.Group, r rules.Rule, w *world, s situation) (test, bool, error) {
+func try(g rules.Group, r rules.Rule, w *world, of situation) (test, bool, error) {
 	ends := w.steps
-	if s.fires() && r.KeepFiring > 0 {
+	if of.fires() && r.KeepFiring > 0 {
 		ends = w.steps - int(r.KeepFiring/w.step) - 2
 	}
 	ts := w.tracks(ends)
@@ -39,19 +41,25 @@ func try(g rules.Group, r rules.Rule, w *world, s situation) (test, bool, error)
 			return test{}, false, nil
 		}
 	}
-	seen, err := replay(g, r, w, ts)
+	s, err := newStage(g, r, w, ts)
 	if err != nil {
 		return test{}, false, err
 	}
+	seen := s.replay(w)
 	at, ok := telling(seen, w, int(r.For/w.step), r.KeepFiring > 0)
 	if !ok {
 		return test{}, false, nil
 	}
-	out := test{Name: r.Name + " " + s.text, Step: model.Duration(w.step), Series: []input{}}
+	out := test{Name: r.Name + " " + of.text, Step: model.Duration(w.step), Series: []input{}}
 	for _, t := range ts {
 		out.Series = append(out.Series, input{selector(t.lset), t.text})
 	}
 	for _, k := range at {
+		for i := range seen[k] {
+			if err := s.annotate(&seen[k][i]); err != nil {
+				return test{}, false, err
+			}
+		}
 		out.Alerts = append(out.Alerts, expectation{At: model.Duration(time.Duration(k) * w.step), Name: r.Name, Alerts: seen[k]})
 	}
 	return out, true, nil
@@ -99,55 +107,108 @@ func telling(seen [][]alert, w *world, hold int, stops bool) ([]int, bool) {
 	return append(at, last), !stops
 }
 
-// replay returns the alerts that fire at each step.
-func replay(g rules.Group, r rules.Rule, w *world, ts []track) ([][]alert, error) {
+// A stage is where rules are evaluated over a world.
+type stage struct {
+	rules []staged
+	query promrules.QueryFunc
+}
+
+type staged struct {
+	rules.Rule
+	expr parser.Expr
+}
+
+// alerting is Prometheus' own rule. Not being restored, it makes no samples of
+// ALERTS, which nobody reads here.
+func (s staged) alerting() *promrules.AlertingRule {
+	return promrules.NewAlertingRule(s.Name, s.expr, s.For, s.KeepFiring, labels.FromMap(s.Labels), labels.FromMap(s.Annotations),
+		labels.EmptyLabels(), "", false, slog.New(slog.DiscardHandler))
+}
+
+func newStage(g rules.Group, r rules.Rule, w *world, ts []track) (*stage, error) {
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1_000_000, Timeout: time.Minute, EnableAtModifier: true, EnableNegativeOffset: true,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return w.step.Milliseconds() }})
 	past := over(ts, w.step)
 	asked := promrules.EngineQueryFunc(engine, past) // templates ask
 	steps := map[string][]promql.Vector{}
-	query := func(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
+	s := &stage{query: func(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 		if vs, ok := steps[expr]; ok {
 			return vs[at.UnixMilli()/w.step.Milliseconds()], nil
 		}
 		return asked(ctx, expr, at)
-	}
-	var rs []*promrules.AlertingRule
+	}}
 	for _, o := range g.Rules {
 		if o.Name != r.Name {
 			continue
 		}
-		e, err := parse(o.Expr)
+		e, err := syntax.Parse(o.Expr)
 		if err != nil {
 			return nil, err
 		}
 		if !edged(e) {
 			if steps[e.String()], err = throughout(engine, past, e.String(), w); err != nil {
-				return make([][]alert, w.steps), nil // this world does not suit it: many-to-many, say
+				return &stage{}, nil // this world does not suit it: many-to-many, say
 			}
 		}
-		rs = append(rs, promrules.NewAlertingRule(o.Name, e, o.For, o.KeepFiring, labels.FromMap(o.Labels), labels.FromMap(o.Annotations),
-			labels.EmptyLabels(), "", true, slog.New(slog.DiscardHandler)))
+		s.rules = append(s.rules, staged{o, e})
+	}
+	return s, nil
+}
+
+// replay returns the alerts that fire at each step, without annotations: to
+// expand those costs more than all the rest, and few alerts are looked at.
+func (s *stage) replay(w *world) [][]alert {
+	var rs []*promrules.AlertingRule
+	for _, o := range s.rules {
+		o.Annotations = nil
+		rs = append(rs, o.alerting())
 	}
 	out := make([][]alert, w.steps)
 	for k := range out {
 		out[k] = []alert{}
-		for _, rule := range rs {
-			if _, err := rule.Eval(context.Background(), 0, time.Unix(0, 0).Add(time.Duration(k)*w.step).UTC(), query, &url.URL{}, 0); err != nil {
-				return out, nil // two alerts with the same labels, say
+		at := time.Unix(0, 0).Add(time.Duration(k) * w.step).UTC()
+		for i, rule := range rs {
+			if _, err := rule.Eval(context.Background(), 0, at, s.query, &url.URL{}, 0); err != nil {
+				return out // two alerts with the same labels, say
 			}
 			for _, a := range rule.ActiveAlerts() {
 				if a.State != promrules.StateFiring {
 					continue
 				}
-				lset := a.Labels.Map()
-				delete(lset, labels.AlertName)
-				out[k] = append(out[k], alert{lset, a.Annotations.Map()})
+				said := at
+				if !a.KeepFiringSince.IsZero() {
+					said = a.KeepFiringSince.Add(-w.step)
+				}
+				out[k] = append(out[k], alert{Labels: unnamed(a), by: s.rules[i], said: said})
 			}
 		}
 		slices.SortFunc(out[k], func(a, b alert) int { return compareText(fmt.Sprint(a.Labels), fmt.Sprint(b.Labels)) })
 	}
-	return out, nil
+	return out
+}
+
+// annotate fills in the annotations of an alert: those of the step at which its
+// condition was last true.
+func (s *stage) annotate(a *alert) error {
+	once := a.by
+	once.For = 0
+	rule := once.alerting()
+	if _, err := rule.Eval(context.Background(), 0, a.said, s.query, &url.URL{}, 0); err != nil {
+		return err
+	}
+	for _, b := range rule.ActiveAlerts() {
+		if maps.Equal(unnamed(b), a.Labels) {
+			a.Annotations = b.Annotations.Map()
+		}
+	}
+	return nil
+}
+
+// unnamed are the labels of an alert as promtool's tests have them.
+func unnamed(a *promrules.Alert) map[string]string {
+	out := a.Labels.Map()
+	delete(out, labels.AlertName)
+	return out
 }
 
 // edged reports whether e reads the start or the end of its query, which for a
