@@ -43,6 +43,10 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	}
 	if f.kind == unsaid {
 		switch {
+		case f.severity != "", f.happens() && f.top == 0 && !f.counting && len(f.by) == 0:
+			f.kind = alert
+		case len(f.by) > 0 && len(f.compares) == 0 && f.test == nil && !f.holdSaid && len(f.conds) == 0:
+			f.kind = lookup // "pending workloads by queue" are asked for
 		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each && len(f.by) == 0, state && len(f.by) == 0 && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
@@ -276,6 +280,9 @@ func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
 // far back a lookup shows, where the window says only that.
 func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration) {
 	d, derived := f.catalog.Derived(m.ID)
+	if ms.Over == nlq.Rate && m.Type != catalog.Counter && f.dimension(m.Unit) == "ratio" {
+		ms.Over = nlq.AsIs // the hit rate of a cache
+	}
 	ranges := derived && strings.Contains(d.Expr, "[")
 	switch {
 	case m.Type == catalog.Counter:
@@ -403,7 +410,7 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{}, nil
 	case m.Unit == "{bool}" && m.Bad == "low" && ms.Agg != nlq.Count:
 		return nlq.Comparison{Op: "==", Limit: 0}, nil
-	case m.Unit == "{bool}" && m.Bad == "high", f.event(m), f.fault(m):
+	case m.Unit == "{bool}" && m.Bad == "high", f.event(m), f.fault(m), f.happens() && (m.Type == catalog.Counter || m.Bad == "high"):
 		return nlq.Comparison{Op: ">", Limit: 0}, nil
 	}
 	return nlq.Comparison{}, f.settle(fmt.Sprintf("At which value of %s should it alert, in %s?", f.title(m.ID), u))

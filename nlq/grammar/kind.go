@@ -35,10 +35,11 @@ func (f *frame) takeKind() error {
 				Ask: "Questions are answered and alerts are proposed here; nothing is changed or deleted for words."}
 		}
 	}
+	f.takeAsked()
 	for i := range f.items {
 		it := &f.items[i]
 		v, ok := it.has("kind")
-		if !ok {
+		if !ok || it.used {
 			continue
 		}
 		k, implied, _ := strings.Cut(v, " ")

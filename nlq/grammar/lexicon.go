@@ -29,6 +29,8 @@ import (
 //	severity   value is the severity
 //	state      what may be wrong with something, in a why question
 //	continue   goes on from what was said before
+//	tell       somebody is told; value is the severity it implies
+//	happens    that it is so at all is the condition
 //	alerts     the alerts that shall be silent
 //	route      before whom to tell
 //	both       before two measures with one condition, joined by value

@@ -342,7 +342,7 @@ func (f *frame) plain(it item) bool {
 	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
 		return true // it is asked for the limit
 	}
-	for _, r := range []role{"window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now"} {
+	for _, r := range []role{"happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now"} {
 		if _, ok := it.has(r); ok {
 			return true
 		}

@@ -30,15 +30,8 @@ func (f *frame) takeRatio() {
 			continue
 		}
 		for to := min(len(f.items), j+longestName); to > j; to-- {
-			g := f.part(f.items[j:to], nil)
-			g.kind, g.lenient = lookup, false
-			for _, it := range f.items[:i] { // "power at 90% of the limit": of the power limit
-				if _, cmp := it.has("compare"); !cmp && !it.used && !f.plain(it) {
-					g.implied = append(g.implied, it.norms...)
-				}
-			}
-			m, err := g.measure()
-			if d := f.dimension(m.Unit); err != nil || d == "ratio" || d == "time" || m.Unit == "{bool}" || m.Unit == "{gpu}" || m.Type == catalog.Counter || len(g.leftover()) > 0 {
+			m, ok := f.second(j, to, f.items[:i]) // "power at 90% of the limit": of the power limit
+			if d := f.dimension(m.Unit); !ok || d == "ratio" || d == "time" || m.Unit == "{bool}" || m.Unit == "{gpu}" || m.Type == catalog.Counter {
 				continue
 			}
 			op, took := ">=", span(i, to)

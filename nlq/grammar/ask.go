@@ -1,0 +1,47 @@
+package grammar
+
+// mostBefore is how many words at most a request to be told takes before it
+// comes to the point: with more they say something else too.
+const mostBefore = 14
+
+// takeAsked reads a request to be told in whatever words it is put: would it be
+// possible to get an alert once, I want be informed if. All before the word
+// that leads to the condition is courtesy, if somebody is to be told and
+// nothing is measured there.
+func (f *frame) takeAsked() {
+	for i := range min(len(f.items), mostBefore) {
+		it := &f.items[i]
+		if _, now := it.has("once"); !now && !leads[it.low] {
+			if it.number != nil || it.metric || it.sign {
+				return
+			}
+			continue
+		}
+		severity, told := "", false
+		for k := range f.items[:i] {
+			if v, tell := f.says(k, "tell"); tell {
+				severity, told = v, true
+			}
+			_, kind := f.items[k].has("kind")
+			if _, cmp := f.items[k].has("compare"); cmp || kind && k == i-1 {
+				return
+			}
+		}
+		if !told {
+			return
+		}
+		f.kind, f.severity = alert, severity
+		f.useAll(span(0, i)...)
+		if leads[it.low] {
+			f.use(i)
+		}
+		return
+	}
+}
+
+// leads are the words that lead to a condition.
+var leads = map[string]bool{"when": true, "if": true, "once": true, "whenever": true, "in case": true, "should": true, "when ever": true}
+
+// happens reports whether something is told as an event: that it happens at
+// all is the condition.
+func (f *frame) happens() bool { return f.saysAny("happens") }
