@@ -60,6 +60,7 @@ var mayImport = map[string]string{
 	"analyzer/access":   "analyzer/problem",
 	"analyzer/alerting": "analyzer",
 	"analyzer/backtest": "analyzer/series rules",
+	"analyzer/cost":     "analyzer analyzer/problem analyzer/series rules/strictcsv rules/strictyaml",
 	"analyzer/detect":   "analyzer analyzer/series rules/catalog rules/strictcsv",
 	"analyzer/forecast": "analyzer/series",
 	"analyzer/history":  "analyzer analyzer/sqlite",
