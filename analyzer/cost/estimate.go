@@ -146,3 +146,43 @@ var sample = sync.OnceValue(func() (s struct {
 	}))
 	return s
 })
+
+// A Comparison is one spec by two books.
+type Comparison struct {
+	Lines  []Both   `json:"lines"`
+	Quoted float64  `json:"quotedUSD"`
+	Listed float64  `json:"listedUSD"`
+	WhatIf []IfBoth `json:"whatIf"`
+	Why    []string `json:"why"`
+}
+
+// Both is a line by two books.
+type Both struct {
+	Called   string  `json:"called"`
+	Item     string  `json:"item"`
+	Quantity float64 `json:"quantity"`
+	Quoted   float64 `json:"quotedUSD"`
+	Listed   float64 `json:"listedUSD"`
+}
+
+// IfBoth is what the total is by two books where a what-if holds.
+type IfBoth struct {
+	Called string  `json:"called"`
+	Item   string  `json:"item"`
+	Off    float64 `json:"off"`
+	Quoted float64 `json:"quotedUSD"`
+	Listed float64 `json:"listedUSD"`
+}
+
+// Compare estimates s by the book it was quoted with and by list prices.
+func Compare(s Spec, quoted, listed *Book) Comparison {
+	q, l := quoted.Price(s), listed.Price(s)
+	c := Comparison{Quoted: q.Total, Listed: l.Total, Why: Explain(q, l)}
+	for i, line := range q.Lines {
+		c.Lines = append(c.Lines, Both{line.Called, line.Item, line.Quantity, line.Amount, l.Lines[i].Amount})
+	}
+	for _, w := range s.WhatIf {
+		c.WhatIf = append(c.WhatIf, IfBoth{w.Called, w.Item, w.Off, q.With(w), l.With(w)})
+	}
+	return c
+}

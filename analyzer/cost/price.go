@@ -24,6 +24,7 @@ const stale = 90 * 24 * time.Hour
 type Book struct {
 	instances map[place]Instance
 	rates     map[place]Rate
+	own       Own
 }
 
 // place is what a price is of: a thing in a region.

@@ -144,7 +144,7 @@ func command() *cobra.Command {
 	root.AddCommand(
 		demoCommand(s), serverCommand(s), configCommand(),
 		askCommand(s), incidentsCommand(s), actionsCommand(s), rulesCommand(s),
-		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(),
+		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(), reportCommand(s),
 	)
 	strict(root)
 	return root

@@ -24,6 +24,7 @@ import (
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
 	"vedette.dev/analyzer/api"
+	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/detect"
 	"vedette.dev/analyzer/diagnose"
 	"vedette.dev/analyzer/history"
@@ -69,6 +70,7 @@ type service struct {
 	loop      *analyzer.Loop
 	camera    *live.Camera
 	desk      *answer.Desk
+	costs     *cost.Desk
 	eyes      clusterView
 	there     *elsewhere // nil where nothing is read besides
 
@@ -167,6 +169,12 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		Ledger:    s.ledger,
 	}
 
+	prices, err := s.prices()
+	if err != nil {
+		return nil, err
+	}
+	s.costs = &cost.Desk{Querier: s.db, Book: prices}
+
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
 	engine, err := s.withModel(context.Background(), &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}, words)
@@ -219,6 +227,7 @@ func (s *service) listen() error {
 	mux.Handle("/api/v1/", apiTokens.Require(prom.Handler()))
 	mux.Handle("/vedette/v1/", apiTokens.Require(own.Handler()))
 	mux.Handle("GET /vedette/v1/snapshot", apiTokens.Require(s.camera.Handler(time.Now)))
+	mux.Handle("GET /vedette/v1/cost", apiTokens.Require(s.costs.Handler(time.Now)))
 	mux.Handle("/vedette/v1/ask", apiTokens.Require(chat.Handler(s.desk, time.Now)))
 	mux.Handle("/v1/", ingestTokens.Require(s.receiver.Handler()))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
