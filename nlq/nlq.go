@@ -25,7 +25,7 @@ type Question struct {
 }
 
 // An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
-// [When], a [Formula], an [SLO], a [Raw], [Changes], [Actions] or an [Explain].
+// [When], a [Formula], an [SLO], a [Raw], [Changes], [Actions], a [Cost] or an [Explain].
 // Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {
 	String() string

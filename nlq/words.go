@@ -36,6 +36,8 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readActions(i)
 	case Explain:
 		return readExplain(i)
+	case Cost:
+		return readCost(i)
 	case SLO:
 		return readSLO(i, c)
 	case Raw:

@@ -17,5 +17,5 @@ import "math"
 // https://aws.amazon.com/calculator/calculator-assumptions/
 const monthHours = 730
 
-// cents rounds money to what can be paid.
-func cents(usd float64) float64 { return math.Round(usd*100) / 100 }
+// Cents rounds money to what can be paid.
+func Cents(usd float64) float64 { return math.Round(usd*100) / 100 }

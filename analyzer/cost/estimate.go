@@ -51,9 +51,9 @@ func (b *Book) Price(s Spec) Estimate {
 			if p.Rate.Unit == "hour" {
 				units *= l.Hours
 			}
-			p.Amount = cents(units * p.Rate.USD)
+			p.Amount = Cents(units * p.Rate.USD)
 		}
-		e.Total = cents(e.Total + p.Amount)
+		e.Total = Cents(e.Total + p.Amount)
 		e.Lines = append(e.Lines, p)
 	}
 	return e
@@ -64,10 +64,10 @@ func (e Estimate) With(w WhatIf) float64 {
 	total := e.Total
 	for _, l := range e.Lines {
 		if l.Item == w.Item {
-			total -= cents(l.Amount * w.Off)
+			total -= Cents(l.Amount * w.Off)
 		}
 	}
-	return cents(total)
+	return Cents(total)
 }
 
 // Explain says, line by line and then of the whole, why a quoted estimate is
@@ -84,7 +84,7 @@ func Explain(quoted, listed Estimate) []string {
 			why = append(why, fmt.Sprintf("%s: %s", q.Called, l.Rate.Note))
 		default:
 			said := fmt.Sprintf("%s: $%s quoted is $%.4f an hour each, the list says $%.4f: the quote is %.0f %% of it",
-				q.Called, money(q.Amount), q.hourly(), l.hourly(), 100*q.Amount/l.Amount)
+				q.Called, Dollars(q.Amount), q.hourly(), l.hourly(), 100*q.Amount/l.Amount)
 			if l.Rate.Note != "" {
 				said += " (" + l.Rate.Note + ")"
 			}

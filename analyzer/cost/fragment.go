@@ -2,6 +2,7 @@ package cost
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -86,7 +87,7 @@ func fragmentation(f *Facts, b *Book) Fragmentation {
 	if fr.Free > 0 {
 		fr.Index = unusable / fr.Free
 	}
-	fr.USDPerDay = cents(24 * perHour)
+	fr.USDPerDay = Cents(24 * perHour)
 	for _, n := range ready {
 		fr.Largest = max(fr.Largest, int(n.Free.GPUs))
 	}
@@ -166,4 +167,21 @@ func modelOn(f *Facts, node string) string {
 		}
 	}
 	return ""
+}
+
+func (fr Fragmentation) String() string {
+	if !fr.Known {
+		return "How many GPUs are free is not known: nothing says what nodes have (kube_node_status_allocatable)."
+	}
+	s := fmt.Sprintf("%g GPUs are free", fr.Free)
+	if fr.Free > 0 {
+		s += fmt.Sprintf(", and %.0f %% of that is of no use to what usually asks for GPUs", 100*fr.Index)
+		sep := ": "
+		for _, c := range [...]Cause{TooFew, Starved, Away} {
+			if n := fr.Causes[c]; n > 0 {
+				s, sep = s+fmt.Sprintf("%s%s %.1f", sep, c, n), ", "
+			}
+		}
+	}
+	return s + fmt.Sprintf(". The largest job that one node could take asks for %d.", fr.Largest)
 }

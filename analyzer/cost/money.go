@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// money writes dollars to the cent, with commas between thousands.
-func money(usd float64) string {
+// Dollars writes dollars to the cent, with commas between thousands.
+func Dollars(usd float64) string {
 	s := strconv.FormatFloat(usd, 'f', 2, 64)
 	sign := ""
 	if strings.HasPrefix(s, "-") {

@@ -35,7 +35,8 @@ type Report struct {
 	Warnings      []string      `json:"warnings,omitempty"`
 	Gaps          []string      `json:"gaps,omitempty"` // what could not be seen
 
-	uses []Use
+	uses  []Use
+	facts *Facts
 }
 
 // Used is a price that the report goes by.
@@ -57,6 +58,7 @@ func Account(f *Facts, b *Book, now time.Time) Report {
 	if r.Split == "" {
 		r.Split = SplitGPU
 	}
+	r.facts = f
 	r.uses, r.Unseen = uses(f, b)
 	if all := rows(r.uses, func(Use) string { return "all" }); len(all) == 1 {
 		r.Total = all[0]
@@ -76,25 +78,7 @@ func Account(f *Facts, b *Book, now time.Time) Report {
 			r.Classes = append(r.Classes, Row{Name: string(c), GPUHours: m.GPUHours, USD: m.USD, Classes: map[Class]Measure{c: m}, Query: f.hoursIn(c)})
 		}
 	}
-	r.Namespace = rows(r.uses, func(u Use) string { return or(u.Pod.Namespace, Nobody) })
-	r.Team = rows(r.uses, func(u Use) string {
-		if u.Pod.Name == "" {
-			return Nobody
-		}
-		return or(u.Team, "(no team)")
-	})
-	r.Workload = rows(r.uses, func(u Use) string {
-		if u.Pod.Name == "" {
-			return Nobody
-		}
-		return u.Workload.String()
-	})
-	r.Pool = rows(r.uses, func(u Use) string { return or(u.Pool, "(no pool)") })
-	for i := range r.Namespace {
-		r.Namespace[i].Query = f.hoursOf(selector(r.Namespace[i].Name))
-	}
-	r.pods(r.Team, func(u Use) string { return or(u.Team, "(no team)") }, f)
-	r.pods(r.Workload, func(u Use) string { return u.Workload.String() }, f)
+	r.Namespace, r.Team, r.Workload, r.Pool = r.By("namespace", "", ""), r.By("team", "", ""), r.By("workload", "", ""), r.By("pool", "", "")
 	r.price(f, b, now)
 	r.Fragmentation = fragmentation(f, b)
 	r.gaps(f)
@@ -108,38 +92,70 @@ func or(s, other string) string {
 	return s
 }
 
-// selector selects what pods of a namespace had.
-func selector(namespace string) string {
-	if namespace == Nobody {
-		return `pod=""`
+// names say what the rows of a table are called.
+var names = map[string]func(Use) string{
+	"namespace": func(u Use) string { return u.Pod.Namespace },
+	"team":      func(u Use) string { return or(u.Team, "(no team)") },
+	"workload":  func(u Use) string { return u.Workload.String() },
+	"pod":       func(u Use) string { return u.Pod.Namespace + "/" + u.Pod.Name },
+	"pool":      func(u Use) string { return or(u.Pool, "(no pool)") },
+}
+
+func nameOf(what string, u Use) string {
+	if u.Pod.Name == "" && what != "pool" {
+		return Nobody
 	}
-	return fmt.Sprintf("namespace=%q", namespace)
+	return names[what](u)
+}
+
+// By returns the rows by namespace, team, workload, pod or pool, of all or of
+// one row of another of these: By("workload", "namespace", "ml").
+func (r *Report) By(what, of, name string) []Row {
+	us := r.uses
+	if of != "" {
+		us = slices.DeleteFunc(slices.Clone(us), func(u Use) bool { return nameOf(of, u) != name })
+	}
+	out := rows(us, func(u Use) string { return nameOf(what, u) })
+	for i := range out {
+		switch out[i].Name {
+		case Nobody:
+			out[i].Query = r.facts.hoursOf(`pod=""`)
+		default:
+			out[i].Query = r.podsQuery(what, out[i].Name, us)
+		}
+	}
+	return out
 }
 
 // mostNamed is how many pods a query names before it is of no use to a reader.
 const mostNamed = 40
 
-// pods gives rows queries that name their pods.
-func (r *Report) pods(rs []Row, name func(Use) string, f *Facts) {
-	for i := range rs {
-		if rs[i].Name == Nobody {
-			rs[i].Query = f.hoursOf(selector(Nobody))
+// podsQuery returns the PromQL that shows the GPU-hours of a row of pods.
+func (r *Report) podsQuery(what, name string, us []Use) string {
+	if what == "namespace" {
+		return r.facts.hoursOf(fmt.Sprintf("namespace=%q", name))
+	}
+	var namespaces, pods []string
+	for _, u := range us {
+		if nameOf(what, u) != name {
 			continue
 		}
-		var namespaces, pods []string
-		for _, u := range r.uses {
-			if u.Pod.Name != "" && name(u) == rs[i].Name {
-				namespaces, pods = append(namespaces, regexp.QuoteMeta(u.Pod.Namespace)), append(pods, regexp.QuoteMeta(u.Pod.Name))
-			}
+		if u.Pod.Name == "" {
+			return "" // a pool, which nobody had a part of
 		}
-		slices.Sort(namespaces)
-		slices.Sort(pods)
-		namespaces, pods = slices.Compact(namespaces), slices.Compact(pods)
-		if len(pods) <= mostNamed {
-			rs[i].Query = f.hoursOf(fmt.Sprintf("namespace=~%q,pod=~%q", strings.Join(namespaces, "|"), strings.Join(pods, "|")))
-		}
+		namespaces, pods = append(namespaces, regexp.QuoteMeta(u.Pod.Namespace)), append(pods, regexp.QuoteMeta(u.Pod.Name))
 	}
+	slices.Sort(namespaces)
+	slices.Sort(pods)
+	namespaces, pods = slices.Compact(namespaces), slices.Compact(pods)
+	if what == "pool" || len(pods) > mostNamed {
+		return ""
+	}
+	return r.facts.hoursOf(fmt.Sprintf("namespace=~%q,pod=~%q", strings.Join(namespaces, "|"), strings.Join(pods, "|")))
 }
+
+// ClassQuery returns the PromQL that shows the GPU-hours of a class.
+func (r *Report) ClassQuery(c Class) string { return r.facts.hoursIn(c) }
 
 // hoursOf returns the PromQL that shows the GPU-hours of some pods.
 func (f *Facts) hoursOf(selector string) string {

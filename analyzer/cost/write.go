@@ -18,7 +18,7 @@ var templates embed.FS
 
 // formatted are what the templates may call.
 var formatted = map[string]any{
-	"usd": money, "num": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
+	"usd": Dollars, "num": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
 	"percent": func(part, whole float64) string {
 		if whole == 0 {
 			return "–"

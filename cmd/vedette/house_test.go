@@ -77,7 +77,7 @@ var mayImport = map[string]string{
 	"nlq":         "rules/catalog rules/strictcsv",
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
 	"nlq/compile": "nlq rules rules/catalog",
-	"nlq/answer": "nlq nlq/compile analyzer analyzer/action analyzer/backtest analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot " +
+	"nlq/answer": "nlq nlq/compile analyzer analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot " +
 		"rules rules/catalog rules/check rules/explain rules/publish",
 	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon rules rules/catalog rules/check rules/explain rules/strictcsv",
 	"nlq/prose":         "nlq nlq/grammar nlq/prose/index nlq/prose/lexicon rules/catalog",

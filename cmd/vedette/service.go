@@ -181,7 +181,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Published: s.published.Dir,
+	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Costs: s.costs, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Published: s.published.Dir,
 		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks}
 
 	// What comes in and goes out.

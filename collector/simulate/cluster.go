@@ -117,6 +117,9 @@ func (o *job) series(s *shelf) {
 	s.gauge("kube_job_status_active", float64(active), "namespace", ns, "job_name", o.name)
 	s.gauge("kube_job_status_failed", float64(o.failed), "namespace", ns, "job_name", o.name)
 	s.gauge("kube_job_status_succeeded", float64(o.succeeded), "namespace", ns, "job_name", o.name)
+	if o.wl.spec.Profile == Batch {
+		s.gauge("kube_job_owner", 1, "namespace", ns, "job_name", o.name, "owner_kind", "CronJob", "owner_name", o.wl.spec.Name, "owner_is_controller", "true")
+	}
 }
 
 func (p *pod) series(s *shelf) {

@@ -28,6 +28,7 @@ type Answer struct {
 	Changes *ChangesResult `json:"changes,omitempty"`
 	Actions *ActionsResult `json:"actions,omitempty"`
 	Explain *ExplainResult `json:"explain,omitempty"`
+	Cost    *CostResult    `json:"cost,omitempty"`
 	Unclear *Unclear       `json:"unclear,omitempty"`
 }
 
@@ -43,6 +44,7 @@ const (
 	KindChanges Kind = "changes"
 	KindActions Kind = "actions"
 	KindExplain Kind = "explain"
+	KindCost    Kind = "cost"
 	KindUnclear Kind = "unclear"
 )
 
@@ -182,4 +184,25 @@ type ExplainResult struct {
 	Group string `json:"group,omitempty"`
 	Owner string `json:"owner,omitempty"`
 	Asked string `json:"asked,omitempty"`
+}
+
+// A CostResult is what GPUs cost, or who had the use of them: in a sentence,
+// and by row where that was asked, the most first.
+type CostResult struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Text string    `json:"text"`
+	By   string    `json:"by,omitempty"`
+	Rows []CostRow `json:"rows"`
+}
+
+// A CostRow is GPU-hours and money of one thing. Of hours without a price the
+// money is not known: USD is of the others.
+type CostRow struct {
+	Name     string  `json:"name"`
+	GPUHours float64 `json:"gpuHours"`
+	USD      float64 `json:"usd"`
+	Idle     float64 `json:"idleGPUHours"`
+	Unpriced float64 `json:"unpricedGPUHours,omitempty"`
+	Query    string  `json:"query,omitempty"`
 }
