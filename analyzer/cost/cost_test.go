@@ -21,8 +21,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the wanted reports in testdata")
 
-// now is two hours after the first sample of every case, which are at 0, 5 … 120 minutes.
-var now = time.Unix(0, 0).UTC().Add(2 * time.Hour)
+// epoch is the first sample of every case; there is one every five minutes. A
+// case is about two hours of them, unless its file window says otherwise.
+var epoch = time.Unix(0, 0).UTC()
 
 // loaded answers from series as promqltest writes them.
 func loaded(t *testing.T, text string) series.Querier {
@@ -71,7 +72,7 @@ func TestReports(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			book, want, q := Listed(), "", series.Querier(nil)
+			book, want, window, q := Listed(), "", 2*time.Hour, series.Querier(nil)
 			for _, f := range a.Files {
 				switch f.Name {
 				case "series":
@@ -88,12 +89,16 @@ func TestReports(t *testing.T) {
 					if book, err = book.Owning(own); err != nil {
 						t.Fatal(err)
 					}
+				case "window":
+					if window, err = time.ParseDuration(strings.TrimSpace(string(f.Data))); err != nil {
+						t.Fatal(err)
+					}
 				case "want":
 					want = string(f.Data)
 				}
 			}
 			d := &Desk{Querier: q, Book: func() *Book { return book }}
-			r, err := d.Report(t.Context(), 2*time.Hour, now)
+			r, err := d.Report(t.Context(), window, epoch.Add(window))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -46,6 +46,7 @@ type Part struct {
 	Metric            string  // that tells Mean and Peak; "" is none
 	Mean, Peak        []float64
 	Memory            []float64 // share of it that is used
+	MiB               float64   // of memory, all of it; 0 is not known
 	Seen              []bool
 	Held              []Held
 }
@@ -64,6 +65,7 @@ type Pod struct {
 	Workload Workload
 	Team     string // "" where no label says
 	Standby  bool   // its label says that it may be idle
+	Main     string // the container that has the GPU, "" is not known
 	Node     string
 	Asks     Size
 	Running  bool // at To

@@ -163,21 +163,4 @@ func (s *Size) put(resource string, v float64) {
 	}
 }
 
-// slices finds how many slices of a GPU a MIG profile takes: 3 of 1c.3g.40gb.
-var sliced = regexp.MustCompile(`(\d)g\.`)
-
-// shareOf returns the share of a GPU that a MIG profile takes, 0 where it names none.
-func shareOf(profile, model string) float64 {
-	m := sliced.FindStringSubmatch(profile)
-	if m == nil {
-		return 0
-	}
-	all := 7.0
-	if strings.Contains(model, "A30") { // https://docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-mig-profiles.html
-		all = 4
-	}
-	n, _ := strconv.Atoi(m[1])
-	return float64(n) / all
-}
-
 func itoa(n int) string { return strconv.Itoa(n) }

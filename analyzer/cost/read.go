@@ -186,6 +186,7 @@ func (r *reader) parts(ctx context.Context) error {
 		}
 		if l["pod"] != "" {
 			p.holds(PodName{l["namespace"], l["pod"]}, there)
+			r.pod(l, func(p *Pod) { p.Main = cmp.Or(p.Main, l["container"]) })
 		}
 	})
 	if len(unknown) > 0 {
@@ -228,6 +229,14 @@ func (r *reader) holders(ctx context.Context) error {
 }
 
 func (r *reader) memory(ctx context.Context) error {
+	total := fmt.Sprintf("last_over_time(%[1]s[%[2]s]) + last_over_time(DCGM_FI_DEV_FB_FREE[%[2]s])", present, span(r.To.Sub(r.From)))
+	if err := r.now(ctx, total, func(l map[string]string, v float64) {
+		if p := r.part(l); p != nil {
+			p.MiB = max(p.MiB, v)
+		}
+	}); err != nil {
+		return err
+	}
 	return r.each(ctx, present+" / ("+present+" + DCGM_FI_DEV_FB_FREE)", func(l map[string]string, vs []float64) {
 		if p := r.part(l); p != nil {
 			fill(p.Memory, vs)

@@ -30,6 +30,7 @@ type Report struct {
 	Pool      []Row   `json:"pools"`
 
 	Fragmentation Fragmentation `json:"fragmentation"`
+	Savings       []Saving      `json:"savings"` // the most first, at most ten
 	Prices        []Used        `json:"prices"`
 	Split         Split         `json:"split"` // of a machine's price
 	Warnings      []string      `json:"warnings,omitempty"`
@@ -81,6 +82,7 @@ func Account(f *Facts, b *Book, now time.Time) Report {
 	r.Namespace, r.Team, r.Workload, r.Pool = r.By("namespace", "", ""), r.By("team", "", ""), r.By("workload", "", ""), r.By("pool", "", "")
 	r.price(f, b, now)
 	r.Fragmentation = fragmentation(f, b)
+	r.Savings = savings(f, b, r.uses)
 	r.gaps(f)
 	return r
 }
