@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -146,3 +147,22 @@ func (b *Book) Rate(region, item string) (Rate, bool) {
 	r, ok := b.rates[place{region, item}]
 	return r, ok
 }
+
+// Refreshed returns b with newer prices. Of a type of machine that b knows in
+// any region it keeps which GPUs that has: a price list does not name them.
+func (b *Book) Refreshed(newer []Instance) *Book {
+	c := *b
+	c.instances = maps.Clone(b.instances)
+	for _, i := range newer {
+		if known, ok := b.known(i.Name); ok {
+			i.GPU, i.GPUs, i.GPUMiB = known.GPU, known.GPUs, known.GPUMiB
+		}
+		if i.GPUs > 0 {
+			c.instances[place{i.Region, i.Name}] = i
+		}
+	}
+	return &c
+}
+
+// known returns what is known of a type of machine, whatever it costs.
+func (b *Book) known(name string) (Instance, bool) { return b.Instance(homeRegion, name) }

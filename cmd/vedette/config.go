@@ -80,7 +80,9 @@ type Config struct {
 		} `yaml:"amazon"`
 	} `yaml:"publish"`
 	Prices struct { // of GPUs and machines, for what they cost
-		File string `yaml:"file"` // prices of one's own: kind PriceBook; "" is list prices alone
+		File     string   `yaml:"file"`     // prices of one's own: kind PriceBook; "" is list prices alone
+		Regions  []string `yaml:"regions"`  // whose list prices AWS' Pricing API is asked for, once a day; none unless set
+		Endpoint string   `yaml:"endpoint"` // of the Pricing API; "" is AWS' own
 	} `yaml:"prices"`
 	Model Model       `yaml:"model"` // a language model that reads what the grammar does not; none unless set
 	Mode  action.Mode `yaml:"mode"`  // observe, recommend or approve: what touches nodes; observe

@@ -71,6 +71,7 @@ type service struct {
 	camera    *live.Camera
 	desk      *answer.Desk
 	costs     *cost.Desk
+	prices    *prices
 	eyes      clusterView
 	there     *elsewhere // nil where nothing is read besides
 
@@ -169,11 +170,12 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		Ledger:    s.ledger,
 	}
 
-	prices, err := s.prices()
+	prices, err := openPrices(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.costs = &cost.Desk{Querier: s.db, Book: prices}
+	s.prices = prices
+	s.costs = &cost.Desk{Querier: s.db, Book: prices.book.Load}
 
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
@@ -252,6 +254,12 @@ func (s *service) run(ctx context.Context) error {
 	g.Go(func() error { return serveHTTP(ctx, s.http, s.page) })
 	g.Go(func() error { return every(ctx, time.Duration(s.cfg.Evaluate), s.tick) })
 	g.Go(func() error { return every(ctx, time.Hour, s.prune) })
+	if len(s.cfg.Prices.Regions) > 0 {
+		g.Go(func() error {
+			s.refresh(ctx, time.Now())
+			return every(ctx, refreshPrices, s.refresh)
+		})
+	}
 	if s.there != nil {
 		g.Go(func() error { return every(ctx, time.Duration(s.cfg.Prometheus.Every), s.there.follow) })
 	}
