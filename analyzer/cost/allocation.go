@@ -98,7 +98,7 @@ type allocationQuery struct {
 // Allocations serves OpenCost's GET /allocation of the cluster.
 func (d *Desk) Allocations(cluster string, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q, err := parseAllocation(r, now())
+		q, err := parseAllocation(r, now().Truncate(time.Second))
 		if err != nil { // as OpenCost says it
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)

@@ -121,7 +121,7 @@ func (r *Report) By(what, of, name string) []Row {
 	for i := range out {
 		switch out[i].Name {
 		case Nobody:
-			out[i].Query = r.facts.hoursOf(`pod=""`)
+			out[i].Query = r.facts.hours("count by (UUID) (" + unheld + ")")
 		default:
 			out[i].Query = r.podsQuery(what, out[i].Name, us)
 		}
@@ -159,6 +159,10 @@ func (r *Report) podsQuery(what, name string, us []Use) string {
 // ClassQuery returns the PromQL that shows the GPU-hours of a class.
 func (r *Report) ClassQuery(c Class) string { return r.facts.hoursIn(c) }
 
+// unheld is what nobody had. The series of before a pod came lingers for some
+// minutes beside the pod's.
+const unheld = present + `{pod=""} unless on (UUID, GPU_I_ID) ` + present + `{pod!=""}`
+
 // hoursOf returns the PromQL that shows the GPU-hours of some pods.
 func (f *Facts) hoursOf(selector string) string {
 	if selector != "" {
@@ -183,9 +187,9 @@ func (f *Facts) hoursIn(c Class) string {
 	full := fmt.Sprintf("on (UUID, namespace, pod) max_over_time((%[1]s / (%[1]s + DCGM_FI_DEV_FB_FREE))[1h:5m]) >= %[2]g", present, lowMemory)
 	switch c {
 	case Quarantined:
-		return f.hours(fmt.Sprintf(`count by (UUID) (vedette_gpu_lost > 0 or %s{pod=""} and%s)`, present, away))
+		return f.hours(fmt.Sprintf(`count by (UUID) (vedette_gpu_lost > 0 or (%s) and%s)`, unheld, away))
 	case Unallocated:
-		return f.hours(fmt.Sprintf(`count by (UUID) (%s{pod=""} unless%s)`, present, away))
+		return f.hours(fmt.Sprintf(`count by (UUID) (%s unless%s)`, unheld, away))
 	case Idle:
 		return f.hours(fmt.Sprintf("count by (UUID) (%s < %g%s unless%s)", peak, idleBelow, held, standby))
 	case Standby:
