@@ -147,10 +147,11 @@ func missing(n int) []float64 {
 	return vs
 }
 
-// fill writes the samples there are over dst.
+// fill writes the samples there are into dst. Where two series have one, since
+// a pod's lingers when the next has come, the higher stands.
 func fill(dst, vs []float64) {
 	for i, v := range vs {
-		if !math.IsNaN(v) {
+		if !math.IsNaN(v) && !(dst[i] >= v) {
 			dst[i] = v
 		}
 	}
