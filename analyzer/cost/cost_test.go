@@ -160,3 +160,53 @@ func shows(t *testing.T, q series.Querier, r Report) {
 		}
 	}
 }
+
+// A price says when it is old.
+func TestStale(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/classes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Read(t.Context(), loaded(t, string(a.Files[0].Data)), 2*time.Hour, epoch.Add(2*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2026, 7, 20, 0, 0, 0, 0, time.UTC)
+	if r := Account(f, Listed(), day.AddDate(0, 0, 90)); len(r.Warnings) != 0 {
+		t.Errorf("after 90 days: %q", r.Warnings)
+	}
+	want := []string{"the price of p5.48xlarge on demand is of 2026-07-20, 91 days ago: it may not be true any more"}
+	if r := Account(f, Listed(), day.AddDate(0, 0, 91)); !slices.Equal(want, r.Warnings) {
+		t.Errorf("after 91 days: %q, want %q", r.Warnings, want)
+	}
+}
+
+func TestStepFor(t *testing.T) {
+	for _, tt := range []struct {
+		window time.Duration
+		gpus   int
+		want   time.Duration
+	}{{time.Hour, 8, 5 * time.Minute}, {7 * 24 * time.Hour, 2000, 5 * time.Minute}, {7*24*time.Hour + 1, 8, 10 * time.Minute}, {30 * 24 * time.Hour, 8, 30 * time.Minute},
+		{7 * 24 * time.Hour, 10000, 30 * time.Minute}, {maxWindow, 8, time.Hour}, {maxWindow, 100000, time.Hour}} {
+		if got := stepFor(tt.window, tt.gpus); got != tt.want {
+			t.Errorf("%v of %d GPUs in steps of %v, want %v", tt.window, tt.gpus, got, tt.want)
+		}
+	}
+}
+
+// Names are data: none is run by a browser or by a program for tables.
+func TestNamesAreNames(t *testing.T) {
+	r := Report{Total: Row{Name: "all", GPUHours: 1}, Workload: []Row{{Name: "=cmd()"}, {Name: "<script>a|b"}}}
+	csv, err := CSV(r)
+	if err != nil || !strings.Contains(string(csv), ",workload,'=cmd(),") {
+		t.Errorf("%s, %v", csv, err)
+	}
+	html, err := HTML(r)
+	if err != nil || strings.Contains(string(html), "<script>") || !strings.Contains(string(html), "&lt;script&gt;a|b") {
+		t.Errorf("%s, %v", html, err)
+	}
+	md, err := Markdown(r)
+	if err != nil || !strings.Contains(string(md), `| &lt;script>a\|b |`) {
+		t.Errorf("%s, %v", md, err)
+	}
+}

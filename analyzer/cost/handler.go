@@ -14,7 +14,7 @@ import (
 // usualWindow holds every day of the week once.
 const usualWindow = 7 * 24 * time.Hour
 
-// Formats lists the formats of a report, by the names of a request's format.
+// formats are how a report may be asked for.
 var formats = map[string]struct {
 	media string
 	write func(r Report) ([]byte, error)

@@ -16,8 +16,8 @@ import (
 //go:embed prices sample
 var files embed.FS
 
-// stale is how old a price may be before a report warns: AWS changed prices of
-// GPU instances by a third and more within such a time
+// stale is how old a price may be before a report warns. AWS changes prices of
+// GPUs seldom and by much, 45 % at once in June 2025
 // (https://aws.amazon.com/blogs/aws/announcing-up-to-45-price-reduction-for-amazon-ec2-nvidia-gpu-accelerated-instances/).
 const stale = 90 * 24 * time.Hour
 

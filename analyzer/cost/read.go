@@ -19,6 +19,11 @@ const (
 	minStep = 5 * time.Minute
 	// maxSamples bounds the samples of a window: a week at minStep.
 	maxSamples = 7 * 24 * 12
+	// maxHeld bounds the samples of all GPUs together, at some 40 bytes each: a
+	// week of 2,000 GPUs at minStep, and of more GPUs in longer steps.
+	maxHeld = 2000 * maxSamples
+	// maxWindow is as far back as a report goes: a quarter.
+	maxWindow = 92 * 24 * time.Hour
 )
 
 // activities are the metrics that tell how busy a GPU is, the best first, and
@@ -34,24 +39,38 @@ var activities = [...]struct{ metric, scale string }{
 // dcgm-exporter has it on as it comes, of MIG instances too.
 const present = "DCGM_FI_DEV_FB_USED"
 
-// StepFor returns the spacing of samples for a window.
-func StepFor(window time.Duration) time.Duration {
+// stepFor returns the spacing of samples for a window and so many GPUs.
+func stepFor(window time.Duration, gpus int) time.Duration {
+	most := min(maxSamples, maxHeld/max(1, gpus))
 	for _, step := range []time.Duration{minStep, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute} {
-		if window <= maxSamples*step {
+		if window <= time.Duration(most)*step {
 			return step
 		}
 	}
-	return time.Hour
+	return time.Hour // an hour is what is judged
 }
 
 // Read reads what q has about the GPUs in the window that ends at now. What
 // cannot be read is a gap of the facts; an error is for what leaves none.
 func Read(ctx context.Context, q series.Querier, window time.Duration, now time.Time) (*Facts, error) {
-	step := StepFor(window)
+	whole := window
+	window = min(window, maxWindow)
+	counted, err := q.Query(ctx, fmt.Sprintf("count(count by (UUID) (last_over_time(%s[%s])))", present, span(window)), series.Instant(now))
+	if err != nil {
+		return nil, fmt.Errorf("count GPUs: %w", err)
+	}
+	gpus := 0
+	if len(counted) == 1 {
+		gpus = int(counted[0].Values[0])
+	}
+	step := stepFor(window, gpus)
 	f := &Facts{Step: step, To: now.Truncate(step), Lead: int(judged / step), Nodes: map[string]Node{}, Pods: map[PodName]Pod{}, Activity: map[string]int{}}
 	f.From = f.To.Add(-window.Truncate(step))
 	r := &reader{Facts: f, q: q, names: map[string]string{}, gpus: map[string]*GPU{},
 		over: series.Range{From: f.From.Add(-time.Duration(f.Lead-1) * step), To: f.To, Step: step}}
+	if window < whole {
+		r.gap("no report goes back further than %s", span(window))
+	}
 	for _, read := range []func(context.Context) error{r.nodes, r.pods, r.parts, r.holders, r.memory, r.activity, r.lost, r.away, r.requests} {
 		if err := read(ctx); err != nil {
 			return nil, fmt.Errorf("read what GPUs were used for: %w", err)

@@ -28,14 +28,14 @@ var formatted = map[string]any{
 	"day":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 	"class":   func(r Row, c Class) Measure { return r.Classes[c] },
 	"classes": func() []Class { return Classes[:] },
-	"cell":    func(s string) string { return strings.ReplaceAll(s, "|", `\|`) },
-	"tables": func(r Report) []Table {
-		return []Table{{"Namespaces", r.Namespace}, {"Teams", r.Team}, {"Workloads", r.Workload}, {"Pools", r.Pool}}
+	"cell":    func(s string) string { return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(s) },
+	"tables": func(r Report) []table {
+		return []table{{"Namespaces", r.Namespace}, {"Teams", r.Team}, {"Workloads", r.Workload}, {"Pools", r.Pool}}
 	},
 }
 
-// A Table is rows under what they are rows of.
-type Table struct {
+// A table is rows under what they are rows of.
+type table struct {
 	Of   string
 	Rows []Row
 }
@@ -45,25 +45,27 @@ var (
 	page     = htmltemplate.Must(htmltemplate.New("report.html.tmpl").Funcs(formatted).ParseFS(templates, "report.html.tmpl"))
 )
 
-// JSON, Markdown, HTML and CSV write a report. They hold the same figures;
-// CSV has the rows alone.
+// JSON writes a report with all that it holds.
 func JSON(r Report) ([]byte, error) {
 	data, err := json.MarshalIndent(r, "", "  ")
 	return append(data, '\n'), err
 }
 
+// Markdown writes a report for people, with the queries at its end.
 func Markdown(r Report) ([]byte, error) {
 	var b bytes.Buffer
 	err := markdown.Execute(&b, r)
 	return b.Bytes(), err
 }
 
+// HTML writes a report as a page that needs nothing besides itself.
 func HTML(r Report) ([]byte, error) {
 	var b bytes.Buffer
 	err := page.Execute(&b, r)
 	return b.Bytes(), err
 }
 
+// CSV writes the rows of a report, each with its query.
 func CSV(r Report) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
@@ -73,7 +75,7 @@ func CSV(r Report) ([]byte, error) {
 	}
 	w.Write(append(header, "query"))
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
-	for _, t := range []Table{{"total", []Row{r.Total}}, {"class", r.Classes}, {"namespace", r.Namespace}, {"team", r.Team}, {"workload", r.Workload}, {"pool", r.Pool}} {
+	for _, t := range []table{{"total", []Row{r.Total}}, {"class", r.Classes}, {"namespace", r.Namespace}, {"team", r.Team}, {"workload", r.Workload}, {"pool", r.Pool}} {
 		for _, row := range t.Rows {
 			rec := []string{r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), t.Of, plain(row.Name), number(row.GPUHours), strconv.FormatFloat(row.USD, 'f', 2, 64), number(row.Unpriced)}
 			for _, c := range Classes {

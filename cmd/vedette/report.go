@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"vedette.dev/analyzer/cost"
 )
 
 // reportFormats are what -o may be of a report; text is Markdown, which reads as text.
-var reportFormats = []string{"text", "markdown", "html", "csv", "json"}
+var reportFormats = []string{"text", "markdown", "html", "csv", "json", "yaml"}
 
 func reportCommand(s *screen) *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "Write reports of what was seen", Args: cobra.NoArgs}
@@ -36,12 +37,22 @@ func costCommand(s *screen) *cobra.Command {
 				return err
 			}
 			format := s.output
-			if format == "text" {
+			switch format {
+			case "text":
 				format = "markdown"
+			case "yaml":
+				format = "json"
 			}
 			var report string
 			if err := cl.get(c.Context(), "/vedette/v1/cost?"+query("window", window, "time", at, "format", format), &report); err != nil {
 				return err
+			}
+			if s.output == "yaml" {
+				doc, err := yaml.JSONToYAML([]byte(report))
+				if err != nil {
+					return err
+				}
+				report = string(doc)
 			}
 			if file == "" {
 				_, err = io.WriteString(c.OutOrStdout(), report)

@@ -230,7 +230,9 @@ func (s *service) listen() error {
 	mux.Handle("/vedette/v1/", apiTokens.Require(own.Handler()))
 	mux.Handle("GET /vedette/v1/snapshot", apiTokens.Require(s.camera.Handler(time.Now)))
 	mux.Handle("GET /vedette/v1/cost", apiTokens.Require(s.costs.Handler(time.Now)))
-	mux.Handle("GET /allocation", apiTokens.Require(s.costs.Allocations(s.cfg.Cluster.Name, time.Now))) // OpenCost's
+	for _, path := range []string{"GET /allocation", "GET /allocation/compute"} { // OpenCost's, under both of its names
+		mux.Handle(path, apiTokens.Require(s.costs.Allocations(s.cfg.Cluster.Name, time.Now)))
+	}
 	mux.Handle("/vedette/v1/ask", apiTokens.Require(chat.Handler(s.desk, time.Now)))
 	mux.Handle("/v1/", ingestTokens.Require(s.receiver.Handler()))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -56,6 +57,34 @@ func (e *Engine) cost(text string) (nlq.Parse, bool) {
 	return r.parse()
 }
 
+// followCost reads: and for team-b, what about last month, by workload.
+func (e *Engine) followCost(before nlq.Cost, text string) (nlq.Parse, bool) {
+	r := costReader{known: e.Known, words: strings.Fields(costSigns.Replace(text))}
+	for i := 0; i < len(r.words); {
+		n := r.take(i)
+		if n == 0 {
+			return nlq.Parse{}, false
+		}
+		i += n
+	}
+	if r.Name == "" && r.By == "" && r.Window == 0 && r.Top == 0 && len(r.said) == 0 || before.Of == nlq.Fragmentation {
+		return nlq.Parse{}, false
+	}
+	c := before
+	if r.Name != "" {
+		c.Kind, c.Name = r.Kind, r.Name
+	}
+	c.By, c.Window, c.Top = cmp.Or(r.By, c.By), cmp.Or(r.Window, c.Window), cmp.Or(r.Top, c.Top)
+	c.Idle = c.Idle || r.said["idle"] || r.said["waste"]
+	switch {
+	case r.said["money"]:
+		c.Of = nlq.Money
+	case r.said["hours"]:
+		c.Of = nlq.Hours
+	}
+	return nlq.Parse{Intent: c, Assumed: r.assumed, Confidence: 0.85}, true
+}
+
 // costSigns are what a question has beside words. A quotation mark and a
 // backtick set off a name, which stands by itself anyway.
 var costSigns = strings.NewReplacer("?", " ", "!", " ", ",", " ", `"`, " ", "`", " ", ". ", " ", "“", " ", "”", " ", "’", "'")
@@ -109,7 +138,9 @@ func (r *costReader) take(i int) int {
 	case "":
 		return r.named(i)
 	}
-	r.said[w.role] = true
+	if w.role != "nothing" {
+		r.said[w.role] = true
+	}
 	return n
 }
 
