@@ -26,7 +26,7 @@ const home = "us-east-1"
 // source is what a price from here says that it is from.
 const source = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_GetProducts.html"
 
-// Lists asks the Pricing API. It implements what the server refreshes prices by.
+// Lists reads price lists from the Pricing API.
 type Lists struct{ API pricing.GetProductsAPIClient }
 
 // Open finds credentials as every AWS program does. An endpoint other than
