@@ -163,7 +163,8 @@ func (k *kube) namespace(t *testing.T, name string) {
 }
 
 func (k *kube) node(ctx context.Context, name string) error {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelInstanceTypeStable: "p5.48xlarge",
+		"topology.kubernetes.io/region": "us-east-1", "eks.amazonaws.com/nodegroup": "gpu", "eks.amazonaws.com/capacityType": "ON_DEMAND"}}}
 	n.Status.Allocatable = corev1.ResourceList{"nvidia.com/gpu": quantity("8"), "cpu": quantity("96"), "memory": quantity("1Ti"), "pods": quantity("110")}
 	n.Status.Capacity = n.Status.Allocatable
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
@@ -221,9 +222,10 @@ func TestCluster(t *testing.T) {
 	c := startServerAt(t, t.TempDir(), "", "127.0.0.1:0", "127.0.0.1:0", watching(k.config(t, k.addr, token)))
 	c.within(t, "the pods' series", patience, func() bool { return len(c.query(`kube_pod_status_phase{phase="Running"} == 1`)) == 2 })
 	for expr, want := range map[string]int{
-		`kube_node_status_allocatable{resource="nvidia_com_gpu"} == 8`:                                    2,
-		`kube_pod_container_resource_requests{resource="nvidia_com_gpu"} == 8`:                            2,
-		`vedette_pod_workload{namespace="ml", workload="api-5d", workload_kind="ReplicaSet"}`:             2,
+		`kube_node_status_allocatable{resource="nvidia_com_gpu"} == 8`:                        2,
+		`kube_pod_container_resource_requests{resource="nvidia_com_gpu"} == 8`:                2,
+		`vedette_pod_workload{namespace="ml", workload="api-5d", workload_kind="ReplicaSet"}`: 2,
+		`kube_node_labels{label_node_kubernetes_io_instance_type="p5.48xlarge", label_topology_kubernetes_io_region="us-east-1", label_eks_amazonaws_com_nodegroup="gpu", label_eks_amazonaws_com_capacity_type="ON_DEMAND"}`: 2, // what a cost report goes by
 		`kube_pod_owner{owner_kind="ReplicaSet"}`:                                                         2,
 		`kube_replicaset_spec_replicas{namespace="ml"}`:                                                   1,
 		`kube_namespace_status_phase{namespace="ml", phase="Active"} == 1`:                                1,

@@ -38,6 +38,8 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readExplain(i)
 	case Silence:
 		return readSilence(i)
+	case Cost:
+		return readCost(i)
 	case SLO:
 		return readSLO(i, c)
 	case Raw:

@@ -10,6 +10,7 @@ import (
 
 	"vedette.dev/analyzer/access"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/cost"
 	"vedette.dev/collector/cluster"
 	"vedette.dev/rules/strictyaml"
 )
@@ -42,7 +43,7 @@ type Config struct {
 		Kubeconfig string              `yaml:"kubeconfig"` // how to reach the API server; "" is the service account of the pod, where this is one
 		Disabled   bool                `yaml:"disabled"`   // watch no API server
 		Period     strictyaml.Duration `yaml:"period"`     // spacing of the kube_* series; 30s
-		Labels     map[string][]string `yaml:"labels"`     // labels that become series kube_<kind>_labels, by resource: {pods: [app, team]}
+		Labels     map[string][]string `yaml:"labels"`     // labels that become series kube_<kind>_labels, by resource: {pods: [app, team]}; of nodes and namespaces what a cost report goes by
 	} `yaml:"kubernetes"`
 	Prometheus struct { // one that is there already: its series are read instead of watched and scraped for
 		URL       string              `yaml:"url"`       // of anything with Prometheus' HTTP API; "" is none
@@ -78,6 +79,11 @@ type Config struct {
 			Endpoint  string `yaml:"endpoint"`  // "" is AWS' own
 		} `yaml:"amazon"`
 	} `yaml:"publish"`
+	Prices struct { // of GPUs and machines, for what they cost
+		File     string   `yaml:"file"`     // prices of one's own: kind PriceBook; "" is list prices alone
+		Regions  []string `yaml:"regions"`  // whose list prices AWS' Pricing API is asked for, once a day; none unless set
+		Endpoint string   `yaml:"endpoint"` // of the Pricing API; "" is AWS' own
+	} `yaml:"prices"`
 	Model Model       `yaml:"model"` // a language model that reads what the grammar does not; none unless set
 	Mode  action.Mode `yaml:"mode"`  // observe, recommend or approve: what touches nodes; observe
 }
@@ -118,6 +124,14 @@ func (c *Config) fill() {
 	}
 	if c.Kubernetes.Period == 0 {
 		c.Kubernetes.Period = strictyaml.Duration(cluster.DefaultPeriod)
+	}
+	if c.Kubernetes.Labels == nil {
+		c.Kubernetes.Labels = map[string][]string{}
+	}
+	for kind, names := range cost.Labels() {
+		if _, said := c.Kubernetes.Labels[kind]; !said {
+			c.Kubernetes.Labels[kind] = names
+		}
 	}
 	if c.Prometheus.Every == 0 {
 		c.Prometheus.Every = strictyaml.Duration(30 * time.Second)

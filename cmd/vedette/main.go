@@ -33,6 +33,9 @@
 // one ([vedette.dev/analyzer/remedy]) is proposed to the ledger
 // ([vedette.dev/analyzer/action]), the only door to the world.
 //
+// Money's way: [vedette.dev/analyzer/cost] reads what GPUs were used for from
+// the store, and makes a report of it and of a price book.
+//
 // A question's way: an [nlq.Engine] ([vedette.dev/nlq/grammar]) turns words
 // into an [nlq.Intent]; in a batch, [vedette.dev/nlq/prose] reads what was
 // written to be read, as rules are published, and says how sure it is. Where a language model is configured, [vedette.dev/nlq/llm] has it fill
@@ -144,7 +147,7 @@ func command() *cobra.Command {
 	root.AddCommand(
 		demoCommand(s), serverCommand(s), configCommand(),
 		askCommand(s), incidentsCommand(s), actionsCommand(s), rulesCommand(s),
-		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(),
+		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(), reportCommand(s),
 	)
 	strict(root)
 	return root

@@ -24,6 +24,7 @@ import (
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
 	"vedette.dev/analyzer/api"
+	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/detect"
 	"vedette.dev/analyzer/diagnose"
 	"vedette.dev/analyzer/history"
@@ -69,6 +70,8 @@ type service struct {
 	loop      *analyzer.Loop
 	camera    *live.Camera
 	desk      *answer.Desk
+	costs     *cost.Desk
+	prices    *prices
 	eyes      clusterView
 	there     *elsewhere // nil where nothing is read besides
 
@@ -174,13 +177,20 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		Ledger:    s.ledger,
 	}
 
+	prices, err := openPrices(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.prices = prices
+	s.costs = &cost.Desk{Querier: s.db, Book: prices.book.Load}
+
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
 	engine, err := s.withModel(context.Background(), &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}, words)
 	if err != nil {
 		return nil, err
 	}
-	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Alerts: s.alerts, Published: s.published.Dir,
+	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Costs: s.costs, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Alerts: s.alerts, Published: s.published.Dir,
 		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks}
 
 	// What comes in and goes out.
@@ -226,6 +236,10 @@ func (s *service) listen() error {
 	mux.Handle("/api/v1/", apiTokens.Require(prom.Handler()))
 	mux.Handle("/vedette/v1/", apiTokens.Require(own.Handler()))
 	mux.Handle("GET /vedette/v1/snapshot", apiTokens.Require(s.camera.Handler(time.Now)))
+	mux.Handle("GET /vedette/v1/cost", apiTokens.Require(s.costs.Handler(time.Now)))
+	for _, path := range []string{"GET /allocation", "GET /allocation/compute"} { // OpenCost's, under both of its names
+		mux.Handle(path, apiTokens.Require(s.costs.Allocations(s.cfg.Cluster.Name, time.Now)))
+	}
 	mux.Handle("/vedette/v1/ask", apiTokens.Require(chat.Handler(s.desk, time.Now)))
 	mux.Handle("/v1/", ingestTokens.Require(s.receiver.Handler()))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
@@ -249,6 +263,12 @@ func (s *service) run(ctx context.Context) error {
 	g.Go(func() error { return serveHTTP(ctx, s.http, s.page) })
 	g.Go(func() error { return every(ctx, time.Duration(s.cfg.Evaluate), s.tick) })
 	g.Go(func() error { return every(ctx, time.Hour, s.prune) })
+	if len(s.cfg.Prices.Regions) > 0 {
+		g.Go(func() error {
+			s.refresh(ctx, time.Now())
+			return every(ctx, refreshPrices, s.refresh)
+		})
+	}
 	if s.there != nil {
 		g.Go(func() error { return every(ctx, time.Duration(s.cfg.Prometheus.Every), s.there.follow) })
 	}

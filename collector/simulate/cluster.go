@@ -48,6 +48,10 @@ func (n *node) series(w *World, s *shelf) {
 	}
 	s.gauge("kube_node_info", 1, "node", n.name, "internal_ip", n.ip, "kernel_version", kernelVersion, "os_image", osImage,
 		"container_runtime_version", runtimeVersion, "kubelet_version", w.sc.Cluster.Version, "provider_id", provider, "system_uuid", n.uid)
+	if provider != "" {
+		s.gauge("kube_node_labels", 1, "node", n.name, "label_node_kubernetes_io_instance_type", n.pool.InstanceType,
+			"label_topology_kubernetes_io_region", "us-east-1", "label_eks_amazonaws_com_nodegroup", n.pool.Name)
+	}
 	s.gauge("kube_node_spec_unschedulable", number(n.cordoned), "node", n.name)
 	for _, c := range n.conditions() {
 		for _, status := range [...]string{"true", "false", "unknown"} {
@@ -113,6 +117,9 @@ func (o *job) series(s *shelf) {
 	s.gauge("kube_job_status_active", float64(active), "namespace", ns, "job_name", o.name)
 	s.gauge("kube_job_status_failed", float64(o.failed), "namespace", ns, "job_name", o.name)
 	s.gauge("kube_job_status_succeeded", float64(o.succeeded), "namespace", ns, "job_name", o.name)
+	if o.wl.spec.Profile == Batch {
+		s.gauge("kube_job_owner", 1, "namespace", ns, "job_name", o.name, "owner_kind", "CronJob", "owner_name", o.wl.spec.Name, "owner_is_controller", "true")
+	}
 }
 
 func (p *pod) series(s *shelf) {

@@ -95,6 +95,13 @@ func changesAnswer() answer.Answer {
 			Rows: []answer.Change{{At: now.Add(-time.Minute), Subject: "deployment/ml/api", What: "spec.replicas was 2, is 3", Source: "history#7"}}}}
 }
 
+func costAnswer() answer.Answer {
+	return answer.Answer{Kind: answer.KindCost, Readback: "cost of GPUs by workload in the last 7 days", Confidence: 0.9, Expr: `sum_over_time(count(DCGM_FI_DEV_FB_USED)[7d:5m])`,
+		Caveats: []string{"the price of p5.48xlarge on demand is of 2026-07-20, 125 days ago: it may not be true any more"},
+		Cost: &answer.CostResult{From: now.AddDate(0, 0, -7), To: now, By: "workload", Text: "All GPUs: $140,550.14 for 21504.0 GPU hours in the last 7 days, 183.5 of them held idle.",
+			Rows: []answer.CostRow{{Name: "research/llama-pretrain", GPUHours: 10752, USD: 70275.07, Query: "q"}, {Name: "sandbox/notebook-mika", GPUHours: 168, USD: 1098.05, Idle: 168, Unpriced: 12}}}}
+}
+
 func whyAnswer() answer.Answer {
 	focus := analyzer.Node("gpu-07")
 	return answer.Answer{Kind: answer.KindWhy, Readback: "What is wrong with node gpu-07.", Confidence: 1, Why: &answer.WhyResult{Focus: &focus, Account: account, Incidents: []string{lostGPU.ID},

@@ -17,6 +17,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/series"
 	"vedette.dev/analyzer/snapshot"
@@ -49,6 +50,11 @@ type Book interface {
 	List(ctx context.Context, n int) ([]analyzer.Incident, error)
 }
 
+// Costs makes reports of what GPUs cost.
+type Costs interface {
+	Report(ctx context.Context, window time.Duration, now time.Time) (cost.Report, error)
+}
+
 // A Desk answers questions. All fields are required.
 type Desk struct {
 	Engine  nlq.Engine
@@ -58,6 +64,7 @@ type Desk struct {
 	Past    Past
 
 	Alerts    Alerts
+	Costs     Costs
 	Published Published
 	Book      Book
 	Ledger    *action.Ledger
@@ -118,6 +125,8 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 		err = d.explain(&a, i)
 	case nlq.Actions:
 		err = d.actions(ctx, &a, i)
+	case nlq.Cost:
+		err = d.cost(ctx, &a, i, now)
 	case nlq.SLO:
 		g, cerr := compile.SLO(i, d.Catalog)
 		if err = cerr; err == nil {

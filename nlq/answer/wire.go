@@ -30,6 +30,7 @@ type Answer struct {
 	Actions *ActionsResult `json:"actions,omitempty"`
 	Explain *ExplainResult `json:"explain,omitempty"`
 	Silence *SilenceResult `json:"silence,omitempty"`
+	Cost    *CostResult    `json:"cost,omitempty"`
 	Unclear *Unclear       `json:"unclear,omitempty"`
 }
 
@@ -46,6 +47,7 @@ const (
 	KindActions Kind = "actions"
 	KindExplain Kind = "explain"
 	KindSilence Kind = "silence"
+	KindCost    Kind = "cost"
 	KindUnclear Kind = "unclear"
 )
 
@@ -186,4 +188,25 @@ type SilenceResult struct {
 	Total  int                 `json:"total"`
 	Entry  action.Entry        `json:"entry"`
 	How    string              `json:"how"` // how somebody decides
+}
+
+// A CostResult is what GPUs cost, or who had the use of them: in a sentence,
+// and by row where that was asked, the most first.
+type CostResult struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Text string    `json:"text"`
+	By   string    `json:"by,omitempty"`
+	Rows []CostRow `json:"rows"`
+}
+
+// A CostRow is GPU-hours and money of one thing. Of hours without a price the
+// money is not known: USD is of the others.
+type CostRow struct {
+	Name     string  `json:"name"`
+	GPUHours float64 `json:"gpuHours"`
+	USD      float64 `json:"usd"`
+	Idle     float64 `json:"idleGPUHours"`
+	Unpriced float64 `json:"unpricedGPUHours,omitempty"`
+	Query    string  `json:"query,omitempty"`
 }

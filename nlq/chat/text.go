@@ -39,6 +39,8 @@ func Text(w io.Writer, a answer.Answer) {
 		fmt.Fprintf(w, "query: %s\n", a.Expr)
 	case answer.KindChanges:
 		changesText(w, a.Changes)
+	case answer.KindCost:
+		costText(w, a.Cost, a.Expr)
 	case answer.KindExplain:
 		fmt.Fprintf(w, "\n%s\n", a.Explain.Words)
 		if x := a.Explain; x.Rule != "" {
@@ -72,6 +74,24 @@ func changesText(w io.Writer, c *answer.ChangesResult) {
 	t.Flush()
 	if c.Total > shown {
 		fmt.Fprintf(w, "and %d more\n", c.Total-shown)
+	}
+}
+
+func costText(w io.Writer, c *answer.CostResult, expr string) {
+	fmt.Fprintf(w, "\n%s\n", c.Text)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, r := range c.Rows[:min(shown, len(c.Rows))] {
+		if i == 0 {
+			fmt.Fprintf(t, "%s\tGPU hours\tidle\tUSD\n", c.By)
+		}
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.2f\n", r.Name, r.GPUHours, r.Idle, r.USD)
+	}
+	t.Flush()
+	if len(c.Rows) > shown {
+		fmt.Fprintf(w, "and %d more\n", len(c.Rows)-shown)
+	}
+	if expr != "" {
+		fmt.Fprintf(w, "query: %s\n", expr)
 	}
 }
 

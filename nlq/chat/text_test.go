@@ -16,6 +16,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/store"
@@ -42,6 +43,37 @@ type shelf struct{}
 
 func (shelf) List(context.Context, int) ([]analyzer.Incident, error) {
 	return []analyzer.Incident{{ID: "2026-03-01-1", Subject: analyzer.GPU("gpu-01", "GPU-aaa"), Findings: []analyzer.Finding{{Subject: analyzer.Node("gpu-01")}}}}, nil
+}
+
+// used is a day of the same nodes, in which the second GPU of each is held and
+// does nothing.
+func used(t *testing.T) *store.Local {
+	t.Helper()
+	db, err := store.Open(t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	app := db.DB().Appender(t.Context())
+	for at := now.Add(-24 * time.Hour); !at.After(now); at = at.Add(5 * time.Minute) {
+		add := func(v float64, kv ...string) {
+			if _, err := app.Append(0, labels.FromStrings(kv...), at.UnixMilli(), v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, n := range []string{"1", "2"} {
+			add(1, "__name__", "kube_node_labels", "node", "gpu-0"+n, "label_node_kubernetes_io_instance_type", "p5.48xlarge", "label_topology_kubernetes_io_region", "us-east-1")
+			for gpu := range 2 {
+				for metric, v := range map[string]float64{"DCGM_FI_DEV_FB_USED": 40000, "DCGM_FI_DEV_FB_FREE": 40000, "DCGM_FI_PROF_SM_ACTIVE": 0.9 * float64(1-gpu)} {
+					add(v, "__name__", metric, "Hostname", "gpu-0"+n, "gpu", strconv.Itoa(gpu), "UUID", "GPU-"+n+strconv.Itoa(gpu), "modelName", "NVIDIA H100 80GB HBM3", "namespace", "ml", "pod", "train-"+n)
+				}
+			}
+		}
+	}
+	if err := app.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	return db
 }
 
 // past is a week of two nodes of two GPUs, sample by sample: a GPU that gets
@@ -152,7 +184,7 @@ func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	words := catalog.Builtin()
-	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger, Alerts: siren{}, Published: dir,
+	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Costs: &cost.Desk{Querier: used(t), Book: cost.Listed}, Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger, Alerts: siren{}, Published: dir,
 		Page: "https://vedette.example", Runbooks: "https://runbooks.example/{alert}"}, dir
 }
 

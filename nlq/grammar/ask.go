@@ -11,7 +11,7 @@ const mostBefore = 14
 func (f *frame) takeAsked() {
 	for i := range min(len(f.items), mostBefore) {
 		it := &f.items[i]
-		if _, now := it.has("once"); !now && !leads[it.low] {
+		if !leads[it.low] {
 			if it.number != nil || it.metric || it.sign {
 				return
 			}
@@ -31,16 +31,19 @@ func (f *frame) takeAsked() {
 			return
 		}
 		f.kind, f.severity = alert, severity
-		f.useAll(span(0, i)...)
-		if leads[it.low] {
-			f.use(i)
+		for k := range f.items[:i] {
+			_, now := f.says(k, "once")
+			f.holdSaid = f.holdSaid || now // alert immediately when
 		}
+		_, now := it.has("once")
+		f.holdSaid = f.holdSaid || now
+		f.useAll(span(0, i+1)...)
 		return
 	}
 }
 
 // leads are the words that lead to a condition.
-var leads = map[string]bool{"when": true, "if": true, "once": true, "whenever": true, "in case": true, "should": true, "when ever": true}
+var leads = map[string]bool{"when": true, "if": true, "once": true, "whenever": true, "in case": true, "should": true, "when ever": true, "as soon as": true, "the moment": true}
 
 // happens reports whether something is told as an event: that it happens at
 // all is the condition.

@@ -20,6 +20,9 @@ func (e *Engine) follow(ctx context.Context, q nlq.Question) (nlq.Parse, bool) {
 		}
 		before, _ = e.Parse(ctx, nlq.Question{Text: q.Before[last], Before: q.Before[:last], Now: q.Now})
 	}
+	if c, ok := before.Intent.(nlq.Cost); ok {
+		return e.followCost(c, q.Text)
+	}
 	f := e.frame(q.Text)
 	if m, ok := measured(before.Intent); ok {
 		d, _ := f.catalog.Measure(m.Metric)

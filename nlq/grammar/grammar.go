@@ -46,6 +46,9 @@ func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
 	if x, ok := explain(q.Text); ok {
 		return nlq.Parse{Intent: x, Confidence: 0.9}, nil
 	}
+	if p, ok := e.cost(q.Text); ok {
+		return p, nil
+	}
 	f := e.frame(q.Text)
 	goesOn := f.continues()
 	p, err := f.parse()

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -9,6 +10,20 @@ import (
 
 // longestName is how many words at most are tried as the name of a second measure.
 const longestName = 8
+
+// shareOfBoth reports whether some share goes by the words of both parts.
+func (f *frame) shareOfBoth(own, of []item) bool {
+	var words []string
+	for _, it := range append(slices.Clone(own), of...) {
+		if _, cmp := it.has("compare"); !cmp && !it.used && !it.name && !f.plain(it) && !it.inside && it.whole == "" {
+			words = append(words, it.norms...)
+		}
+	}
+	return slices.ContainsFunc(f.words.having(slices.DeleteFunc(words, func(w string) bool { return isPlaceWord(w) || !f.words.is(w) })), func(n *named) bool {
+		m, _ := f.catalog.Measure(n.id)
+		return f.dimension(m.Unit) == "ratio" && subset(n.words, append(words, "usage", m.Entity))
+	})
+}
 
 // takeRatio reads a limit that is a share of another measure: at 90% of the
 // power limit, above half of the wanted replicas.
@@ -30,6 +45,9 @@ func (f *frame) takeRatio() {
 			continue
 		}
 		for to := min(len(f.items), j+longestName); to > j; to-- {
+			if f.shareOfBoth(f.items[:i], f.items[j:to]) {
+				return // "memory at 90% of its limit" is measured
+			}
 			m, ok := f.second(j, to, f.items[:i]) // "power at 90% of the limit": of the power limit
 			if d := f.dimension(m.Unit); !ok || d == "ratio" || d == "time" || m.Unit == "{bool}" || m.Unit == "{gpu}" || m.Type == catalog.Counter {
 				continue

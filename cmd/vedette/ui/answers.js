@@ -9,7 +9,7 @@ import { Copy, Source, Tag, Working } from "./parts.js";
 import { DiagnosisView, Doubts, Subject } from "./report.js";
 import { href } from "./route.js";
 
-const kindName = { silence: "Silence", explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
+const kindName = { silence: "Silence", cost: "Cost", explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
 
 // Expr shows PromQL with what a check complains of underlined.
 function Expr({ of, problems = [] }) {
@@ -173,7 +173,15 @@ function SilenceAnswer({ of: a }) {
     <p class="small muted">${r.how}</p>`;
 }
 
-const views = { silence: SilenceAnswer, explain: ExplainAnswer, changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
+function CostAnswer({ of: a }) {
+  const c = a.cost;
+  return html`<p class="headline">${c.text}</p>
+    ${c.rows.length > 0 && html`<table class="rows"><thead><tr><th>${c.by}</th><th>GPU hours</th><th>idle</th><th>USD</th></tr></thead>
+      <tbody>${c.rows.map((r) => html`<tr key=${r.name} title=${r.query}><td>${r.name}</td><td>${num(r.gpuHours, 1)}</td><td>${num(r.idleGPUHours, 1)}</td><td>${num(r.usd, 2)}${r.unpricedGPUHours > 0 && ` (and ${num(r.unpricedGPUHours, 1)} h without a price)`}</td></tr>`)}</tbody></table>`}
+    ${a.expr && html`<pre>${a.expr}</pre>`}`;
+}
+
+const views = { silence: SilenceAnswer, cost: CostAnswer, explain: ExplainAnswer, changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
 
 export function AnswerView({ of: a, onPublish }) {
   const View = views[a.kind];

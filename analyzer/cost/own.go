@@ -1,0 +1,179 @@
+package cost
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"vedette.dev/rules/strictyaml"
+)
+
+// Own is the prices of one's own that `prices:` in the server's configuration
+// names: they go before list prices.
+type Own struct {
+	APIVersion string `yaml:"apiVersion"` // vedette.dev/v1
+	Kind       string `yaml:"kind"`       // PriceBook
+
+	AsOf      string             `yaml:"asOf"`      // the day they were true: 2026-11-01
+	Region    string             `yaml:"region"`    // of nodes that do not say theirs
+	Discount  float64            `yaml:"discount"`  // share off every list price: 0.17
+	Split     Split              `yaml:"split"`     // of a machine's price: gpu-95-3-2, opencost or whole; gpu-95-3-2
+	Instances map[string]float64 `yaml:"instances"` // USD an hour for a whole machine, by its type
+	GPUs      map[string]Owned   `yaml:"gpus"`      // by the name that DCGM gives a GPU: NVIDIA H100 80GB HBM3
+}
+
+// Owned is what an hour of a GPU of one's own costs: what it was bought for over
+// the months that it is used, its power, and what else an hour costs.
+type Owned struct {
+	USDPerHour float64 `yaml:"usdPerHour"`
+	Capex      float64 `yaml:"capex"` // USD for a GPU with its share of the machine
+	Months     float64 `yaml:"months"`
+	Watts      float64 `yaml:"watts"` // of a GPU with its share of the machine
+	USDPerKWh  float64 `yaml:"usdPerKWh"`
+	PUE        float64 `yaml:"pue"` // power of the building to that of the machines; 1
+}
+
+// Hour returns the USD for one hour.
+func (o Owned) Hour() float64 {
+	usd := o.USDPerHour + o.Watts/1000*max(o.PUE, 1)*o.USDPerKWh
+	if o.Months > 0 {
+		usd += o.Capex / (o.Months * monthHours)
+	}
+	return usd
+}
+
+// A Split says how much of a machine's price its GPUs are.
+type Split string
+
+// The splits. OpenCost's weighs GPUs, CPUs and memory as its default prices do;
+// of a p5.48xlarge that leaves a third for eight H100
+// (https://github.com/opencost/opencost/blob/develop/configs/default.json).
+const (
+	SplitGPU      Split = "gpu-95-3-2"
+	SplitOpenCost Split = "opencost"
+	SplitWhole    Split = "whole"
+)
+
+func (s Split) gpus(i Instance) float64 {
+	switch s {
+	case SplitWhole:
+		return 1
+	case SplitOpenCost:
+		const cpu, gib, gpu = 0.031611, 0.004237, 0.95
+		all := i.VCPUs*cpu + i.MemoryMiB/1024*gib + i.GPUs*gpu
+		return i.GPUs * gpu / all
+	}
+	return 0.95
+}
+
+// Owning returns b with prices of one's own before its own.
+func (b *Book) Owning(o Own) (*Book, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	c := *b
+	c.own = o
+	return &c, nil
+}
+
+// ReadOwn reads a file of prices of one's own.
+func ReadOwn(path string) (Own, error) {
+	var o Own
+	if err := strictyaml.DecodeFile(path, &o); err != nil {
+		return o, fmt.Errorf("read prices: %w", err)
+	}
+	if o.APIVersion != "vedette.dev/v1" || o.Kind != "PriceBook" {
+		return o, fmt.Errorf("read prices: %s is %s %s, not vedette.dev/v1 PriceBook", path, o.APIVersion, o.Kind)
+	}
+	if err := o.check(); err != nil {
+		return o, fmt.Errorf("read prices: %s: %w", path, err)
+	}
+	return o, nil
+}
+
+func (o Own) check() error {
+	switch o.Split {
+	case "", SplitGPU, SplitOpenCost, SplitWhole:
+	default:
+		return fmt.Errorf("split %q is not %s, %s or %s", o.Split, SplitGPU, SplitOpenCost, SplitWhole)
+	}
+	if !(o.Discount >= 0 && o.Discount < 1) {
+		return fmt.Errorf("discount %v is not a share from 0 up to 1", o.Discount)
+	}
+	if _, err := o.day(); o.AsOf != "" && err != nil {
+		return fmt.Errorf("asOf %q is not a day: 2026-11-01", o.AsOf)
+	}
+	for name, usd := range o.Instances {
+		if !(usd > 0) {
+			return fmt.Errorf("instances: the price of %s is %v, not above 0", name, usd)
+		}
+	}
+	for name, g := range o.GPUs {
+		if !(g.Hour() > 0) || math.IsInf(g.Hour(), 0) {
+			return fmt.Errorf("gpus: an hour of %s costs %v, not above 0", name, g.Hour())
+		}
+	}
+	return nil
+}
+
+func (o Own) day() (time.Time, error) { return time.Parse(time.DateOnly, o.AsOf) }
+
+// A Price is what an hour of a GPU costs, and why that.
+type Price struct {
+	USD   float64
+	Rest  float64 // of the machine's hour, what is not its GPUs', for each of them
+	Known bool
+	Why   string // how it comes about, or what is missing
+	AsOf  time.Time
+}
+
+// GPUHour returns the price of an hour of a GPU called model in n.
+func (b *Book) GPUHour(n Node, model string) Price {
+	day, _ := b.own.day()
+	if o, ok := b.own.GPUs[model]; ok {
+		return Price{USD: o.Hour(), Known: true, Why: model + " of one's own", AsOf: day}
+	}
+	if n.Instance == "" {
+		return Price{Why: "the type of the machine was not seen"}
+	}
+	region, why := n.Region, ""
+	if region == "" {
+		region, why = b.own.Region, ", in the region of the price book"
+	}
+	if region == "" {
+		region, why = homeRegion, ", in "+homeRegion+" since no region was seen"
+	}
+	i, listed := b.Instance(region, n.Instance)
+	if usd, ok := b.own.Instances[n.Instance]; ok {
+		p := Price{Known: listed, Why: n.Instance + " at a price of one's own" + why, AsOf: day}
+		if !listed {
+			if i, listed = b.Instance(homeRegion, n.Instance); !listed {
+				return Price{Why: "how many GPUs " + n.Instance + " has is not known"}
+			}
+			p.Known = true
+		}
+		return b.split(p, i, usd)
+	}
+	switch {
+	case !listed:
+		return Price{Why: fmt.Sprintf("there is no list price of %s in %s", n.Instance, region)}
+	case n.Spot:
+		return Price{Why: n.Instance + " is bought at a spot price, which is not in the book"}
+	}
+	p := Price{Known: true, Why: n.Instance + " on demand" + why, AsOf: i.Rate.AsOf}
+	if b.own.Discount > 0 {
+		p.Why += fmt.Sprintf(", %.0f %% off", 100*b.own.Discount)
+	}
+	return b.split(p, i, i.Rate.USD*(1-b.own.Discount))
+}
+
+// homeRegion is the region of the list prices that come with the program.
+const homeRegion = "us-east-1"
+
+// split gives the GPUs of a machine their part of its price. A part of a GPU
+// counts as one: it is the one that is seen there.
+func (b *Book) split(p Price, i Instance, usd float64) Price {
+	devices, share := math.Ceil(i.GPUs), b.own.Split.gpus(i)
+	p.USD, p.Rest = usd*share/devices, usd*(1-share)/devices
+	return p
+}
