@@ -23,11 +23,14 @@ score() {
 	go test ./nlq/batch -count 1 -run TestCauses -v -args -requests "$2" -answers "$tmp/$1.answers" -results "$tmp/$1.results" | grep '^  '
 }
 
-# Requests of our own, which others than who wrote the grammar wrote. What they
-# came to at first sight, before it was developed on them too, the commits "A
-# question may go on from the one before" and "Merge the model engine" show.
+# Requests and texts of our own, which others than who wrote the readers wrote.
+# What they came to at first sight, before the readers were developed on them
+# too, these commits show: "A question may go on from the one before", "Merge the
+# model engine", "Silence can be asked for …" (third and texts).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
+score third nlq/batch/testdata/requests-3.jsonl
+score texts nlq/batch/testdata/texts-1.jsonl
 
 score gpu "$data/corpora/nlq_gpu_dev.jsonl"
 score corpus "$data/corpora/nlq_dev.jsonl"

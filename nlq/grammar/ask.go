@@ -22,8 +22,7 @@ func (f *frame) takeAsked() {
 			if v, tell := f.says(k, "tell"); tell {
 				severity, told = v, true
 			}
-			_, kind := f.items[k].has("kind")
-			if _, cmp := f.items[k].has("compare"); cmp || kind && k == i-1 {
+			if _, cmp := f.items[k].has("compare"); cmp {
 				return
 			}
 		}

@@ -69,6 +69,12 @@ func (f *frame) takeComparisons() {
 		}
 	}
 	for i := range f.items {
+		n, ok := f.amount(i)
+		if ok && !n.isUnit && n.value == float64(int(n.value)) && len(f.compares) == 0 && f.test == nil && f.kind != when && codes[at(f.items, i-1).low] {
+			f.compares, f.items[i].used = []compare{{op: "==", limit: n}}, true // "recovery action 2", "the last Xid is 74"
+		}
+	}
+	for i := range f.items {
 		if _, ok := f.says(i, "low end"); ok && f.kind == when {
 			f.lowEnd, f.items[i].used = true, true
 			f.extra = append(f.extra, "left")
@@ -81,6 +87,9 @@ func (f *frame) takeComparisons() {
 		}
 	}
 }
+
+// codes are the words before a number that is meant as it is.
+var codes = map[string]bool{"is": true, "was": true, "code": true, "action": true, "state": true, "status": true, "mode": true, "value": true, "equals": true}
 
 // comparedBefore reports whether an operator stands before item i.
 func (f *frame) comparedBefore(i int) bool {

@@ -3,6 +3,7 @@ package grammar
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"vedette.dev/nlq"
 )
@@ -11,6 +12,7 @@ import (
 // namespace", "any GPU". A place that only says what is looked at is weak: the
 // measure need not name it.
 func (f *frame) takeGroups() {
+	f.takeSuperlative()
 	for i := range f.items {
 		if f.items[i].used {
 			continue
@@ -111,6 +113,43 @@ func (f *frame) takeMost(i int) bool {
 	f.useAll(j-1, i)
 	return true
 }
+
+// takeSuperlative reads: which card is the hottest, which nodes have the
+// lowest load.
+func (f *frame) takeSuperlative() {
+	if f.kind != lookup || f.top != 0 || !f.firstWord("which") && !f.firstWord("what") {
+		return
+	}
+	p, n, ok := f.place(1)
+	i := 1 + n
+	for ok && i < len(f.items) && (f.lexicon.stop[f.items[i].low] || f.items[i].low == "has" || f.items[i].low == "have") {
+		i++
+	}
+	word, end := f.says(i, "end")
+	agg, ranked := f.says(i, "agg")
+	if !ok || !end && (!ranked || agg != string(nlq.Maximum) && agg != string(nlq.Minimum)) {
+		return
+	}
+	f.top = 1
+	if strings.HasSuffix(f.items[n].low, "s") {
+		f.top = 5
+		f.assume(0.1, "the first 5 are shown")
+	}
+	if agg == string(nlq.Minimum) || lowest[f.items[i].low] {
+		f.top = -f.top
+	}
+	if end {
+		f.extra = append(f.extra, word)
+	}
+	f.subject = p.Name
+	for k := range n {
+		f.items[1+k].weak = true
+	}
+	f.use(i)
+}
+
+// lowest are the ends of a scale that are low.
+var lowest = map[string]bool{"coolest": true, "coldest": true, "idlest": true, "least busy": true, "least loaded": true, "emptiest": true}
 
 // aggregates reports whether series are put together.
 func (f *frame) aggregates() bool {

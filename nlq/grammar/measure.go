@@ -160,7 +160,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) }) {
 		return catalog.Metric{}, f.ask("What should be measured?") // "gpus are unusual": in what?
 	}
-	if len(strong) == 1 && len(weak) == 0 && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
+	if len(strong) == 1 && !slices.ContainsFunc(weak, func(w string) bool { return w != "share" }) && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
 		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of GPUs, nodes and containers.")
 	}
 	if best < 0 && f.gpusSaid() && (f.counting || f.kind == unsaid && len(f.compares) == 0 && f.test == nil) && len(f.by)+len(f.each) > 0 && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "count" }) && !slices.Contains(strong, "usage") {
@@ -187,6 +187,12 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		if m, ok := f.shorter(less, weak, strong); ok {
 			f.badSaid = slices.ContainsFunc(strong, f.badState)
 			return m, nil
+		}
+	}
+	if less := f.without(strong, func(w string) bool { return w == "gpu" }); len(less) > 0 && len(less) < len(strong) {
+		if m, ok := f.shorter(less, append(weak, "gpu"), strong); ok && m.Entity == "gpu" {
+			f.badSaid = slices.ContainsFunc(strong, f.badState)
+			return m, nil // of GPUs it is, though it is not called so
 		}
 	}
 	if f.lenient && len(strong) == 1 && strong[0] == "usage" && !slices.Contains(f.extra, "gpu") {
@@ -245,6 +251,10 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 		case it.weak:
 			weak = append(weak, it.norms...)
 		case withAgg && i == f.aggItem:
+			if _, word := it.has("word"); word {
+				strong = append(strong, it.norms...)
+				continue
+			}
 			strong = append(strong, singular(it.low))
 		case it.lead && f.lenient && !it.used && !f.words.all(it.norms):
 			f.assume(0.05, "%q only says what it is about", it.raw)
@@ -265,6 +275,9 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 		strong = []string{"gpu", "usage"} // what every exporter of GPUs has
 	}
 	for _, c := range f.compares {
+		if c.limit.isUnit && c.limit.unit.dimension == "ratio" {
+			weak = append(weak, "share") // "more than 1% of requests fail"
+		}
 		if w, ok := f.lexicon.ofUnit[singular(strings.ToLower(c.limit.unitRaw))]; ok && len(strong) > 0 {
 			strong = append(strong, w)
 		}

@@ -54,6 +54,7 @@ func (f *frame) takeShapes() {
 	f.takeShareOf()
 	f.takeRatio()
 	f.takeSum()
+	f.takeDistance()
 	f.takeVersus()
 	f.takeEvery()
 }

@@ -34,11 +34,7 @@ func (f *frame) takeSum() {
 			f.useAll(span(i, to)...)
 			f.outUnit = f.dimension(m.Unit)
 			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
-				other := nlq.Measure{Metric: m.ID}
-				if ms, isMeasure := t.(nlq.Measure); isMeasure {
-					other.Where, other.Agg, other.By, other.Over, other.Window = ms.Where, ms.Agg, ms.By, ms.Over, ms.Window
-				}
-				right, on := nlq.Joint(t, other, f.catalog)
+				right, on := nlq.Joint(t, f.like(t, m), f.catalog)
 				return nlq.Binary{Op: "+", Left: t, Right: right, On: on}
 			})
 			return
@@ -59,7 +55,7 @@ func (f *frame) addsUp(i int) (to int, ok bool) {
 // may share words with what is said in before.
 func (f *frame) second(i, to int, before []item) (catalog.Metric, bool) {
 	g := f.part(f.items[i:to], nil)
-	g.kind, g.lenient = lookup, false
+	g.kind, g.lenient, g.implied = lookup, false, []string{"gpu"}
 	if len(g.wanting()) == 0 {
 		return catalog.Metric{}, false
 	}

@@ -30,7 +30,7 @@ func (f *frame) takeUnit() {
 	}
 	it := &f.items[last]
 	u, ok := f.lexicon.unit(it.raw)
-	if !ok || it.number != nil || u.dimension == "time" || u.factor == 0 || u.dimension == "count/s" {
+	if !ok || it.number != nil || it.inside || it.whole != "" || u.dimension == "time" || u.factor == 0 || u.dimension == "count/s" {
 		return
 	}
 	it.used = true

@@ -19,7 +19,9 @@ func (f *frame) takeVersus() {
 			continue
 		}
 		if _, given := f.limitOf(i); given {
-			continue
+			if _, times := f.says(i+2, "times"); !times {
+				continue
+			}
 		}
 		from, times := i+1, 1.0
 		if v, ok := f.says(from, "times"); ok && strings.Trim(v, "x") == "" && v != "" {
@@ -47,14 +49,9 @@ func (f *frame) takeVersus() {
 				continue
 			}
 			f.useAll(span(i, to)...)
-			f.implied = append(f.implied, m.Entity)
-			f.outUnit = f.dimension(m.Unit)
+			f.beside(m)
 			f.test = func(t nlq.Term, own catalog.Metric) nlq.Term {
-				other := nlq.Measure{Metric: m.ID}
-				if ms, isMeasure := t.(nlq.Measure); isMeasure {
-					other.Where, other.Agg, other.By, other.Over, other.Window = ms.Where, ms.Agg, ms.By, ms.Over, ms.Window
-				}
-				right, on := nlq.Joint(t, other, f.catalog)
+				right, on := nlq.Joint(t, f.like(t, m), f.catalog)
 				if times != 1 {
 					right = nlq.Binary{Op: "*", Left: nlq.Number(times), Right: right}
 				}

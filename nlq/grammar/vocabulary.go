@@ -219,6 +219,9 @@ func (f *frame) correct(ts []token) []token {
 			continue
 		}
 		in := i > 0 && strings.EqualFold(ts[i-1].raw, "in")
+		if whose, ok := strings.CutSuffix(low, "'s"); ok && f.isWord(whose) {
+			continue
+		}
 		best, ok := f.closest(low, in)
 		if !ok {
 			continue

@@ -14,12 +14,15 @@ var (
 	restWords  = []string{"free", "available", "avail", "idle", "remaining", "left"}
 )
 
-// ofPairs returns the share in use of what has no row of its own: of two gauges
-// of the same things, one of which is called used and the other total or free.
+// ofPairs returns the shares of what has no row of its own: in use, of two gauges
+// of the same things, one of which is called used and the other total or free;
+// failed, of two counters.
 func (c *Catalog) ofPairs() []Derived {
 	own := map[ID]bool{}
 	for _, d := range c.rows {
-		for _, w := range strings.FieldsFunc(d.Expr, func(r rune) bool { return r != '_' && r != ':' && (r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a') }) {
+		for _, w := range strings.FieldsFunc(d.Expr, func(r rune) bool {
+			return r != '_' && r != ':' && (r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a')
+		}) {
 			own[ID(w)] = true
 		}
 	}
@@ -47,7 +50,7 @@ func (c *Catalog) ofPairs() []Derived {
 			ds = append(ds, d)
 		}
 	}
-	return ds
+	return append(ds, c.ofFailures(own)...)
 }
 
 // partner returns what m, which is called used, is a share of, and the word that
@@ -66,6 +69,70 @@ func (c *Catalog) partner(m Metric) (used string, other ID, rest, ok bool) {
 		}
 	}
 	return "", "", false, false
+}
+
+// Names of counters differ in one word, or in the lack of it, where one counts
+// what went wrong and the other what went well, or all.
+var (
+	failedWords = []string{"failure", "failures", "failed", "fail", "error", "errors", "rejected", "dropped", "denied"}
+	goodWords   = []string{"success", "successes", "succeeded", "ok"}
+	allWords    = []string{"", "requests", "request", "attempts", "operations", "runs"}
+)
+
+// ofFailures returns the share that went wrong of what has no row of its own:
+// of two counters of the same things, one of what failed, the other of all or
+// of what did not fail.
+func (c *Catalog) ofFailures(own map[ID]bool) []Derived {
+	var ds []Derived
+	for _, m := range c.metrics {
+		if m.Type != Counter || own[m.ID] {
+			continue
+		}
+		all, ok := c.allOf(m)
+		if !ok {
+			continue
+		}
+		d := Derived{Metric: m, Expr: "rate(" + string(m.ID) + "[5m]) / " + all}
+		d.ID, d.Type, d.Unit, d.Min, d.Max, d.Bad, d.Help = m.ID+":share", Gauge, "1", "0", "1", "high", "As a share of all: "+m.Help
+		d.Words = nil
+		for _, w := range m.Words {
+			d.Words = append(d.Words, w+" share", w+" rate")
+		}
+		if len(d.Words) > 0 {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
+// allOf returns the rate of all of which m counts those that failed.
+func (c *Catalog) allOf(m Metric) (expr string, ok bool) {
+	name := "_" + string(m.ID) + "_"
+	like := func(failed, other string) (ID, bool) {
+		with := "_" + other + "_"
+		if other == "" {
+			with = "_"
+		}
+		id := ID(strings.Trim(strings.Replace(name, "_"+failed+"_", with, 1), "_"))
+		o, there := c.Metric(id)
+		return id, there && o.Type == Counter && id != m.ID && slices.Equal(slices.Sorted(slices.Values(o.Labels)), slices.Sorted(slices.Values(m.Labels)))
+	}
+	for _, failed := range failedWords {
+		if !strings.Contains(name, "_"+failed+"_") {
+			continue
+		}
+		for _, good := range goodWords {
+			if id, ok := like(failed, good); ok {
+				return "(rate(" + string(m.ID) + "[5m]) + rate(" + string(id) + "[5m]))", true
+			}
+		}
+		for _, all := range allWords {
+			if id, ok := like(failed, all); ok {
+				return "rate(" + string(id) + "[5m])", true
+			}
+		}
+	}
+	return "", false
 }
 
 // without returns phrase without word, and whether it had it.
