@@ -1,0 +1,116 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// choose settles between measures that are called the same.
+func (f *frame) choose(hits map[catalog.ID]*named) (catalog.Metric, error) {
+	var ids []catalog.ID
+	for id := range hits {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	ids = f.fitting(f.collected(f.plainest(ids, hits)))
+	first, _ := f.catalog.Measure(ids[0])
+	kinds := map[string]bool{}
+	entities := map[string]bool{}
+	for _, id := range ids {
+		m, _ := f.catalog.Measure(id)
+		entities[m.Entity] = true
+		kinds[f.dimension(m.Unit)] = true
+		if hits[id].rank < hits[first.ID].rank || hits[id].rank == hits[first.ID].rank && m.Unit == "%" {
+			first = m
+		}
+	}
+	switch {
+	case len(ids) == 1:
+		return first, nil
+	case len(entities) == 1 && len(kinds) == 1 && f.lenient:
+		f.assume(0.2, "%s is taken, of %d that are called so", f.title(first.ID), len(ids))
+		return first, nil
+	case len(entities) > 1, len(kinds) < len(ids):
+		var choices []string
+		for _, id := range ids {
+			choices = append(choices, f.title(id))
+		}
+		return first, f.settle("Which do you mean: "+strings.Join(choices, ", or ")+"?", choices...)
+	}
+	f.assume(0.05, "%s is taken in %s", first.Words[0], first.Unit)
+	return first, nil
+}
+
+// plainest leaves out what is told from others by whose it is, where that was
+// not said: "GPU energy" is not AMD's where there is another.
+func (f *frame) plainest(ids []catalog.ID, hits map[catalog.ID]*named) []catalog.ID {
+	plain := slices.DeleteFunc(slices.Clone(ids), func(id catalog.ID) bool {
+		m, _ := f.catalog.Measure(id)
+		brand, _, _ := strings.Cut(strings.ToLower(m.Exporter), " ")
+		title := ""
+		if len(m.Words) > 0 {
+			title = strings.ToLower(m.Words[0])
+		}
+		return strings.HasPrefix(title, brand+" ") && !slices.Contains(hits[id].words, brand)
+	})
+	if len(plain) == 0 {
+		return ids
+	}
+	return plain
+}
+
+// collected returns those of ids that exporters give as they come, or all
+// where none is.
+func (f *frame) collected(ids []catalog.ID) []catalog.ID {
+	on := slices.DeleteFunc(slices.Clone(ids), func(id catalog.ID) bool {
+		m, _ := f.catalog.Measure(id)
+		_, derived := f.catalog.Derived(id)
+		return !derived && !m.Default
+	})
+	if len(on) == 0 {
+		return ids
+	}
+	return on
+}
+
+// fitting narrows a choice: amounts where they are added up, ranked or
+// compared with their own past, and what was composed before what is raw.
+func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
+	if f.bytesLeft {
+		if i := slices.IndexFunc(ids, func(id catalog.ID) bool { return strings.Contains(strings.ToLower(string(id)), "avail") }); i >= 0 {
+			return ids[i : i+1]
+		}
+	}
+	share := slices.ContainsFunc(f.items, func(it item) bool {
+		return it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
+	})
+	var out []catalog.ID
+	for _, id := range ids {
+		m, _ := f.catalog.Measure(id)
+		amount := f.kind != alert && len(f.compares) == 0 && f.top == 0 && f.amounts() || f.agg == nlq.Sum || f.top != 0 && f.subject != m.Entity || f.test != nil
+		_, derived := f.catalog.Derived(id)
+		worse := slices.ContainsFunc(ids, func(other catalog.ID) bool {
+			o, _ := f.catalog.Measure(other)
+			_, composed := f.catalog.Derived(other)
+			switch {
+			case other == id || o.Entity != m.Entity:
+				return false
+			case amount && f.dimension(m.Unit) == "ratio" && f.dimension(o.Unit) != "ratio":
+				return true
+			case share && composed && f.dimension(o.Unit) == "ratio" && f.dimension(m.Unit) != "ratio":
+				return true
+			}
+			return f.dimension(o.Unit) == f.dimension(m.Unit) && composed && !derived
+		})
+		if !worse {
+			out = append(out, id)
+		}
+	}
+	if len(out) == 0 {
+		return ids
+	}
+	return out
+}
