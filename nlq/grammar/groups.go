@@ -305,6 +305,10 @@ func (f *frame) takeAggregation() {
 	}
 	for i := range f.items {
 		v, ok := f.items[i].has("over time")
+		if ok && f.items[i].low == "rate of" && i > 0 && len(f.items[i-1].norms) > 0 && len(f.words.having(append(slices.Clone(f.items[i-1].norms), "rate"))) > 0 {
+			f.items[i].norms, f.items[i].roles = []string{"rate"}, nil // the hit rate of a cache is called so
+			continue
+		}
 		if ok && !f.items[i].used && (v == "rate" || v == "increase") {
 			f.over, f.items[i].used = nlq.OverTime(v), true
 		}

@@ -145,7 +145,7 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 	switch {
 	case f.counting && amount && m.Type == catalog.Gauge && !f.only && m.Unit != "{gpu}" && f.kind == alert:
 		// "the number of waiting requests" is what the metric says
-	case f.counting && amount && m.Type == catalog.Gauge && !f.only:
+	case f.counting && amount && m.Type == catalog.Gauge && !f.only, f.counting && amount && m.Type == catalog.Counter && f.subject == "" && f.kind == lookup && len(f.compares) == 0:
 		ms.Agg = nlq.Sum
 	case f.counting || number && f.agg == nlq.Each && f.kind == alert:
 		ms.Agg = nlq.Count
@@ -207,6 +207,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	if f.whole && len(ms.By) == 0 && ms.Agg == nlq.Each {
 		ms.Agg = f.natural(m)
 		f.assume(0.05, "the %s of all", aggName[ms.Agg])
+	}
+	if own := f.labelsOf(m, m.Entity); ms.Agg == nlq.Mean && len(ms.By) > len(own) && len(own) > 0 && subset(own, ms.By) && f.kind == lookup {
+		ms.By = slices.DeleteFunc(ms.By, func(l string) bool { return slices.Contains(own, l) }) // "average watts per card for each model"
 	}
 	if len(ms.By) > 0 && ms.Agg == nlq.Each {
 		ms.Agg = f.natural(m)

@@ -154,5 +154,8 @@ func (f *frame) takeSeverity() {
 			continue // "page faults"; only at the end it is an order
 		}
 		f.severity, it.used = v, true
+		if p := at(f.items, i-1); p.low == "=" || p.low == "==" {
+			f.use(i - 1) // "... = critical"
+		}
 	}
 }

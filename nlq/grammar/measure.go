@@ -70,7 +70,7 @@ func (f *frame) quantile() bool {
 		}
 		it.used = true
 		by := append(slices.Clone(f.by), f.eachPlace()...)
-		f.by, f.subject = nil, ""
+		f.by, f.subject, f.whole = nil, "", false
 		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
 			return nlq.Group{Agg: nlq.Quantile, Param: round(q / 100), Of: t, By: f.kept(m, by)}
 		})
@@ -265,8 +265,12 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0) {
 		strong = less // "which H100s run hot"
 	}
-	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" }) && f.test == nil && !f.counting {
-		strong = append(strong, f.silent()...)
+	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "usage" }) && f.test == nil && !f.counting {
+		if unit := f.silent(); len(unit) > 0 && unit[0] != "usage" {
+			strong = append(strong, unit...) // "slices using more than 9 GiB" use memory
+		} else if !slices.Contains(strong, "usage") {
+			strong = append(strong, unit...)
+		}
 	}
 	if f.unattached() && f.kind == lookup && len(strong) == 0 {
 		strong = []string{"gpu", "usage"}

@@ -131,6 +131,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 	if j >= len(f.items) || !f.nameFor(j, p, said) {
 		return false
 	}
+	if _, _, another := f.place(j); another && !not && !prefix {
+		return false // "pods outside of namespace ci"
+	}
 	_, any := at(f.items, i-1).has("determiner")
 	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil && !f.isName(j) && !f.agent(i) {
 		return false // "each namespace burns" names none, "any xid 79" does
@@ -168,7 +171,7 @@ func (f *frame) takePlaceOfName(i int) bool {
 	}
 	name, to := f.name(i)
 	p, n, ok := f.place(to)
-	if !ok || p.Shape != nil && p.Name != "model" && p.Name != "namespace" || f.shapeOf(i).Name != "" && f.shapeOf(i).Name != p.Name {
+	if !ok || p.Shape != nil && p.Name != "model" && p.Name != "namespace" && !(p.Name == "node" && strings.Contains(name, "*")) || f.shapeOf(i).Name != "" && f.shapeOf(i).Name != p.Name {
 		return false
 	}
 	if p.Name == "gpu" { // "gpu-03 GPUs" are on the node
@@ -199,7 +202,13 @@ func (f *frame) nameBefore(i int) bool {
 // of the namespace it stands before: the diffusion namespace.
 func (f *frame) plainBefore(i int) bool {
 	p, _, ok := f.place(i + 1)
-	return ok && p.Name == "namespace" && at(f.items, i-1).low == "the" && len(f.items[i].roles) == 0 && f.onlyName(i, p)
+	switch {
+	case !ok || len(f.items[i].roles) > 0:
+		return false
+	case p.Name == "container" || p.Name == "deployment" || p.Name == "statefulset":
+		return f.unknown(i) && i+2 < len(f.items) // the dataloader container
+	}
+	return p.Name == "namespace" && at(f.items, i-1).low == "the" && f.onlyName(i, p)
 }
 
 // takeShape reads names that can only be of one place: H100, /var, eth0.
@@ -217,6 +226,8 @@ func (f *frame) takeShape(i int) bool {
 		f.implied = append(f.implied, "gpu", "mig")
 	case "mountpoint":
 		f.implied = append(f.implied, "disk")
+	case "unit":
+		f.implied = append(f.implied, "systemd", "unit")
 	case "device":
 		f.implied = append(f.implied, f.lexicon.deviceOf(name))
 	}

@@ -159,7 +159,11 @@ func (f *frame) takeShareOf() {
 		if n.isUnit && !share || !share && n.value != float64(int(n.value)) {
 			continue
 		}
-		j := i + 1
+		j, orMore := i+1, ""
+		if v, cmp := f.says(j, "compare"); cmp && strings.HasPrefix(f.items[j].low, "or ") && !share {
+			orMore = v // three or more GPUs
+			j++
+		}
 		for share && j < len(f.items) && (f.items[j].low == "of" || f.items[j].low == "the" || f.items[j].low == "all" || f.items[j].low == "our" || f.items[j].low == "its") {
 			j++
 		}
@@ -183,6 +187,9 @@ func (f *frame) takeShareOf() {
 			} else if _, over := f.says(k, "over"); over {
 				op, took = ">", append(took, k)
 			}
+		}
+		if orMore != "" {
+			op = orMore
 		}
 		f.useAll(took...)
 		for k := range words {

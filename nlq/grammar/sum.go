@@ -7,12 +7,16 @@ import (
 	"vedette.dev/rules/catalog"
 )
 
-// takeSum reads two measures that are added up: NVLink receive plus transmit,
-// rx and tx bandwidth together.
+// takeSum reads two measures that are added up, or one taken off the other:
+// NVLink receive plus transmit, rx and tx bandwidth together, allocatable minus
+// requested.
 func (f *frame) takeSum() {
 	for i := range f.items {
 		_, and := f.says(i, "and")
-		plus := f.items[i].low == "plus" || f.items[i].sign && f.items[i].low == "+"
+		plus, op := f.items[i].low == "plus", "+"
+		if f.items[i].low == "minus" {
+			plus, op = true, "-"
+		}
 		if i == 0 || f.items[i].used || !plus && !and {
 			continue
 		}
@@ -35,7 +39,7 @@ func (f *frame) takeSum() {
 			f.outUnit = f.dimension(m.Unit)
 			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
 				right, on := nlq.Joint(t, f.like(t, m), f.catalog)
-				return nlq.Binary{Op: "+", Left: t, Right: right, On: on}
+				return nlq.Binary{Op: op, Left: t, Right: right, On: on}
 			})
 			return
 		}

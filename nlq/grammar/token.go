@@ -26,9 +26,10 @@ const silent = ",;?)"
 // tokens splits a question. Words are split at hyphens only where that is
 // undone easily: each part knows its whole.
 func tokens(text string, c *catalog.Catalog) []token {
-	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ").Replace(text)
+	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ", " + ", " plus ").Replace(text)
 	text = numberSign.ReplaceAllString(text, "number of ")
 	text = perShape.ReplaceAllString(text, " within $1")
+	text = perSecond.ReplaceAllString(text, "$1 per second")
 	text = contractions.ReplaceAllString(text, "${1}not")
 	var out []token
 	for i := 0; i < len(text); {
@@ -77,6 +78,9 @@ var numberSign = regexp.MustCompile(`^\s*#\s+`)
 
 // perShape is a count within a time: 4 restarts / 20m.
 var perShape = regexp.MustCompile(` / ?([0-9])`)
+
+// perSecond is a count in a second: tokens/s.
+var perSecond = regexp.MustCompile(`\b([A-Za-z]{5,}s)/s(?:ec)?\b`)
 
 // contractions are the words that end in "not", however they are written.
 var contractions = regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`)
