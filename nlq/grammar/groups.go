@@ -284,6 +284,14 @@ func at(items []item, i int) item {
 	return items[i]
 }
 
+// isShare reports whether some share is called by words.
+func (f *frame) isShare(words []string) bool {
+	return slices.ContainsFunc(f.words.having(words), func(n *named) bool {
+		m, _ := f.catalog.Measure(n.id)
+		return f.dimension(m.Unit) == "ratio"
+	})
+}
+
 // takeAggregation reads how series are put together. The word may turn out to
 // be part of the measure's name; see measure.
 func (f *frame) takeAggregation() {
@@ -305,8 +313,8 @@ func (f *frame) takeAggregation() {
 	}
 	for i := range f.items {
 		v, ok := f.items[i].has("over time")
-		if ok && f.items[i].low == "rate of" && i > 0 && len(f.items[i-1].norms) > 0 && len(f.words.having(append(slices.Clone(f.items[i-1].norms), "rate"))) > 0 {
-			f.items[i].norms, f.items[i].roles = []string{"rate"}, nil // the hit rate of a cache is called so
+		if ok && f.items[i].low == "rate of" && i > 0 && f.isShare(f.items[i-1].norms) {
+			f.items[i].low, f.items[i].used = "rate", true // the hit rate of a cache is no rate over time
 			continue
 		}
 		if ok && !f.items[i].used && (v == "rate" || v == "increase") {

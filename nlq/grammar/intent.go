@@ -320,6 +320,10 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		ms.Window = f.window
 		over := map[nlq.Aggregation]nlq.OverTime{nlq.Maximum: nlq.Highest, nlq.Minimum: nlq.Lowest, nlq.Mean: nlq.Average}[f.agg]
 		switch {
+		case over != nlq.AsIs && ms.Agg == nlq.Count:
+			ms.Over = over
+		case m.Unit == "{xid}" && over == nlq.AsIs:
+			ms.Over = nlq.Highest // a code has no mean
 		case over != nlq.AsIs && len(f.by) == 0:
 			ms.Over, ms.Agg, ms.By = over, nlq.Each, nil
 		case over != nlq.AsIs:

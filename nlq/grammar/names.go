@@ -272,7 +272,9 @@ func (f *frame) takePreposition(i int) bool {
 	if _, _, followed := f.place(to); followed && place != "node" {
 		return false // "in team-a namespace"
 	}
-	if strings.Contains(name, "*") && (place == "namespace" && f.items[i].low != "in" || place == "node") {
+	if p, n, followed := f.place(to); followed && p.Name == place {
+		to += n // "on the tc-* nodes"
+	} else if strings.Contains(name, "*") && (place == "namespace" && f.items[i].low != "in" || place == "node") {
 		place = "pod" // what goes by a pattern is mostly pods
 	}
 	known := ""

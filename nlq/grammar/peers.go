@@ -83,6 +83,9 @@ func (f *frame) takeSpread() {
 			continue
 		}
 		f.use(i)
+		if how == "range" && f.differs() {
+			return
+		}
 		f.ends(i)
 		for j := range f.items {
 			if _, again := f.says(j, "spread"); again {
@@ -111,6 +114,32 @@ func (f *frame) takeSpread() {
 		})
 		return
 	}
+}
+
+// differs reads the difference between now and a time in the past.
+func (f *frame) differs() bool {
+	for k := range f.items {
+		if f.items[k].used {
+			continue
+		}
+		mean, d, from, to, ok := f.pastAt(k)
+		if !ok || mean {
+			continue
+		}
+		f.useAll(span(from, to)...)
+		for j := range f.items {
+			_, now := f.says(j, "now")
+			_, and := f.says(j, "and")
+			if now || and || slices.Contains([]string{"between", "now", "today", "currently"}, f.items[j].low) {
+				f.use(j)
+			}
+		}
+		f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+			return nlq.Binary{Op: "-", Left: t, Right: nlq.Func{Name: nlq.Ago, Of: t, Window: d}}
+		})
+		return true
+	}
+	return false
 }
 
 // ends takes the two ends that a spread is between, after item i.
@@ -254,7 +283,7 @@ func (f *frame) takeWithin(i int) []string {
 		_, det := f.says(j-1, "determiner")
 		_, per := f.says(j-1, "by")
 		p, n, ok := f.place(j)
-		if !ok || p.Name == "gpu" || f.named(j, n) || !det && !per && f.items[j-1].low != "a" && f.items[j-1].low != "one" {
+		if !ok || p.Name == "gpu" || f.named(j, n) || !det && !per && !slices.Contains([]string{"a", "one", "same", "the same"}, f.items[j-1].low) {
 			continue
 		}
 		by = append(by, p.Name)

@@ -1,6 +1,8 @@
 package grammar
 
 import (
+	"strings"
+
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
@@ -30,7 +32,8 @@ func (f *frame) takeUnit() {
 	}
 	it := &f.items[last]
 	u, ok := f.lexicon.unit(it.raw)
-	if !ok || it.number != nil || it.inside || it.whole != "" || u.dimension == "time" || u.factor == 0 || u.dimension == "count/s" {
+	asTime := u.dimension == "time" && at(f.items, last-1).low == "in" && strings.HasSuffix(it.low, "s") && len(it.low) > 3 // uptime in days
+	if !ok || it.number != nil || it.inside || it.whole != "" || u.dimension == "time" && !asTime || u.factor == 0 || u.dimension == "count/s" {
 		return
 	}
 	it.used = true
