@@ -182,7 +182,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	for _, by := range f.by {
 		if label, outright := strings.CutPrefix(by, "label "); outright {
-			ms.By = append(ms.By, label)
+			ms.By = append(ms.By, f.ownLabel(m, label))
 			continue
 		}
 		for _, l := range f.labelsOf(m, by) {
@@ -283,8 +283,8 @@ func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
 // far back a lookup shows, where the window says only that.
 func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration) {
 	d, derived := f.catalog.Derived(m.ID)
-	if ms.Over == nlq.Rate && m.Type != catalog.Counter && f.dimension(m.Unit) == "ratio" {
-		ms.Over = nlq.AsIs // the hit rate of a cache
+	if ms.Over == nlq.Rate && m.Type != catalog.Counter && (derived || f.dimension(m.Unit) == "ratio" || strings.HasSuffix(string(m.Unit), "/s")) {
+		ms.Over = nlq.AsIs // the hit rate of a cache, bytes per second of what is bytes a second
 	}
 	ranges := derived && strings.Contains(d.Expr, "[")
 	switch {

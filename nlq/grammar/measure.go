@@ -407,7 +407,7 @@ func (f *frame) fits(m catalog.Metric) error {
 		}
 	}
 	for _, by := range append(f.weakPlaces(), f.by...) {
-		if label, outright := strings.CutPrefix(by, "label "); outright && f.catalog.Splits(m.ID, label) || f.groupable(m, by) {
+		if label, outright := strings.CutPrefix(by, "label "); outright && f.ownLabel(m, label) != "" || f.groupable(m, by) {
 			continue
 		}
 		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))

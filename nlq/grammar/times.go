@@ -50,6 +50,9 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		}
 	case is("over"), is("window") && !is("hold"):
 		f.window = d
+	case !is("hold") && perTime(f.items[i].low) && d == time.Second && len(f.compares) == 0 && !f.saysAny("compare"):
+		f.over, f.items[i].used = nlq.Rate, true // "commands per second"
+		return
 	case !is("hold") && f.kind != lookup && perTime(f.items[i].low):
 		f.per = d
 		f.items[i].used = true

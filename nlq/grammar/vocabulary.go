@@ -103,7 +103,7 @@ func labelWords(c *catalog.Catalog) map[string]string {
 	}
 	out := map[string]string{}
 	for _, l := range slices.Sorted(maps.Keys(count)) {
-		words := strings.ToLower(camel.ReplaceAllString(strings.ReplaceAll(l, "_", " "), "$1 $2"))
+		words := labelName(l)
 		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
 			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
 				out[w] = l
@@ -111,6 +111,23 @@ func labelWords(c *catalog.Catalog) map[string]string {
 		}
 	}
 	return out
+}
+
+// ownLabel returns the label of m that is called like label, however exporters
+// write it: State, state. It is "" where there is none.
+func (f *frame) ownLabel(m catalog.Metric, label string) string {
+	if f.catalog.Splits(m.ID, label) {
+		return label
+	}
+	if i := slices.IndexFunc(m.Labels, func(l string) bool { return labelName(l) == labelName(label) }); i >= 0 {
+		return m.Labels[i]
+	}
+	return ""
+}
+
+// labelName is the words of a label's name.
+func labelName(l string) string {
+	return strings.ToLower(camel.ReplaceAllString(strings.ReplaceAll(l, "_", " "), "$1 $2"))
 }
 
 // camel is where a word begins within another: clusterQueue.
