@@ -15,17 +15,21 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 	if len(r.spoken) == 0 {
 		return nil, ""
 	}
-	taken := map[string]bool{}
+	taken := map[string]string{} // by label, what says its value
 	for _, v := range r.spoken {
 		i := slices.IndexFunc(v.Labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
-		if i < 0 || taken[v.Labels[i]] || !v.Of(m.ID) {
+		if i < 0 || !v.Of(m.ID) {
 			continue
 		}
 		said := v.said
+		if before, ok := taken[v.Labels[i]]; ok {
+			r.orElse(found, v.Labels[i], before, v)
+			continue
+		}
 		if r.inName(said, m.ID) || len(v.Metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
 			continue
 		}
-		taken[v.Labels[i]] = true
+		taken[v.Labels[i]] = said
 		found = append(found, nlq.Matcher{Label: v.Labels[i], Op: v.Op, Value: v.Value})
 		if v.Labels[i] != "condition" || !r.catalog.Takes(m.ID, "status") {
 			continue
@@ -40,6 +44,19 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 		found = append(found, nlq.Matcher{Label: "status", Op: "=", Value: status})
 	}
 	return found, negated
+}
+
+// orElse adds the value v of label to those in found where the text says the
+// one or the other: ImagePullBackOff or ErrImagePull.
+func (r *reading) orElse(found []nlq.Matcher, label, before string, v spoken) {
+	if !r.says(before+" or "+v.said) && !r.says(v.said+" or "+before) || v.Op != "=" {
+		return
+	}
+	for i := range found {
+		if f := &found[i]; f.Label == label && (f.Op == "=" || f.Op == "=~") && f.Value != v.Value {
+			f.Op, f.Value = "=~", f.Value+"|"+v.Value
+		}
+	}
 }
 
 // A spoken is a value of a label with the words by which a text says it.
