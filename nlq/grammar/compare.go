@@ -70,8 +70,17 @@ func (f *frame) takeComparisons() {
 	}
 	for i := range f.items {
 		n, ok := f.amount(i)
-		if ok && !n.isUnit && n.value == float64(int(n.value)) && len(f.compares) == 0 && f.test == nil && f.kind != when && codes[at(f.items, i-1).low] {
-			f.compares, f.items[i].used = []compare{{op: "==", limit: n}}, true // "recovery action 2", "the last Xid is 74"
+		if ok && !n.isUnit && n.value == float64(int(n.value)) && len(f.compares) == 0 && f.test == nil && f.kind != when {
+			op := ""
+			if _, not := f.says(i-1, "not"); not {
+				op = "!=" // "generation is not 5"
+				f.use(i - 1)
+			} else if codes[at(f.items, i-1).low] {
+				op = "==" // "recovery action 2", "the last Xid is 74"
+			}
+			if op != "" {
+				f.compares, f.items[i].used = []compare{{op: op, limit: n}}, true
+			}
 		}
 	}
 	for i := range f.items {

@@ -28,6 +28,14 @@ func (f *frame) takeDistance() {
 			if f.farFrom(i+2, "<", n, span(i-1, i+2)) {
 				return
 			}
+		case after == "to" && (at(f.items, i-1).low == "closer than" || at(f.items, i-1).low == "than" && at(f.items, i-2).low == "closer"):
+			took := span(i-1, i+2)
+			if at(f.items, i-2).low == "closer" {
+				took = span(i-2, i+2)
+			}
+			if f.farFrom(i+2, "<", n, took) {
+				return
+			}
 		case after == "short of" || after == "short" && at(f.items, i+2).low == "of":
 			from := i + 2
 			if after == "short" {

@@ -165,6 +165,9 @@ func (f *frame) takeTop(i int, bottom bool) {
 		f.top = max(1, int(f.items[j].number.value))
 		f.items[j].used = true
 		j++
+	} else if n, ok := f.amount(i - 1); ok && !n.isUnit && n.value >= 1 {
+		f.top = int(n.value) // "ten biggest containers"
+		f.use(i - 1)
 	}
 	if word, ok := f.says(j, "end"); ok {
 		f.extra = append(f.extra, word)

@@ -272,6 +272,9 @@ func (f *frame) takePreposition(i int) bool {
 	if _, _, followed := f.place(to); followed && place != "node" {
 		return false // "in team-a namespace"
 	}
+	if _, unit := f.lexicon.units[name]; unit && f.items[i].low == "in" {
+		return false // "in ms"
+	}
 	if p, n, followed := f.place(to); followed && p.Name == place {
 		to += n // "on the tc-* nodes"
 	} else if strings.Contains(name, "*") && (place == "namespace" && f.items[i].low != "in" || place == "node") {
@@ -325,7 +328,7 @@ func (f *frame) alternatives(i int) {
 	}
 	if last > 0 && f.filters[last-1].place == this.place && (f.filters[last-1].not == this.not || f.filters[last-1].not) && f.onlyJoins(f.filters[last-1].end, i) {
 		before := &f.filters[last-1]
-		if !slices.Contains(strings.Split(before.value, "|"), this.value) {
+		if !slices.ContainsFunc(strings.Split(before.value, "|"), func(v string) bool { return strings.EqualFold(v, this.value) }) {
 			before.value += "|" + this.value
 		}
 		f.useAll(span(before.end, i)...)

@@ -2,7 +2,9 @@ package grammar
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -83,9 +85,6 @@ func (f *frame) takeSpread() {
 			continue
 		}
 		f.use(i)
-		if how == "range" && f.differs() {
-			return
-		}
 		f.ends(i)
 		for j := range f.items {
 			if _, again := f.says(j, "spread"); again {
@@ -116,13 +115,28 @@ func (f *frame) takeSpread() {
 	}
 }
 
-// differs reads the difference between now and a time in the past.
+// takeDifference reads how far a value is from what it was: the difference
+// between now and a week ago, by how much it changed since yesterday.
+func (f *frame) takeDifference() {
+	for i := range f.items {
+		if how, ok := f.says(i, "spread"); ok && how == "range" && f.kind != alert && f.differs() {
+			f.use(i)
+			return
+		}
+	}
+}
+
+// differs reads the time in the past that a value is compared with.
 func (f *frame) differs() bool {
 	for k := range f.items {
 		if f.items[k].used {
 			continue
 		}
 		mean, d, from, to, ok := f.pastAt(k)
+		if secs, ago := f.says(k, "ago"); ago && at(f.items, k-1).low == "since" {
+			s, _ := strconv.ParseFloat(secs, 64)
+			d, from, to, ok = time.Duration(s*float64(time.Second)), k-1, k+1, true
+		}
 		if !ok || mean {
 			continue
 		}
@@ -130,7 +144,7 @@ func (f *frame) differs() bool {
 		for j := range f.items {
 			_, now := f.says(j, "now")
 			_, and := f.says(j, "and")
-			if now || and || slices.Contains([]string{"between", "now", "today", "currently"}, f.items[j].low) {
+			if now || and || slices.Contains([]string{"between", "now", "today", "currently", "change", "changed", "changes", "differ", "versus", "since", "compared to", "against"}, f.items[j].low) {
 				f.use(j)
 			}
 		}

@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -57,7 +58,7 @@ func (f *frame) takeRecent() {
 			continue
 		}
 		d, a, b := f.windowIn(i)
-		if _, often := f.says(i+1, "compare"); d == 0 || often { // "restarted more than 4 times"
+		if often, _ := f.says(i+1, "compare"); d == 0 || strings.HasPrefix(often, ">") { // "restarted more than 4 times"
 			continue
 		}
 		f.useAll(i, a, b)

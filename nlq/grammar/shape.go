@@ -47,6 +47,7 @@ func (f *frame) takeShapes() {
 	f.takeBetween()
 	f.takePeers()
 	f.takeSigma()
+	f.takeDifference()
 	f.takeBaseline()
 	f.takeYesterday()
 	f.takeChange()

@@ -29,7 +29,13 @@ func tokens(text string, c *catalog.Catalog) []token {
 	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ", " + ", " plus ").Replace(text)
 	text = numberSign.ReplaceAllString(text, "number of ")
 	text = perShape.ReplaceAllString(text, " within $1")
-	text = perSecond.ReplaceAllString(text, "$1 per second")
+	text = perSecond.ReplaceAllStringFunc(text, func(s string) string {
+		what, _, _ := strings.Cut(s, "/")
+		if strings.HasSuffix(what, "bit") || strings.HasSuffix(what, "bits") {
+			return s
+		}
+		return what + " per second"
+	})
 	text = contractions.ReplaceAllString(text, "${1}not")
 	var out []token
 	for i := 0; i < len(text); {
@@ -80,7 +86,7 @@ var numberSign = regexp.MustCompile(`^\s*#\s+`)
 var perShape = regexp.MustCompile(` / ?([0-9])`)
 
 // perSecond is a count in a second: tokens/s.
-var perSecond = regexp.MustCompile(`\b([A-Za-z]{5,}s)/s(?:ec)?\b`)
+var perSecond = regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`)
 
 // contractions are the words that end in "not", however they are written.
 var contractions = regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`)

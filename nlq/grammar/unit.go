@@ -32,7 +32,7 @@ func (f *frame) takeUnit() {
 	}
 	it := &f.items[last]
 	u, ok := f.lexicon.unit(it.raw)
-	asTime := u.dimension == "time" && at(f.items, last-1).low == "in" && strings.HasSuffix(it.low, "s") && len(it.low) > 3 // uptime in days
+	asTime := u.dimension == "time" && at(f.items, last-1).low == "in" && strings.HasSuffix(it.low, "s") && (len(it.low) > 3 || it.low == "ms") // uptime in days
 	if !ok || it.number != nil || it.inside || it.whole != "" || u.dimension == "time" && !asTime || u.factor == 0 || u.dimension == "count/s" {
 		return
 	}
