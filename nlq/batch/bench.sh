@@ -26,10 +26,13 @@ score() {
 # Requests and texts of our own, which others than who wrote the readers wrote.
 # What they came to at first sight, before the readers were developed on them
 # too, these commits show: "A question may go on from the one before", "Merge the
-# model engine", "Silence can be asked for …" (third and texts).
+# model engine", "Silence can be asked for …" (third and texts), "What is lower
+# than, near to or short of …" (fourth), "Values of a label that are said …" (fifth).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 score third nlq/batch/testdata/requests-3.jsonl
+score fourth nlq/batch/testdata/requests-4.jsonl
+score fifth nlq/batch/testdata/requests-5.jsonl
 score texts nlq/batch/testdata/texts-1.jsonl
 
 score gpu "$data/corpora/nlq_gpu_dev.jsonl"

@@ -28,12 +28,8 @@ func (f *frame) takeDistance() {
 			if f.farFrom(i+2, "<", n, span(i-1, i+2)) {
 				return
 			}
-		case after == "to" && (at(f.items, i-1).low == "closer than" || at(f.items, i-1).low == "than" && at(f.items, i-2).low == "closer"):
-			took := span(i-1, i+2)
-			if at(f.items, i-2).low == "closer" {
-				took = span(i-2, i+2)
-			}
-			if f.farFrom(i+2, "<", n, took) {
+		case after == "to" && f.near(i-1):
+			if f.farFrom(i+2, "<", n, span(i-1, i+2)) {
 				return
 			}
 		case after == "short of" || after == "short" && at(f.items, i+2).low == "of":
@@ -56,6 +52,12 @@ func (f *frame) takeDistance() {
 			}
 		}
 	}
+}
+
+// near reports whether item i is "closer than".
+func (f *frame) near(i int) bool {
+	_, ok := f.says(i, "near")
+	return ok
 }
 
 // farFrom reads from item i on what a value is below, by how much of n.

@@ -267,7 +267,7 @@ func (f *frame) labelsOf(m catalog.Metric, place string) []string {
 func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
 	up := len(f.compares) == 0 || strings.HasPrefix(f.compares[0].op, ">")
 	switch d := f.dimension(m.Unit); {
-	case m.Unit == "{bool}":
+	case m.Unit == "{bool}", m.Unit == "{xid}": // a sum of codes says nothing
 		return nlq.Maximum
 	case d == "power" || d == "bytes" || d == "bytes/s" || d == "energy" || strings.HasPrefix(d, "count") || m.Type == catalog.Counter:
 		return nlq.Sum
@@ -283,7 +283,7 @@ func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
 // far back a lookup shows, where the window says only that.
 func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration) {
 	d, derived := f.catalog.Derived(m.ID)
-	if ms.Over == nlq.Rate && m.Type != catalog.Counter && (derived || f.dimension(m.Unit) == "ratio" || strings.HasSuffix(string(m.Unit), "/s")) {
+	if ms.Over == nlq.Rate && m.Type != catalog.Counter {
 		ms.Over = nlq.AsIs // the hit rate of a cache, bytes per second of what is bytes a second
 	}
 	ranges := derived && strings.Contains(d.Expr, "[")

@@ -31,6 +31,7 @@ import (
 //	continue   goes on from what was said before
 //	tell       somebody is told; value is the severity it implies
 //	happens    that it is so at all is the condition
+//	near       before how close to a limit
 //	alerts     the alerts that shall be silent
 //	route      before whom to tell
 //	both       before two measures with one condition, joined by value

@@ -58,6 +58,12 @@ func (f *frame) takeRecent() {
 			continue
 		}
 		d, a, b := f.windowIn(i)
+		if dur, ok := at(f.items, i+2).number.duration(); ok && at(f.items, i+3).low == "ago" {
+			if op, _ := f.says(i+1, "compare"); op == "<" { // "rebooted less than 20 minutes ago"
+				f.useAll(i+1, i+3)
+				d, a, b = dur, i+1, i+2
+			}
+		}
 		if often, _ := f.says(i+1, "compare"); d == 0 || strings.HasPrefix(often, ">") { // "restarted more than 4 times"
 			continue
 		}
