@@ -96,7 +96,8 @@ type frame struct {
 	lexicon *lexicon
 	known   func(string) string
 	lenient bool
-	within  int // how many compounds it is a part of
+	quiet   bool // nobody hears what is not understood: it need not be put well
+	within  int  // how many compounds it is a part of
 	items   []item
 
 	kind     kind

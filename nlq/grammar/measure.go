@@ -471,9 +471,15 @@ func (f *frame) amounts() bool {
 	})
 }
 
+// errQuiet is the error of a frame that is quiet.
+var errQuiet = &nlq.NotUnderstood{}
+
 // nothing says why no measure was found: there is one but it does not fit, or
 // words have no meaning here.
 func (f *frame) nothing(strong, weak []string) error {
+	if f.quiet {
+		return errQuiet
+	}
 	for _, n := range f.words.having(strong) {
 		if subset(n.words, append(slices.Clone(strong), weak...)) {
 			m, _ := f.catalog.Measure(n.id)

@@ -59,7 +59,7 @@ func (f *frame) addsUp(i int) (to int, ok bool) {
 // may share words with what is said in before.
 func (f *frame) second(i, to int, before []item) (catalog.Metric, bool) {
 	g := f.part(f.items[i:to], nil)
-	g.kind, g.lenient, g.implied = lookup, false, []string{"gpu"}
+	g.kind, g.lenient, g.quiet, g.implied = lookup, false, true, []string{"gpu"}
 	if len(g.wanting()) == 0 {
 		return catalog.Metric{}, false
 	}

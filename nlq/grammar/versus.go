@@ -35,7 +35,7 @@ func (f *frame) takeVersus() {
 		}
 		for to := min(len(f.items), from+longestName); to > from; to-- {
 			g := f.part(f.items[from:to], nil)
-			g.kind, g.lenient = lookup, false
+			g.kind, g.lenient, g.quiet = lookup, false, true
 			if len(g.wanting()) == 0 {
 				break
 			}
