@@ -17,6 +17,7 @@ type Boot struct {
 	Measured bool          `json:"measured"`
 	Evidence string        `json:"evidence"`         // in a sentence
 	Source   string        `json:"source,omitempty"` // the PromQL it is read with
+	at       time.Time     // when it was measured
 }
 
 const (

@@ -18,9 +18,9 @@ const hold = 10
 
 // A Run is what a pool came to.
 type Run struct {
-	Minutes     int // with a demand that is known
-	Overloaded  int // in which the units at work could not meet it
-	UnitMinutes int // paid for: units boot at the price of those that work
+	Minutes     int `json:"minutes"`     // with a demand that is known
+	Overloaded  int `json:"overloaded"`  // in which the units at work could not meet it
+	UnitMinutes int `json:"unitMinutes"` // paid for: units boot at the price of those that work
 }
 
 // Overload returns the share of minutes that were overloaded.

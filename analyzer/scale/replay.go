@@ -1,6 +1,9 @@
 package scale
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // A Replay is what a pool would have come to over some days, by each policy.
 type Replay struct {
@@ -11,6 +14,22 @@ type Replay struct {
 	Predictive  Run     `json:"predictive"`  // as advised
 	Clairvoyant Run     `json:"clairvoyant"` // by the demand that came
 	Least       int     `json:"least"`       // unit-minutes if units came and went at once
+}
+
+// Times returns what a run cost in multiples of the least.
+func (r Replay) Times(run Run) float64 { return float64(run.UnitMinutes) / float64(r.Least) }
+
+func (r *Replay) byPolicy() map[string]Run {
+	return map[string]Run{"reactive": r.Reactive, "headroom": r.Headroom, "predictive": r.Predictive, "clairvoyant": r.Clairvoyant}
+}
+
+// sentence says what a replay shows, for who has to decide.
+func (r *Replay) sentence() string {
+	of := func(run Run) string {
+		return fmt.Sprintf("%.2f times the least unit-hours with %.2f %% of the minutes overloaded", r.Times(run), 100*run.Overload())
+	}
+	return fmt.Sprintf("; the last %.1f days replayed: as advised %s, by the demand of the moment %s, the same with units %.0f %% full %s, and with tomorrow known %s",
+		r.Days, of(r.Predictive), of(r.Reactive), 100*r.Fill, of(r.Headroom), of(r.Clairvoyant))
 }
 
 // Replay runs the pool through the last days of its demand, as many as are

@@ -47,7 +47,7 @@ type Advice struct {
 	Demand    float64       `json:"demand"`    // the newest
 	Median    float64       `json:"median"`    // of the highest demand within the horizon, as forecast
 	Need      float64       `json:"need"`      // what that demand stays below, with a certainty of Level
-	Level     float64       `json:"level"`     // found by replay to keep the pool's objective
+	Level     float64       `json:"level"`     // found by replay to keep the pool's objective; 0 where there is no forecast
 	Horizon   time.Duration `json:"horizon"`   // until a unit ordered now works
 	Reactive  int           `json:"reactive"`  // units that the demand of the moment asks for
 	Predicted int           `json:"predicted"` // units that Need asks for
@@ -92,6 +92,9 @@ func (s *Study) Advise() (Advice, error) {
 		Horizon: time.Duration(s.reach()) * time.Minute, Trust: s.trust(now)}
 	a.Reactive, a.Predicted = s.pool.units(a.Demand), s.pool.units(a.Need)
 	a.Units = a.Reactive
+	if math.IsNaN(a.Need) {
+		a.Median, a.Need, a.Level = 0, 0, 0
+	}
 	if !a.Trust.OK {
 		return a, nil
 	}

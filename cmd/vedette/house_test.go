@@ -68,7 +68,7 @@ var mayImport = map[string]string{
 	"analyzer/history":     "analyzer analyzer/sqlite",
 	"analyzer/incident":    "analyzer analyzer/sqlite",
 	"analyzer/ingest":      "analyzer analyzer/history",
-	"analyzer/scale":       "analyzer/series",
+	"analyzer/scale":       "analyzer/action analyzer/problem analyzer/series",
 	"analyzer/snapshot":    "analyzer",
 	"analyzer/store":       "analyzer/series",
 	"analyzer/topology":    "analyzer analyzer/snapshot",

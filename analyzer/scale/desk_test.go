@@ -1,0 +1,205 @@
+package scale
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/series"
+)
+
+// recorded answers with a demand that it has for every minute, and notes what
+// it was asked for.
+type recorded struct {
+	demand series.Series
+	asked  int // samples
+}
+
+func (q *recorded) Query(_ context.Context, expr string, r series.Range) ([]series.Series, error) {
+	switch expr {
+	case "nothing":
+		return nil, nil
+	case "many":
+		return make([]series.Series, 2), nil
+	case "broken":
+		return nil, errors.New("no such function")
+	}
+	q.asked += r.Len()
+	s := series.Series{Start: r.From, Step: r.Step, Values: unknown(r.Len())}
+	for i := range s.Values {
+		if at := int(s.At(i).Sub(q.demand.Start).Minutes()); at >= 0 && at < len(q.demand.Values) {
+			s.Values[i] = q.demand.Values[at]
+		}
+	}
+	return []series.Series{s}, nil
+}
+
+// hands notes what it was told to do.
+type hands struct{ did []string }
+
+func (h *hands) Execute(_ context.Context, a action.Action) (string, error) {
+	h.did = append(h.did, a.Params[Units])
+	return "set to " + a.Params[Units], nil
+}
+
+func ledger(t *testing.T, mode action.Mode, h *hands) *action.Ledger {
+	t.Helper()
+	l, err := action.Open(t.TempDir(), mode, map[action.Kind]action.Executor{action.ScaleBalloon: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func balloon(byPolicy bool) Spec {
+	return Spec{Name: "llm", Demand: "sum(requests)", Objective: objective, Pool: pool, BootTime: 10 * time.Minute, USD: 98.32,
+		Target: &Target{Kind: action.ScaleBalloon, Name: "serving/warm", Params: map[string]string{"gpus": "8"}, Says: "pods of 8 GPUs", ByPolicy: byPolicy}}
+}
+
+// morning is when demand rises fastest, on the ninth day.
+var morning = start.Add(8*24*time.Hour + 7*time.Hour)
+
+func tick(t *testing.T, d *Desk, now time.Time) {
+	t.Helper()
+	if err := d.Tick(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDesk(t *testing.T) {
+	q := &recorded{demand: daily(10)}
+	d := &Desk{Querier: q, Pools: []Spec{balloon(true)}}
+	tick(t, d, morning)
+	if want := int(Past.Minutes()); q.asked != want {
+		t.Errorf("%d samples were asked for at first, want %d", q.asked, want)
+	}
+	tick(t, d, morning.Add(time.Minute+20*time.Second))
+	if want := int(Past.Minutes()) + 1; q.asked != want {
+		t.Errorf("%d samples were asked for, want one more: %d", q.asked, want)
+	}
+	tick(t, d, morning.Add(time.Minute+40*time.Second))
+	if want := int(Past.Minutes()) + 1; q.asked != want {
+		t.Errorf("%d samples were asked for, want none more within the minute", q.asked)
+	}
+	got, ok := d.State("llm")
+	if !ok || got.Advice == nil || !got.Advice.Trust.OK || got.Advice.Added() == 0 {
+		t.Fatalf("state is %+v", got)
+	}
+	demand := q.demand
+	demand.Values = demand.Values[:8*day+7*hour+2]
+	if diff := cmp.Diff(advise(t, demand, pool), *got.Advice); diff != "" {
+		t.Errorf("advice (-of the whole past +of the desk):\n%s", diff)
+	}
+	if _, err := json.Marshal(d.States()); err != nil {
+		t.Error(err)
+	}
+	if _, ok := d.State("other"); ok {
+		t.Error("a pool that there is not has a state")
+	}
+	samples := map[string]float64{}
+	for _, s := range d.Samples() {
+		samples[s.Metric+s.Labels["pool"]+s.Labels["policy"]] = s.Value
+	}
+	if samples["vedette_recommended_replicasllm"] != float64(got.Advice.Units) || samples["vedette_forecast_trustedllm"] != 1 || samples["vedette_pool_boot_secondsllm"] != 600 ||
+		samples["vedette_replay_overload_ratiollmreactive"] <= samples["vedette_replay_overload_ratiollmpredictive"] {
+		t.Errorf("samples are %v", samples)
+	}
+}
+
+func TestOnePoolDoesNotKeepFromOthers(t *testing.T) {
+	d := &Desk{Querier: &recorded{demand: daily(10)}}
+	for _, q := range []string{"nothing", "many", "broken", "sum(requests)"} {
+		s := balloon(true)
+		s.Name, s.Demand = q, q
+		d.Pools = append(d.Pools, s)
+	}
+	err := d.Tick(t.Context(), morning)
+	for _, want := range []string{"pool nothing: advise: there is no demand", "pool many: read the demand: many comes to 2 series, want one: sum it up", "pool broken: read the demand: no such function"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q in it", err, want)
+		}
+	}
+	if s, _ := d.State("sum(requests)"); s.Advice == nil {
+		t.Errorf("state is %+v", s)
+	}
+	if s, _ := d.State("broken"); len(s.Gaps) != 1 {
+		t.Errorf("gaps are %q", s.Gaps)
+	}
+}
+
+func TestTargetFollows(t *testing.T) {
+	h := new(hands)
+	d := &Desk{Querier: &recorded{demand: daily(10)}, Pools: []Spec{balloon(true)}, Ledger: ledger(t, action.Approve, h)}
+	tick(t, d, morning)
+	s, _ := d.State("llm")
+	if len(h.did) != 1 || s.Advice.Added() == 0 {
+		t.Fatalf("done is %q with %d added", h.did, s.Advice.Added())
+	}
+	es, err := d.Ledger.Entries(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := es[0]
+	for _, want := range []string{"within 11m, when a unit ordered now would work", "more cost $", "the last 7.0 days replayed: as advised 1."} {
+		if !strings.Contains(e.Reason, want) {
+			t.Errorf("reason is %q, want %q in it", e.Reason, want)
+		}
+	}
+	if e.State != action.Done || e.Params["gpus"] != "8" || e.Decisions[0].By != "the limits of pool llm" || !strings.HasPrefix(e.Effect, "serving/warm goes from 0 to ") {
+		t.Errorf("entry is %+v", e)
+	}
+	// A process that starts anew knows from the ledger what is set.
+	d = &Desk{Querier: d.Querier, Pools: d.Pools, Ledger: d.Ledger}
+	tick(t, d, morning)
+	if len(h.did) != 1 {
+		t.Errorf("done again: %q", h.did)
+	}
+	// In the evening nothing is left of it, sooner or later.
+	for at := morning.Add(12 * time.Hour); h.did[len(h.did)-1] != "0" && at.Before(morning.Add(20*time.Hour)); at = at.Add(10 * time.Minute) {
+		tick(t, d, at)
+	}
+	if h.did[len(h.did)-1] != "0" {
+		t.Errorf("done is %q, want 0 at last", h.did)
+	}
+}
+
+func TestWhoApproves(t *testing.T) {
+	for _, tt := range []struct {
+		mode     action.Mode
+		byPolicy bool
+		want     action.State
+	}{
+		{action.Observe, true, action.Noted},
+		{action.Observe, false, action.Noted},
+		{action.Recommend, false, action.Proposed},
+		{action.Approve, true, action.Done},
+	} {
+		h := new(hands)
+		d := &Desk{Querier: &recorded{demand: daily(10)}, Pools: []Spec{balloon(tt.byPolicy)}, Ledger: ledger(t, tt.mode, h)}
+		tick(t, d, morning)
+		tick(t, d, morning.Add(time.Minute))
+		es, err := d.Ledger.Entries(t.Context(), 9)
+		if err != nil || len(es) == 0 {
+			t.Fatalf("%s: entries are %v, %v", tt.mode, es, err)
+		}
+		if es[0].State != tt.want || (len(h.did) > 0) != (tt.want == action.Done) {
+			t.Errorf("%s, by policy %t: %s with %q done, want %s", tt.mode, tt.byPolicy, es[0].State, h.did, tt.want)
+		}
+	}
+}
+
+func TestWholeUnits(t *testing.T) {
+	node := &Target{Whole: true}
+	for _, tt := range []struct{ reactive, units, want int }{{4, 4, pool.Min}, {4, 7, 7}} {
+		if got := node.units(pool, Advice{Reactive: tt.reactive, Units: tt.units}); got != tt.want {
+			t.Errorf("%+v sets %d", tt, got)
+		}
+	}
+}
