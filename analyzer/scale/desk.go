@@ -47,6 +47,7 @@ type Desk struct {
 	pasts  map[string]series.Series
 	boots  map[string]Boot
 	states []State
+	next   chan struct{} // closed by the next tick
 }
 
 // Every is how often a desk is to tick: a decision counts until the next.
@@ -73,6 +74,16 @@ func (d *Desk) State(name string) (State, bool) {
 	return State{}, false
 }
 
+// Next returns a channel that is closed when the next tick is done.
+func (d *Desk) Next() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.next == nil {
+		d.next = make(chan struct{})
+	}
+	return d.next
+}
+
 // Tick looks at every pool and proposes what its forecast asks for. A pool that
 // cannot be read does not keep it from the others: the error says which.
 func (d *Desk) Tick(ctx context.Context, now time.Time) error {
@@ -90,8 +101,12 @@ func (d *Desk) Tick(ctx context.Context, now time.Time) error {
 		states = append(states, s)
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.states = states
-	d.mu.Unlock()
+	if d.next != nil {
+		close(d.next)
+		d.next = nil
+	}
 	return errors.Join(errs...)
 }
 

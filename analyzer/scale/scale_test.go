@@ -101,7 +101,7 @@ func TestAdviseAddsBeforeARise(t *testing.T) {
 
 func TestPredictionOnlyAdds(t *testing.T) {
 	for name, s := range map[string]series.Series{"daily": daily(9), "wandering": wandering(9)} {
-		for at := 8 * day; at < 9*day; at += 97 {
+		for at := 8 * day; at < 9*day; at += 197 {
 			a := advise(t, until(s, at), pool)
 			if a.Units < a.Reactive || a.Units > pool.Max {
 				t.Errorf("%s, minute %d: %d units with %d for the demand and at most %d", name, at, a.Units, a.Reactive, pool.Max)
