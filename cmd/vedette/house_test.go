@@ -120,7 +120,7 @@ var doors = map[string]string{
 	"go.opentelemetry.io/collector":                  "analyzer/ingest",
 	"go.opentelemetry.io/otel":                       "collector/otlp",
 	"gonum.org/v1/gonum":                             "analyzer/detect analyzer/forecast analyzer/series",
-	"k8s.io/api":                                     "analyzer/scale/cluster analyzer/snapshot analyzer/topology analyzer/diagnose analyzer/live collector/cluster collector/simulate",
+	"k8s.io/api":                                     "analyzer/snapshot analyzer/topology analyzer/diagnose analyzer/live collector/cluster collector/simulate",
 	"k8s.io/client-go":                               "collector/cluster",
 	"k8s.io/client-go/dynamic":                       "analyzer/scale/cluster collector/cluster rules/publish/operator cmd/vedette",
 	"k8s.io/klog":                                    "cmd/vedette",
