@@ -12,6 +12,7 @@ import (
 
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/series"
+	"vedette.dev/rules/catalog"
 )
 
 // recorded answers with a demand that it has for every minute, and notes what
@@ -105,6 +106,9 @@ func TestDesk(t *testing.T) {
 	}
 	samples := map[string]float64{}
 	for _, s := range d.Samples() {
+		if _, known := catalog.Builtin().Metric(catalog.ID(s.Metric)); !known {
+			t.Errorf("%s is not in the catalogue", s.Metric)
+		}
 		samples[s.Metric+s.Labels["pool"]+s.Labels["policy"]] = s.Value
 	}
 	if samples["vedette_recommended_replicasllm"] != float64(got.Advice.Units) || samples["vedette_forecast_trustedllm"] != 1 || samples["vedette_pool_boot_secondsllm"] != 600 ||

@@ -80,5 +80,5 @@ func (s State) money(more int) string {
 	if s.USD == 0 || more <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d more cost $%.2f an hour at list price", more, float64(more)*s.USD)
+	return fmt.Sprintf("; %d more cost $%.2f an hour by the price book", more, float64(more)*s.USD)
 }
