@@ -70,6 +70,7 @@ var mayImport = map[string]string{
 	"analyzer/ingest":                    "analyzer analyzer/history",
 	"analyzer/scale":                     "analyzer/action analyzer/problem analyzer/series",
 	"analyzer/scale/amazon":              "analyzer/action analyzer/scale",
+	"analyzer/scale/external":            "analyzer/scale",
 	"analyzer/scale/keda":                "analyzer/scale analyzer/scale/keda/externalscaler",
 	"analyzer/scale/keda/externalscaler": "",
 	"analyzer/scale/cluster":             "analyzer/action analyzer/scale",

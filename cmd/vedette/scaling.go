@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"os"
+	"log/slog"
+	"net/http"
 	"regexp"
 	"strconv"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"vedette.dev/analyzer/scale"
 	"vedette.dev/analyzer/scale/amazon"
 	scalecluster "vedette.dev/analyzer/scale/cluster"
+	"vedette.dev/analyzer/scale/external"
 	"vedette.dev/analyzer/scale/keda"
 	"vedette.dev/analyzer/store"
 	"vedette.dev/collector/cluster"
@@ -34,14 +34,9 @@ import (
 // Scaling is the configuration of predictive scaling. Without pools nothing is forecast.
 type Scaling struct {
 	Pools []scaledPool `yaml:"pools"`
-	KEDA  struct {     // an external scaler for the pools
-		Listen       string `yaml:"listen"`       // 127.0.0.1:8791; "" is none
-		CertFile     string `yaml:"certFile"`     // its certificate; "" speaks without TLS
-		KeyFile      string `yaml:"keyFile"`      // of the certificate
-		ClientCAFile string `yaml:"clientCAFile"` // who signs KEDA's certificate; "" asks for none
-		Insecure     bool   `yaml:"insecure"`     // let anyone who reaches it ask: KEDA sends no token
-	} `yaml:"keda"`
-	EKS struct {
+	KEDA  scalingDoor  `yaml:"keda"` // an external scaler; without TLS where there is no certFile
+	HPA   scalingDoor  `yaml:"hpa"`  // the API external.metrics.k8s.io, of which a cluster has one; over TLS
+	EKS   struct {
 		Region   string `yaml:"region"`   // of node groups; "" is the environment's
 		Endpoint string `yaml:"endpoint"` // "" is AWS' own
 	} `yaml:"eks"`
@@ -128,7 +123,10 @@ func (c *Scaling) check() error {
 		}
 		errs = append(errs, p.Target.check(where, p.GPUs))
 	}
-	errs = append(errs, c.checkKEDA())
+	errs = append(errs, c.KEDA.check("scaling.keda"), c.HPA.check("scaling.hpa"))
+	if c.HPA.Listen != "" && c.HPA.CertFile == "" {
+		errs = append(errs, errors.New("scaling.hpa: an API server asks over TLS only: certFile and keyFile are required"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -152,24 +150,6 @@ func (t scaledTarget) check(where string, gpus int) error {
 		errs = append(errs, fmt.Errorf("%s: target.approve %q is not person or policy", where, t.Approve))
 	}
 	return errors.Join(errs...)
-}
-
-func (c *Scaling) checkKEDA() error {
-	k := c.KEDA
-	if k.Listen == "" {
-		return nil
-	}
-	if (k.CertFile == "") != (k.KeyFile == "") || k.ClientCAFile != "" && k.CertFile == "" {
-		return errors.New("scaling.keda: certFile and keyFile go together, and clientCAFile needs both")
-	}
-	host, _, err := net.SplitHostPort(k.Listen)
-	if err != nil {
-		return fmt.Errorf("scaling.keda.listen: %w", err)
-	}
-	if !loopback(host) && !k.Insecure && k.ClientCAFile == "" {
-		return fmt.Errorf("scaling.keda.listen: %s is reachable from elsewhere, and KEDA sends no token: set clientCAFile, or insecure where everyone may know", k.Listen)
-	}
-	return nil
 }
 
 // scaleDesk makes the desk that advises on the configured pools. Its ledger
@@ -237,26 +217,44 @@ func (s *service) placing(ctx context.Context) (map[action.Kind]action.Executor,
 func (s *service) kedaServer() (*grpc.Server, error) {
 	var opts []grpc.ServerOption
 	if k := s.cfg.Scaling.KEDA; k.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(k.CertFile, k.KeyFile)
+		c, err := k.tls()
 		if err != nil {
 			return nil, fmt.Errorf("scaling.keda: %w", err)
-		}
-		c := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-		if k.ClientCAFile != "" {
-			pem, err := os.ReadFile(k.ClientCAFile)
-			if err != nil {
-				return nil, fmt.Errorf("scaling.keda: %w", err)
-			}
-			c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-			if !c.ClientCAs.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("scaling.keda: %s holds no certificate", k.ClientCAFile)
-			}
 		}
 		opts = append(opts, grpc.Creds(credentials.NewTLS(c)))
 	}
 	srv := grpc.NewServer(opts...)
 	(&keda.Server{Desk: s.scaling, Now: time.Now}).Register(srv)
 	return srv, nil
+}
+
+// openScaling opens the doors through which autoscalers ask.
+func (s *service) openScaling() (err error) {
+	if at := s.cfg.Scaling.KEDA.Listen; at != "" {
+		if s.keda, err = listen("scaling.keda.listen", at); err != nil {
+			return err
+		}
+		s.closers = append(s.closers, closeListener(s.keda))
+		if s.scaler, err = s.kedaServer(); err != nil {
+			return err
+		}
+	}
+	if at := s.cfg.Scaling.HPA.Listen; at != "" {
+		c, err := s.cfg.Scaling.HPA.tls()
+		if err != nil {
+			return fmt.Errorf("scaling.hpa: %w", err)
+		}
+		l, err := listen("scaling.hpa.listen", at)
+		if err != nil {
+			return err
+		}
+		c.NextProtos = []string{"h2", "http/1.1"}
+		s.hpa = tls.NewListener(l, c)
+		s.closers = append(s.closers, closeListener(l))
+		s.external = &http.Server{Handler: external.Handler(s.scaling, time.Now), ReadHeaderTimeout: 10 * time.Second,
+			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	}
+	return nil
 }
 
 // foresee is one turn of predictive scaling: look, propose, write down.

@@ -82,6 +82,8 @@ type service struct {
 	otlp     net.Listener
 	keda     net.Listener // nil where KEDA is not served
 	scaler   *grpc.Server // what is served there
+	hpa      net.Listener // nil where external metrics are not served
+	external *http.Server // what is served there
 	http     *http.Server
 	grpc     *grpc.Server
 	closers  []func() error // in the order of opening
@@ -233,14 +235,8 @@ func (s *service) listen() error {
 
 	s.grpc = grpc.NewServer(grpc.UnaryInterceptor(ingestTokens.Unary), grpc.MaxRecvMsgSize(ingest.MaxMessage))
 	s.receiver.Register(s.grpc)
-	if at := s.cfg.Scaling.KEDA.Listen; at != "" {
-		if s.keda, err = listen("scaling.keda.listen", at); err != nil {
-			return err
-		}
-		s.closers = append(s.closers, closeListener(s.keda))
-		if s.scaler, err = s.kedaServer(); err != nil {
-			return err
-		}
+	if err := s.openScaling(); err != nil {
+		return err
 	}
 
 	prom := &api.Prometheus{Store: s.db, Alerting: s.alerts, Catalog: catalog.Builtin(), Version: version, Started: s.started,
@@ -299,6 +295,9 @@ func (s *service) run(ctx context.Context) error {
 	}
 	if s.scaler != nil {
 		g.Go(func() error { return serveGRPC(ctx, s.scaler, s.keda) })
+	}
+	if s.external != nil {
+		g.Go(func() error { return serveHTTP(ctx, s.external, s.hpa) })
 	}
 	if s.there != nil {
 		g.Go(func() error { return every(ctx, time.Duration(s.cfg.Prometheus.Every), s.there.follow) })
