@@ -136,6 +136,7 @@ func (d *Desk) look(ctx context.Context, spec Spec, now time.Time) (State, error
 }
 
 // boot measures once an hour: starts are rare, and reading them is not free.
+// What is not known yet is looked for each time.
 func (d *Desk) boot(ctx context.Context, spec Spec, now time.Time) (Boot, error) {
 	if spec.BootTime > 0 {
 		return Boot{Time: spec.BootTime, Evidence: "the configuration says so"}, nil
@@ -148,7 +149,7 @@ func (d *Desk) boot(ctx context.Context, spec Spec, now time.Time) (Boot, error)
 	d.mu.Lock()
 	b, known := d.boots[spec.Name]
 	d.mu.Unlock()
-	if known && now.Sub(b.at) < time.Hour {
+	if known && b.Measured && now.Sub(b.at) < time.Hour {
 		return b, nil
 	}
 	seen, source, err := starts(ctx, d.Querier, spec.Pods, now)

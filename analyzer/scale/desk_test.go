@@ -117,6 +117,48 @@ func TestDesk(t *testing.T) {
 	}
 }
 
+// What was measured holds for an hour; what was not is looked for again.
+func TestBootIsMeasured(t *testing.T) {
+	pods := func(n int) []series.Series {
+		var out []series.Series
+		for i := range n {
+			out = append(out, series.Series{Labels: map[string]string{"namespace": "serving", "pod": string(rune('a' + i))}, Values: []float64{1000}})
+		}
+		return out
+	}
+	ready := func(n int) []series.Series {
+		out := pods(n)
+		for i := range out {
+			out[i].Values = []float64{1150}
+		}
+		return out
+	}
+	q := answers{"kube_pod_created": pods(2), "kube_pod_status_ready_time": ready(2)}
+	d := &Desk{Querier: q}
+	spec := Spec{Name: "llm", Pods: `namespace="serving"`}
+	boot := func(now time.Time) time.Duration {
+		b, err := d.boot(t.Context(), spec, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Time
+	}
+	if got := boot(morning); got != usualBoot {
+		t.Errorf("two pods boot for %s, want what is usual", got)
+	}
+	q["kube_pod_created"], q["kube_pod_status_ready_time"] = pods(3), ready(3)
+	if got := boot(morning.Add(time.Minute)); got != 150*time.Second {
+		t.Errorf("three pods boot for %s, want 2m30s", got)
+	}
+	delete(q, "kube_pod_created")
+	if got := boot(morning.Add(30 * time.Minute)); got != 150*time.Second {
+		t.Errorf("within the hour it is %s, want 2m30s", got)
+	}
+	if got := boot(morning.Add(2 * time.Hour)); got != usualBoot {
+		t.Errorf("after it %s, want what is usual", got)
+	}
+}
+
 func TestOnePoolDoesNotKeepFromOthers(t *testing.T) {
 	d := &Desk{Querier: &recorded{demand: daily(10)}}
 	for _, q := range []string{"nothing", "many", "broken", "sum(requests)"} {

@@ -101,13 +101,13 @@ func (s *Study) Advise() (Advice, error) {
 	for at := max(0, now+1-hold); at <= now; at++ {
 		a.Units = max(a.Units, s.wanted(at, level))
 	}
-	if step := s.pool.step(a.Reactive); a.Predicted > a.Reactive+step {
+	if step := s.pool.step(a.Reactive); a.Predicted > a.Reactive+step && a.Units < a.Predicted {
 		a.Limits = append(a.Limits, fmt.Sprintf("a forecast adds no more than %d units to %d", step, a.Reactive))
 	}
 	if unbounded := (Pool{Capacity: s.pool.Capacity}).units(a.Need); s.pool.Max > 0 && unbounded > s.pool.Max {
 		a.Limits = append(a.Limits, fmt.Sprintf("%d units are the most that the pool may have, %d would be needed", s.pool.Max, unbounded))
 	}
-	if a.Units > max(a.Predicted, a.Reactive) {
+	if a.Units > s.wanted(now, level) {
 		a.Limits = append(a.Limits, fmt.Sprintf("%d were wanted within the last %d minutes and stay that long", a.Units, hold))
 	}
 	return a, nil

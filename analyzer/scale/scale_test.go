@@ -142,6 +142,22 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Units that were wanted stay, and the reason says so.
+func TestUnitsStay(t *testing.T) {
+	s := until(daily(9), 8*day+7*hour)
+	s.Values[len(s.Values)-5] *= 3 // a spike, long enough ago for no forecast to come of it
+	a := advise(t, s, pool)
+	if a.Units <= a.Predicted || !strings.Contains(a.Reason(), "were wanted within the last 10 minutes and stay that long") {
+		t.Errorf("advice is %+v: %s", a, a.Reason())
+	}
+	later := s
+	later.Values = daily(9).Values[:8*day+7*hour+40]
+	later.Values[8*day+7*hour-5] = s.Values[8*day+7*hour-5]
+	if b := advise(t, later, pool); b.Units >= a.Units || len(b.Limits) > 0 && b.Units > b.Predicted+1 {
+		t.Errorf("once the spike is forgotten the advice is %+v", b)
+	}
+}
+
 func TestTrust(t *testing.T) {
 	growing := daily(10)
 	for i := range growing.Values { // each quarter of an hour is unlike all before
