@@ -129,9 +129,10 @@ func TestPolicies(t *testing.T) {
 			}
 			r := s.Replay(days)
 			times := func(x Run) float64 { return float64(x.UnitMinutes) / float64(r.Least) }
+			trust := s.trust(len(demand.Values) - 1)
 			best, level := s.cheapest(len(demand.Values)-days*day, slo)
-			fmt.Printf("%-10s boot %2dm: clairvoyant %.3f; in hindsight reactive %.3f (%.2f full, %.2f %% overloaded), predictive %.3f (quantile %.3g, %.2f %%); as advised %.3f (%.2f %%)\n",
-				name, boot, times(r.Clairvoyant), times(r.Headroom), r.Fill, 100*r.Headroom.Overload(), times(best), level, 100*best.Overload(), times(r.Predictive), 100*r.Predictive.Overload())
+			fmt.Printf("%-10s boot %2dm: clairvoyant %.3f; in hindsight reactive %.3f (%.2f full, %.2f %% overloaded), predictive %.3f (quantile %.3g, %.2f %%); as advised %.3f (%.2f %%); error %.2f of the seasonal naive one, 90 %% quantile covers %.0f %%\n",
+				name, boot, times(r.Clairvoyant), times(r.Headroom), r.Fill, 100*r.Headroom.Overload(), times(best), level, 100*best.Overload(), times(r.Predictive), 100*r.Predictive.Overload(), trust.Error, 100*trust.Coverage)
 			if name == "twitter" {
 				continue // demand jumps within the minute: no policy keeps the objective
 			}

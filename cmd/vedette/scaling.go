@@ -257,8 +257,11 @@ func (s *service) openScaling() (err error) {
 	return nil
 }
 
-// foresee is one turn of predictive scaling: look, propose, write down.
+// foresee is one turn of predictive scaling: look, propose, write down. A
+// target that does not answer keeps it no longer than until the next.
 func (s *service) foresee(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, scale.Every)
+	defer cancel()
 	if err := s.scaling.Tick(ctx, now); err != nil && ctx.Err() == nil {
 		s.log.Warn("scaling", "err", err)
 	}
