@@ -32,7 +32,7 @@ lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
-	$(GO) vet -tags bench ./analyzer/detect ./analyzer/forecast
+	$(GO) vet -tags bench ./analyzer/detect ./analyzer/forecast ./analyzer/scale
 	$(GO) mod tidy -diff
 
 .PHONY: e2e
@@ -49,7 +49,7 @@ screenshots: build ## the pictures of the README, from a running demo
 bench: ## what the hot paths cost
 	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm ./collector/simulate
 
-# Both look for labelled series in $VEDETTE_DATA, or in shared beside the repository.
+# They look for series in $VEDETTE_DATA, or in shared beside the repository.
 .PHONY: bench-detect
 bench-detect: ## the detectors on labelled series (NAB, events, quiet ones), alerts against the rate asked for, faults of GPUs, and what a sample costs
 	$(GO) test -tags bench -count 1 -v -run 'NAB|Events|Quiet|Rates|Faults' -bench 'Million|Observe' -benchmem ./analyzer/detect | grep -v -e '^=== ' -e '^--- PASS'
@@ -57,6 +57,10 @@ bench-detect: ## the detectors on labelled series (NAB, events, quiet ones), ale
 .PHONY: bench-forecast
 bench-forecast: ## the forecasts on request rates, from every quarter of an hour of three days
 	$(GO) test -tags bench -count 1 -v -run 'M4Hourly|RollingOrigin' ./analyzer/forecast | grep -v -e '^=== ' -e '^--- PASS'
+
+.PHONY: bench-scale
+bench-scale: ## pools that follow request rates: what reactive, predictive and clairvoyant scaling cost, and how often they are short
+	$(GO) test -tags bench -count 1 -v -run 'Policies' -bench Study -benchmem ./analyzer/scale | grep -v -e '^=== ' -e '^--- PASS'
 
 # The development cases must not be redistributed, so they and their scorer are
 # looked for outside the repository.

@@ -110,8 +110,11 @@ func (k *kube) install(t *testing.T, crd *unstructured.Unstructured, plural stri
 	if _, err := crds.Create(t.Context(), crd, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	kind := schema.GroupVersionResource{Group: group, Version: versions[0].(map[string]any)["name"].(string), Resource: plural}
 	k.server.within(t, "the kind "+plural, patience, func() bool {
-		_, err := k.loose(t).Resource(monitoring.WithResource(plural)).List(t.Context(), metav1.ListOptions{})
+		_, err := k.loose(t).Resource(kind).List(t.Context(), metav1.ListOptions{})
 		return err == nil
 	})
 }

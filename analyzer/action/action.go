@@ -19,6 +19,11 @@ const (
 
 	SilenceAlerts Kind = "silence-alerts" // of what the target, a label selector, selects, for Params["for"]
 	EndSilence    Kind = "end-silence"    // of just the target
+
+	// Each sets how many units are there because of a forecast, Params["units"].
+	ScaleBalloon   Kind = "scale-balloon"   // of a Deployment of pods that give way
+	ScaleBuffer    Kind = "scale-buffer"    // of a CapacityBuffer
+	ScaleNodegroup Kind = "scale-nodegroup" // the fewest nodes of an EKS node group
 )
 
 // An Action is one change to the world, not yet made.

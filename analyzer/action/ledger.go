@@ -122,15 +122,19 @@ func (l *Ledger) Propose(ctx context.Context, a Action, now time.Time) (Entry, e
 	return e, tx.Commit()
 }
 
+// scales says which kinds set a number that goes up and down by the hour.
+func scales(k Kind) bool { return k == ScaleBalloon || k == ScaleBuffer || k == ScaleNodegroup }
+
 // mayRepeat reports whether what last asked for may be asked for again. A rule
-// may be published again at once: its asker decides.
+// may be published again at once: its asker decides. So may a number be changed
+// that was set: what is asked for is another one.
 func mayRepeat(last Entry, now time.Time) bool {
 	switch {
 	case last.State == Noted:
 		return now.After(last.Expires)
 	case !last.State.Settled():
 		return false
-	case !touchesNodes(last.Kind):
+	case !touchesNodes(last.Kind), scales(last.Kind) && last.State == Done:
 		return true
 	}
 	return now.After(last.Finished.Add(rest))
@@ -249,6 +253,19 @@ func (l *Ledger) Entries(ctx context.Context, n int) ([]Entry, error) {
 		return nil, fmt.Errorf("read actions: %w", err)
 	}
 	return es, nil
+}
+
+// Last returns the newest entry of the same change that a makes which is in
+// state, or an error that wraps [ErrNoSuchAction].
+func (l *Ledger) Last(ctx context.Context, a Action, state State) (Entry, error) {
+	es, err := list(ctx, l.db, `WHERE key = ? AND state = ? ORDER BY id DESC LIMIT 1`, a.Key(), state)
+	if err == nil && len(es) == 0 {
+		err = ErrNoSuchAction
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("read the last %s that is %s: %w", a.Key(), state, err)
+	}
+	return es[0], nil
 }
 
 // Entry returns one entry, or an error that wraps [ErrNoSuchAction].

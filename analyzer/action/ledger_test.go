@@ -164,3 +164,30 @@ func TestUnknown(t *testing.T) {
 		t.Error("a decision without a name was taken")
 	}
 }
+
+// A number that was set may be set to another at once; a refusal rests.
+func TestScaling(t *testing.T) {
+	h := &hand{}
+	l := open(t, t.TempDir(), Approve, h)
+	l.Executors[ScaleBalloon] = h
+	a := Action{Kind: ScaleBalloon, Target: "serving/warm"}
+	if _, err := l.Last(t.Context(), a, Done); !errors.Is(err, ErrNoSuchAction) {
+		t.Errorf("got %v, want %v", err, ErrNoSuchAction)
+	}
+	for _, units := range []string{"2", "3"} {
+		a.Params = map[string]string{"units": units}
+		if e, err := l.Do(t.Context(), a, "policy", noon); err != nil || e.State != Done {
+			t.Fatalf("setting %s: %s, %v", units, e.State, err)
+		}
+	}
+	if e, err := l.Last(t.Context(), a, Done); err != nil || e.Params["units"] != "3" {
+		t.Errorf("the last is %+v, %v", e, err)
+	}
+	e := propose(t, l, a, noon)
+	if _, err := l.Decide(t.Context(), e.ID, Decision{By: "ada", At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	if again := propose(t, l, a, noon.Add(time.Minute)); again.ID != e.ID {
+		t.Error("what was refused a minute ago was proposed again")
+	}
+}

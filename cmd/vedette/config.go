@@ -84,8 +84,9 @@ type Config struct {
 		Regions  []string `yaml:"regions"`  // whose list prices AWS' Pricing API is asked for, once a day; none unless set
 		Endpoint string   `yaml:"endpoint"` // of the Pricing API; "" is AWS' own
 	} `yaml:"prices"`
-	Model Model       `yaml:"model"` // a language model that reads what the grammar does not; none unless set
-	Mode  action.Mode `yaml:"mode"`  // observe, recommend or approve: what touches nodes; observe
+	Scaling Scaling     `yaml:"scaling"` // pools whose size is to be known before it is needed; none unless set
+	Model   Model       `yaml:"model"`   // a language model that reads what the grammar does not; none unless set
+	Mode    action.Mode `yaml:"mode"`    // observe, recommend or approve: what touches nodes; observe
 }
 
 const (
@@ -139,6 +140,7 @@ func (c *Config) fill() {
 	if c.Publish.Ruler.Namespace == "" {
 		c.Publish.Ruler.Namespace = "vedette"
 	}
+	c.Scaling.fill()
 	c.Model.fill()
 	if c.Mode == "" {
 		c.Mode = action.Observe
@@ -172,7 +174,7 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("publish.%s: %q is not a URL", setting, at))
 		}
 	}
-	errs = append(errs, c.Model.check())
+	errs = append(errs, c.Scaling.check(), c.Model.check())
 	// The page's port takes OTLP over HTTP too, so it needs both.
 	errs = append(errs, guarded("listen.http", c.Listen.HTTP, c.Tokens.API != "" && c.Tokens.Ingest != ""),
 		guarded("listen.otlp", c.Listen.OTLP, c.Tokens.Ingest != ""))

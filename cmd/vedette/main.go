@@ -36,6 +36,10 @@
 // Money's way: [vedette.dev/analyzer/cost] reads what GPUs were used for from
 // the store, and makes a report of it and of a price book.
 //
+// Room's way: [vedette.dev/analyzer/scale] reads the demand of configured pools
+// from the store, says how many units there should be by the time one ordered
+// now would work, and has a target follow through the ledger; KEDA may ask.
+//
 // A question's way: an [nlq.Engine] ([vedette.dev/nlq/grammar]) turns words
 // into an [nlq.Intent]; in a batch, [vedette.dev/nlq/prose] reads what was
 // written to be read, as rules are published, and says how sure it is. Where a language model is configured, [vedette.dev/nlq/llm] has it fill
@@ -147,7 +151,7 @@ func command() *cobra.Command {
 	root.AddCommand(
 		demoCommand(s), serverCommand(s), configCommand(),
 		askCommand(s), incidentsCommand(s), actionsCommand(s), rulesCommand(s),
-		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(), reportCommand(s),
+		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(), reportCommand(s), scaleCommand(s),
 	)
 	strict(root)
 	return root

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,6 +33,7 @@ import (
 	"vedette.dev/analyzer/ingest"
 	"vedette.dev/analyzer/live"
 	"vedette.dev/analyzer/remedy"
+	"vedette.dev/analyzer/scale"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/store"
 	"vedette.dev/nlq/answer"
@@ -72,11 +74,16 @@ type service struct {
 	desk      *answer.Desk
 	costs     *cost.Desk
 	prices    *prices
+	scaling   *scale.Desk
 	eyes      clusterView
 	there     *elsewhere // nil where nothing is read besides
 
 	page     net.Listener
 	otlp     net.Listener
+	keda     net.Listener // nil where KEDA is not served
+	scaler   *grpc.Server // what is served there
+	hpa      net.Listener // nil where external metrics are not served
+	external *http.Server // what is served there
 	http     *http.Server
 	grpc     *grpc.Server
 	closers  []func() error // in the order of opening
@@ -154,9 +161,12 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		}
 		does[action.SilenceAlerts], does[action.EndSilence] = silencing(quiet), lifting(quiet)
 	}
-	for kind, x := range x.executors {
-		does[kind] = x
+	placing, err := s.placing(context.Background())
+	if err != nil {
+		return nil, err
 	}
+	maps.Copy(does, placing)
+	maps.Copy(does, x.executors)
 	if s.ledger, err = action.Open(cfg.Data, cfg.Mode, does); err != nil {
 		return nil, err
 	}
@@ -183,6 +193,9 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	}
 	s.prices = prices
 	s.costs = &cost.Desk{Querier: s.db, Book: prices.book.Load}
+	s.scaling = s.scaleDesk(prices.book.Load())
+	s.scaling.Ledger = s.ledger
+	s.registry.MustRegister(advised{s.scaling})
 
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
@@ -222,6 +235,9 @@ func (s *service) listen() error {
 
 	s.grpc = grpc.NewServer(grpc.UnaryInterceptor(ingestTokens.Unary), grpc.MaxRecvMsgSize(ingest.MaxMessage))
 	s.receiver.Register(s.grpc)
+	if err := s.openScaling(); err != nil {
+		return err
+	}
 
 	prom := &api.Prometheus{Store: s.db, Alerting: s.alerts, Catalog: catalog.Builtin(), Version: version, Started: s.started,
 		Logger: quieter(s.log), Gatherer: s.registry, Registerer: s.registry}
@@ -237,6 +253,8 @@ func (s *service) listen() error {
 	mux.Handle("/vedette/v1/", apiTokens.Require(own.Handler()))
 	mux.Handle("GET /vedette/v1/snapshot", apiTokens.Require(s.camera.Handler(time.Now)))
 	mux.Handle("GET /vedette/v1/cost", apiTokens.Require(s.costs.Handler(time.Now)))
+	mux.Handle("GET /vedette/v1/scale", apiTokens.Require(s.scaling.Handler()))
+	mux.Handle("GET /vedette/v1/scale/", apiTokens.Require(s.scaling.Handler()))
 	for _, path := range []string{"GET /allocation", "GET /allocation/compute"} { // OpenCost's, under both of its names
 		mux.Handle(path, apiTokens.Require(s.costs.Allocations(s.cfg.Cluster.Name, time.Now)))
 	}
@@ -268,6 +286,18 @@ func (s *service) run(ctx context.Context) error {
 			s.refresh(ctx, time.Now())
 			return every(ctx, refreshPrices, s.refresh)
 		})
+	}
+	if len(s.scaling.Pools) > 0 {
+		g.Go(func() error {
+			s.foresee(ctx, time.Now())
+			return every(ctx, scale.Every, s.foresee)
+		})
+	}
+	if s.scaler != nil {
+		g.Go(func() error { return serveGRPC(ctx, s.scaler, s.keda) })
+	}
+	if s.external != nil {
+		g.Go(func() error { return serveHTTP(ctx, s.external, s.hpa) })
 	}
 	if s.there != nil {
 		g.Go(func() error { return every(ctx, time.Duration(s.cfg.Prometheus.Every), s.there.follow) })

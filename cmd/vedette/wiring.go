@@ -84,7 +84,7 @@ func serveGRPC(ctx context.Context, srv *grpc.Server, l net.Listener) error {
 	})
 	defer unhook()
 	if err := srv.Serve(l); err != nil {
-		return fmt.Errorf("serve OTLP on %s: %w", l.Addr(), err)
+		return fmt.Errorf("serve gRPC on %s: %w", l.Addr(), err)
 	}
 	return nil
 }
