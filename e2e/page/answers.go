@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/backtest"
 	"vedette.dev/nlq/answer"
 )
@@ -93,6 +94,16 @@ func changesAnswer() answer.Answer {
 	return answer.Answer{Kind: answer.KindChanges, Readback: "what changed in the last 1 hour", Confidence: 0.9,
 		Changes: &answer.ChangesResult{From: now.Add(-time.Hour), To: now, Total: 1,
 			Rows: []answer.Change{{At: now.Add(-time.Minute), Subject: "deployment/ml/api", What: "spec.replicas was 2, is 3", Source: "history#7"}}}}
+}
+
+func silenceAnswer() answer.Answer {
+	return answer.Answer{Kind: answer.KindSilence, Readback: "silence alerts called GPUHot on node gpu-13 for 2 hours", Confidence: 0.9,
+		Silence: &answer.SilenceResult{
+			Firing: []map[string]string{{"alertname": "GPUHot", "Hostname": "gpu-13", "gpu": "1"}}, Total: 1,
+			Entry: action.Entry{ID: 41, State: action.Proposed, Proposed: now, Expires: now.Add(time.Hour), Action: action.Action{Kind: action.SilenceAlerts,
+				Target: `{alertname="GPUHot",Hostname="gpu-13"}`, Params: map[string]string{"for": "2h"}, Reason: "asked: silence GPUHot on gpu-13 for 2 hours",
+				Effect: "nobody is told of these alerts for 2 hours; they go on being evaluated and shown; of them fire now: GPUHot (1)"}},
+			How: "Nothing is decided by words here: vedette actions approve 41, or the button on the page."}}
 }
 
 func costAnswer() answer.Answer {

@@ -185,7 +185,7 @@ func answerTo(text string) answer.Answer {
 	for _, c := range []struct {
 		word string
 		a    func() answer.Answer
-	}{{"alert", hotAlert}, {"wrong", whyAnswer}, {"when", whenAnswer}, {"which", heldQuery}, {"average", averageQuery}, {"changed", changesAnswer}, {"cost", costAnswer}} {
+	}{{"alert", hotAlert}, {"wrong", whyAnswer}, {"when", whenAnswer}, {"which", heldQuery}, {"average", averageQuery}, {"changed", changesAnswer}, {"cost", costAnswer}, {"silence", silenceAnswer}} {
 		if strings.Contains(text, c.word) {
 			return c.a()
 		}
