@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vedette.dev/analyzer/series"
+	"vedette.dev/fixtures/recorded"
 )
 
 // What a half of the files would have chosen, measured on the other half: how
@@ -101,7 +102,7 @@ func nabAt(rows []nabRow, p nabProfile, threshold float64) float64 {
 }
 
 func TestHalvesNAB(t *testing.T) {
-	dir := filepath.Join(developmentData(t), "nab")
+	dir := filepath.Join(recorded.Dir(t, "nab"), "nab")
 	files := nabCorpus(t, dir)
 	found := make([]both, len(files))
 	var paths []string
@@ -147,7 +148,7 @@ func TestHalvesNAB(t *testing.T) {
 }
 
 func TestHalvesEvents(t *testing.T) {
-	dir := developmentData(t)
+	dir := recorded.Dir(t, "nab")
 	var f1Other, f1Seen, apOther float64
 	for _, set := range eventSets {
 		paths, err := filepath.Glob(filepath.Join(dir, set.glob))

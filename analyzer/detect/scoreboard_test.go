@@ -5,11 +5,9 @@ package detect
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -22,44 +20,12 @@ import (
 	"unsafe"
 
 	"vedette.dev/analyzer/series"
+	"vedette.dev/fixtures/recorded"
 )
 
 // alertScore is the one threshold of the event tables, for all series of all
 // sets: about one sample in 7,000. It is set here and not by the run.
 const alertScore = 0.32
-
-// developmentData returns the folder of labelled series that may not be
-// redistributed: data in $VEDETTE_DATA, or in shared beside the repository.
-func developmentData(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("VEDETTE_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	dir = filepath.Join(dir, "data")
-	if _, err := os.Stat(filepath.Join(dir, "nab")); err != nil {
-		t.Skipf("left out: the labelled series are not in %s; set VEDETTE_DATA", dir)
-	}
-	return dir
-}
-
-// unpacked reads a packed file whole.
-func unpacked(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return b, nil
-}
 
 // columns reads a CSV file by column, names in lower case.
 func columns(b []byte) (map[string][]string, error) {
@@ -125,7 +91,7 @@ func each(t *testing.T, paths []string, do func(i int, b []byte) error) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			b, err := unpacked(path)
+			b, err := recorded.Unpacked(path)
 			if err == nil {
 				err = do(i, b)
 			}
@@ -174,7 +140,7 @@ func nabCorpus(t *testing.T, dir string) []nabFile {
 // TestNABScoreOfRecordedDetectors holds the scorer to what is published of two
 // detectors, by their own scores.
 func TestNABScoreOfRecordedDetectors(t *testing.T) {
-	dir := filepath.Join(developmentData(t), "nab")
+	dir := filepath.Join(recorded.Dir(t, "nab"), "nab")
 	files := nabCorpus(t, dir)
 	for detector, want := range map[string]float64{"numenta": 70.1011, "ARTime": 74.8538} {
 		var paths []string
@@ -199,7 +165,7 @@ func TestNABScoreOfRecordedDetectors(t *testing.T) {
 }
 
 func TestNAB(t *testing.T) {
-	dir := filepath.Join(developmentData(t), "nab")
+	dir := filepath.Join(recorded.Dir(t, "nab"), "nab")
 	files := nabCorpus(t, dir)
 	var paths []string
 	for _, f := range files {
@@ -261,7 +227,7 @@ func labelsOf(table map[string][]string, warm int64) (l labels, err error) {
 }
 
 func TestEvents(t *testing.T) {
-	dir := developmentData(t)
+	dir := recorded.Dir(t, "nab")
 	var f1, best, ap float64
 	for _, set := range eventSets {
 		paths, err := filepath.Glob(filepath.Join(dir, set.glob))
@@ -328,9 +294,9 @@ func TestEvents(t *testing.T) {
 // TestQuiet counts the alerts, at the default rate, of series that nobody has
 // found anything in: GPUs of a serving cluster, and NAB's five without anomalies.
 func TestQuiet(t *testing.T) {
-	dir := developmentData(t)
+	dir := recorded.Dir(t, "nab")
 	for _, name := range []string{"pod_gpu_duty_cycle", "pod_gpu_memory_used_bytes"} {
-		b, err := unpacked(filepath.Join(dir, "gpu", name+".csv.gz"))
+		b, err := recorded.Unpacked(filepath.Join(dir, "gpu", name+".csv.gz"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,13 +4,9 @@ package forecast
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -19,47 +15,19 @@ import (
 	"time"
 
 	"vedette.dev/analyzer/series"
+	"vedette.dev/fixtures/recorded"
 )
-
-// developmentData returns the folder of series that may not be redistributed:
-// data in $VEDETTE_DATA, or in shared beside the repository.
-func developmentData(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("VEDETTE_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	dir = filepath.Join(dir, "data")
-	if _, err := os.Stat(filepath.Join(dir, "forecast")); err != nil {
-		t.Skipf("left out: the series to forecast are not in %s; set VEDETTE_DATA", dir)
-	}
-	return dir
-}
-
-func unpacked(t *testing.T, path string) []byte {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return b
-}
 
 // TestM4Hourly holds the errors to what is published of the seasonal naive
 // forecast on the hourly series of M4.
 func TestM4Hourly(t *testing.T) {
-	dir := filepath.Join(developmentData(t), "forecast")
+	dir := filepath.Join(recorded.Dir(t, "forecast"), "forecast")
 	rows := func(name string) [][]float64 {
-		r := csv.NewReader(bytes.NewReader(unpacked(t, filepath.Join(dir, name))))
+		b, err := recorded.Unpacked(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := csv.NewReader(bytes.NewReader(b))
 		r.FieldsPerRecord = -1
 		all, err := r.ReadAll()
 		if err != nil {
@@ -106,46 +74,10 @@ const (
 
 // development returns the series of request rates, as five-minute means.
 func development(t *testing.T) map[string]series.Series {
-	dir := developmentData(t)
-	out := map[string]series.Series{}
-	for _, glob := range []string{"ingress-0*", "mongo-0*", "machine-01*"} {
-		paths, err := filepath.Glob(filepath.Join(dir, "mscloud", "*", glob))
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("no %s: %v", glob, err)
-		}
-		for _, path := range paths {
-			in, err := series.NewCSV(bytes.NewReader(unpacked(t, path)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var samples []series.Sample
-			for {
-				row, err := in.Next()
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				samples = append(samples, series.Sample{At: row.At, Value: row.Value})
-			}
-			s, err := series.Regular(samples)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name, _, _ := bytes.Cut([]byte(filepath.Base(path)), []byte("."))
-			out[string(name)] = means(s, int(fine/s.Step))
-		}
+	out := recorded.Demand(t)
+	for name, s := range out {
+		out[name] = means(s, int(fine/s.Step))
 	}
-	s := series.Series{Start: time.Unix(0, 0).UTC(), Step: time.Minute}
-	for _, line := range bytes.Fields(unpacked(t, filepath.Join(dir, "forecast", "twitter_trace_1min.csv.gz")))[1:] {
-		v, err := strconv.ParseFloat(string(line), 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Values = append(s.Values, v)
-	}
-	out["twitter"] = means(s, int(fine/s.Step))
 	return out
 }
 

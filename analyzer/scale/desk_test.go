@@ -15,14 +15,14 @@ import (
 	"vedette.dev/rules/catalog"
 )
 
-// recorded answers with a demand that it has for every minute, and notes what
+// kept answers with a demand that it has for every minute, and notes what
 // it was asked for.
-type recorded struct {
+type kept struct {
 	demand series.Series
 	asked  int // samples
 }
 
-func (q *recorded) Query(_ context.Context, expr string, r series.Range) ([]series.Series, error) {
+func (q *kept) Query(_ context.Context, expr string, r series.Range) ([]series.Series, error) {
 	switch expr {
 	case "nothing":
 		return nil, nil
@@ -75,7 +75,7 @@ func tick(t *testing.T, d *Desk, now time.Time) {
 }
 
 func TestDesk(t *testing.T) {
-	q := &recorded{demand: daily(10)}
+	q := &kept{demand: daily(10)}
 	d := &Desk{Querier: q, Pools: []Spec{balloon(true)}}
 	tick(t, d, morning)
 	if want := int(Past.Minutes()); q.asked != want {
@@ -160,7 +160,7 @@ func TestBootIsMeasured(t *testing.T) {
 }
 
 func TestOnePoolDoesNotKeepFromOthers(t *testing.T) {
-	d := &Desk{Querier: &recorded{demand: daily(10)}}
+	d := &Desk{Querier: &kept{demand: daily(10)}}
 	for _, q := range []string{"nothing", "many", "broken", "sum(requests)"} {
 		s := balloon(true)
 		s.Name, s.Demand = q, q
@@ -182,7 +182,7 @@ func TestOnePoolDoesNotKeepFromOthers(t *testing.T) {
 
 func TestTargetFollows(t *testing.T) {
 	h := new(hands)
-	d := &Desk{Querier: &recorded{demand: daily(10)}, Pools: []Spec{balloon(true)}, Ledger: ledger(t, action.Approve, h)}
+	d := &Desk{Querier: &kept{demand: daily(10)}, Pools: []Spec{balloon(true)}, Ledger: ledger(t, action.Approve, h)}
 	tick(t, d, morning)
 	s, _ := d.State("llm")
 	if len(h.did) != 1 || s.Advice.Added() == 0 {
@@ -228,7 +228,7 @@ func TestWhoApproves(t *testing.T) {
 		{action.Approve, true, action.Done},
 	} {
 		h := new(hands)
-		d := &Desk{Querier: &recorded{demand: daily(10)}, Pools: []Spec{balloon(tt.byPolicy)}, Ledger: ledger(t, tt.mode, h)}
+		d := &Desk{Querier: &kept{demand: daily(10)}, Pools: []Spec{balloon(tt.byPolicy)}, Ledger: ledger(t, tt.mode, h)}
 		tick(t, d, morning)
 		tick(t, d, morning.Add(time.Minute))
 		es, err := d.Ledger.Entries(t.Context(), 9)

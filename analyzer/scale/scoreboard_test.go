@@ -3,98 +3,13 @@
 package scale
 
 import (
-	"bytes"
-	"compress/gzip"
-	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
-	"time"
 
-	"vedette.dev/analyzer/series"
+	"vedette.dev/fixtures/recorded"
 )
-
-// developmentData returns the folder of series that may not be redistributed:
-// data in $VEDETTE_DATA, or in shared beside the repository.
-func developmentData(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("VEDETTE_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	dir = filepath.Join(dir, "data")
-	if _, err := os.Stat(filepath.Join(dir, "forecast")); err != nil {
-		t.Skipf("left out: the series of demand are not in %s; set VEDETTE_DATA", dir)
-	}
-	return dir
-}
-
-func unpacked(t *testing.T, path string) []byte {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return b
-}
-
-func development(t *testing.T) map[string]series.Series {
-	dir := developmentData(t)
-	out := map[string]series.Series{}
-	for _, glob := range []string{"ingress-0*", "mongo-0*", "machine-01*"} {
-		paths, err := filepath.Glob(filepath.Join(dir, "mscloud", "*", glob))
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("no %s: %v", glob, err)
-		}
-		for _, path := range paths {
-			in, err := series.NewCSV(bytes.NewReader(unpacked(t, path)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var samples []series.Sample
-			for {
-				row, err := in.Next()
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				samples = append(samples, series.Sample{At: row.At, Value: row.Value})
-			}
-			s, err := series.Regular(samples)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name, _, _ := bytes.Cut([]byte(filepath.Base(path)), []byte("."))
-			out[string(name)] = s
-		}
-	}
-	s := series.Series{Start: time.Unix(0, 0).UTC(), Step: time.Minute}
-	for _, line := range bytes.Fields(unpacked(t, filepath.Join(dir, "forecast", "twitter_trace_1min.csv.gz")))[1:] {
-		v, err := strconv.ParseFloat(string(line), 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Values = append(s.Values, v)
-	}
-	out["twitter"] = s
-	return out
-}
 
 func p99(v []float64) float64 {
 	var s []float64
@@ -116,7 +31,7 @@ var order = []string{"ingress-01", "ingress-02", "ingress-03", "ingress-04", "in
 // policy (how full units are) and the predictive one (which quantile) alike;
 // "as advised" is what the program does, which knows only the past.
 func TestPolicies(t *testing.T) {
-	all := development(t)
+	all := recorded.Demand(t)
 	const slo, days = 0.005, 3
 	for _, boot := range []int{3, 5, 10} {
 		var clairvoyant, reactive, hindsight, advised, overload, kept, n float64

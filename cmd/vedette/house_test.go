@@ -97,6 +97,7 @@ var mayImport = map[string]string{
 	"fixtures":             "",
 	"fixtures/dcgmstub":    "",
 	"fixtures/kubeletstub": "",
+	"fixtures/recorded":    "analyzer/series", // for the tests that measure
 	"cmd/vedette":          "*",
 	"cmd/vedette-agent":    "collector collector/batchjob collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
 }
