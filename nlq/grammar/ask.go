@@ -11,7 +11,7 @@ const mostBefore = 14
 func (f *frame) takeAsked() {
 	for i := range min(len(f.items), mostBefore) {
 		it := &f.items[i]
-		if !leads[it.low] {
+		if !f.lexicon.sets["lead"][it.low] {
 			if it.number != nil || it.metric || it.sign {
 				return
 			}
@@ -40,9 +40,6 @@ func (f *frame) takeAsked() {
 		return
 	}
 }
-
-// leads are the words that lead to a condition.
-var leads = map[string]bool{"when": true, "if": true, "once": true, "whenever": true, "in case": true, "should": true, "when ever": true, "as soon as": true, "the moment": true}
 
 // happens reports whether something is told as an event: that it happens at
 // all is the condition.

@@ -75,7 +75,7 @@ func (f *frame) takeComparisons() {
 			if _, not := f.says(i-1, "not"); not {
 				op = "!=" // "generation is not 5"
 				f.use(i - 1)
-			} else if codes[at(f.items, i-1).low] {
+			} else if f.lexicon.sets["code"][at(f.items, i-1).low] {
 				op = "==" // "recovery action 2", "the last Xid is 74"
 			}
 			if op != "" {
@@ -96,9 +96,6 @@ func (f *frame) takeComparisons() {
 		}
 	}
 }
-
-// codes are the words before a number that is meant as it is.
-var codes = map[string]bool{"is": true, "was": true, "code": true, "action": true, "state": true, "status": true, "mode": true, "value": true, "equals": true}
 
 // comparedBefore reports whether an operator stands before item i.
 func (f *frame) comparedBefore(i int) bool {
@@ -137,7 +134,7 @@ func (f *frame) limitOf(i int) (int, bool) {
 			it.number = &number{value: v} // P0, x16, gen5
 			return j, true
 		}
-		if _, ok := f.amount(j + 1); ok && (it.low == "gen" || it.low == "generation" || it.low == "level" || it.low == "state") {
+		if _, ok := f.amount(j + 1); ok && f.lexicon.sets["step"][it.low] {
 			continue // below gen 5
 		}
 		if !f.lexicon.stop[it.low] {

@@ -92,8 +92,8 @@ func (f *frame) takeGroups() {
 // takeMost reads: the five GPUs with the most replays.
 func (f *frame) takeMost(i int) bool {
 	low := f.items[i].low
-	least := low == "fewest" || low == "least" || low == "lowest" || low == "smallest"
-	if i == 0 || f.items[i].used || f.top != 0 || f.kind == alert || !least && low != "most" && low != "highest" && low != "largest" && low != "biggest" && low != "the most" && low != "the least" && low != "the fewest" {
+	least, most := f.lexicon.sets["least"][low], f.lexicon.sets["most"][low]
+	if i == 0 || f.items[i].used || f.top != 0 || f.kind == alert || !least && !most {
 		return false
 	}
 	j := i - 1
@@ -106,7 +106,7 @@ func (f *frame) takeMost(i int) bool {
 		return false
 	}
 	f.top, f.subject, f.kind = int(n.value), p.Name, lookup
-	if least || low == "the least" || low == "the fewest" {
+	if least {
 		f.top = -f.top
 	}
 	f.items[j].weak = true
@@ -135,7 +135,7 @@ func (f *frame) takeSuperlative() {
 		f.top = 5
 		f.assume(0.1, "the first 5 are shown")
 	}
-	if agg == string(nlq.Minimum) || lowest[f.items[i].low] {
+	if agg == string(nlq.Minimum) || f.lexicon.sets["least"][f.items[i].low] {
 		f.top = -f.top
 	}
 	if end {
@@ -147,9 +147,6 @@ func (f *frame) takeSuperlative() {
 	}
 	f.use(i)
 }
-
-// lowest are the ends of a scale that are low.
-var lowest = map[string]bool{"coolest": true, "coldest": true, "idlest": true, "least busy": true, "least loaded": true, "emptiest": true}
 
 // aggregates reports whether series are put together.
 func (f *frame) aggregates() bool {

@@ -71,6 +71,7 @@ import (
 //	whole      of everything put together
 //	size       a comparison, unless a time follows
 //	fault      what is in the names of metrics that should be 0
+//	set NAME   words that are looked for only beside others: leads to a condition, before a code, an end of a scale
 //	of unit    what a limit in a unit of dimension value is a limit of
 //	word       another way to say value, in the words of the catalog
 type role string
@@ -112,8 +113,9 @@ type lexicon struct {
 	words    map[string]bool // every word of a phrase
 	examples []string
 	devices  []device
-	faults   []string          // what is in the names of what there should be none of
-	ofUnit   map[string]string // by dimension, the measure word that a limit in it implies
+	sets     map[string]map[string]bool // words that matter only where another word stands beside them
+	faults   []string                   // what is in the names of what there should be none of
+	ofUnit   map[string]string          // by dimension, the measure word that a limit in it implies
 }
 
 //go:embed en
@@ -129,7 +131,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(language string) (*lexicon, error) {
-	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, stop: map[string]bool{}, words: map[string]bool{}, ofUnit: map[string]string{}}
+	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, stop: map[string]bool{}, words: map[string]bool{}, sets: map[string]map[string]bool{}, ofUnit: map[string]string{}}
 	rows, err := table(language+"/lexicon.csv", "role,value,phrases")
 	if err != nil {
 		return nil, err
@@ -141,6 +143,13 @@ func read(language string) (*lexicon, error) {
 		}
 		if f[0] == "fault" {
 			l.faults = strings.Split(f[2], "|")
+			continue
+		}
+		if name, isSet := strings.CutPrefix(f[0], "set "); isSet {
+			l.sets[name] = map[string]bool{}
+			for w := range strings.SplitSeq(f[2], "|") {
+				l.sets[name][w] = true
+			}
 			continue
 		}
 		if f[0] == "of unit" {
