@@ -92,7 +92,7 @@ var mayImport = map[string]string{
 	"nlq/prose/lexicon": "nlq/grammar nlq/prose/index rules/catalog rules/strictcsv",
 	"nlq/prose/index":   "rules/catalog",
 	"nlq/batch":         "nlq nlq/compile rules rules/catalog rules/publish",
-	"nlq/chat":          "nlq nlq/answer analyzer/diagnose analyzer/problem rules/catalog",
+	"nlq/chat":          "nlq nlq/answer analyzer/action analyzer/diagnose analyzer/problem rules/catalog",
 
 	"fixtures":             "",
 	"fixtures/dcgmstub":    "",

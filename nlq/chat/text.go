@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/diagnose"
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/answer"
@@ -112,7 +113,11 @@ func actionsText(w io.Writer, r *answer.ActionsResult) {
 }
 
 func silenceText(w io.Writer, r *answer.SilenceResult) {
-	fmt.Fprintf(w, "\nAction %d, %s: %s %s\n%s.\n", r.Entry.ID, r.Entry.State, r.Entry.Kind, r.Entry.Target, r.Entry.Effect)
+	fmt.Fprintf(w, "\nAction %d, %s: %s %s\n", r.Entry.ID, r.Entry.State, r.Entry.Kind, r.Entry.Target)
+	if r.Entry.State == action.Proposed {
+		fmt.Fprint(w, "Not in effect yet. Once approved, ")
+	}
+	fmt.Fprintf(w, "%s.\n", r.Entry.Effect)
 	for _, ls := range r.Firing {
 		fmt.Fprintf(w, "  %s %s\n", ls["alertname"], labels(ls, "alertname"))
 	}

@@ -168,7 +168,9 @@ function ExplainAnswer({ of: a }) {
 
 function SilenceAnswer({ of: a }) {
   const r = a.silence;
-  return html`<p class="headline">${r.entry.effect}</p><${EntryLine} of=${r.entry} />
+  const waits = r.entry.state === "proposed";
+  return html`<p class="headline">${waits ? "Not in effect: it waits for somebody to approve it" : "This is " + r.entry.state}</p>
+    <p>${waits ? "Once approved, " : ""}${r.entry.effect}.</p><${EntryLine} of=${r.entry} />
     ${r.total > 0 && html`<table class="rows"><thead><tr><th>Fires now</th><th>Labels</th></tr></thead><tbody>${r.firing.map(({ alertname, ...rest }, i) => html`<tr key=${i}><td>${alertname}</td><td>${Object.entries(rest).map(([k, v]) => k + "=" + v).join(" ")}</td></tr>`)}</tbody></table>`}
     <p class="small muted">${r.how}</p>`;
 }
