@@ -15,6 +15,9 @@ import (
 
 // A House is what one house asks of its rules beyond that they are right.
 type House struct {
+	APIVersion string `yaml:"apiVersion"` // vedette.dev/v1
+	Kind       string `yaml:"kind"`       // RuleDemands
+
 	External map[string]string `yaml:"external_labels"` // [Checker.External]
 	Demands  []demand          `yaml:"demands"`
 }
@@ -124,6 +127,9 @@ func ReadHouse(file string, data []byte) (*House, error) {
 		return nil, err
 	}
 	var errs []error
+	if h.APIVersion != "vedette.dev/v1" || h.Kind != "RuleDemands" {
+		errs = append(errs, fmt.Errorf("%s: apiVersion and kind are %q and %q, want vedette.dev/v1 and RuleDemands", file, h.APIVersion, h.Kind))
+	}
 	for i, d := range h.Demands {
 		if d.empty() {
 			errs = append(errs, fmt.Errorf("%s: demand %d asks for nothing", file, i+1))

@@ -15,11 +15,11 @@ func TestHouseOfTheManual(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, ok := strings.Cut(string(manual), "```yaml\nexternal_labels:")
+	_, shown, ok := strings.Cut(string(manual), "```yaml\napiVersion: vedette.dev/v1\nkind: RuleDemands\n")
 	if !ok {
 		t.Fatalf("%s shows no house", file)
 	}
-	shown, _, _ = strings.Cut("external_labels:"+shown, "```")
+	shown, _, _ = strings.Cut("apiVersion: vedette.dev/v1\nkind: RuleDemands\n"+shown, "```")
 	h, err := check.ReadHouse(file, []byte(shown))
 	if err != nil {
 		t.Fatal(err)
