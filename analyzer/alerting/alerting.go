@@ -3,7 +3,8 @@
 // means here what it means there.
 //
 // What a reader would get wrong: it decides nothing about who is told.
-// Silences, routing and grouping are Alertmanager's.
+// Silences, routing and grouping are Alertmanager's; a [Silencer] asks for a
+// silence there and keeps none itself.
 package alerting
 
 import (
