@@ -105,9 +105,9 @@ func notification(urls []string) (*config.Config, map[string][]*targetgroup.Grou
 	conf := config.DefaultConfig
 	targets := map[string][]*targetgroup.Group{}
 	for i, raw := range urls {
-		u, err := url.Parse(raw)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, nil, fmt.Errorf("alertmanager %q is not an http or https URL", raw)
+		u, err := address(raw)
+		if err != nil {
+			return nil, nil, err
 		}
 		am := config.DefaultAlertmanagerConfig
 		am.Scheme, am.PathPrefix = u.Scheme, u.Path
@@ -117,6 +117,15 @@ func notification(urls []string) (*config.Config, map[string][]*targetgroup.Grou
 		}}
 	}
 	return &conf, targets, nil
+}
+
+// address parses the URL of an Alertmanager.
+func address(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("alertmanager %q is not an http or https URL", raw)
+	}
+	return u, nil
 }
 
 // Run evaluates and sends until ctx ends; then it sends what still waits.

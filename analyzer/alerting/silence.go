@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -38,9 +37,9 @@ type Silencer struct {
 func NewSilencer(urls []string) (*Silencer, error) {
 	s := &Silencer{at: urls}
 	for _, raw := range urls {
-		u, err := url.Parse(raw)
-		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("alertmanager %q is not an http or https URL", raw)
+		u, err := address(raw)
+		if err != nil {
+			return nil, err
 		}
 		path := strings.TrimSuffix(u.Path, "/") + api.DefaultBasePath
 		s.each = append(s.each, silence.New(client.New(u.Host, path, []string{u.Scheme}), strfmt.Default))
