@@ -37,6 +37,12 @@ func (f *frame) takeComparisons() {
 				v, ok = size, true
 			}
 		}
+		if _, pace := it.has("pace"); pace {
+			v, ok = "<", true
+			if j, given := f.limitOf(i); given && f.items[j].number.unit.dimension == "time" {
+				v = ">" // what takes longer
+			}
+		}
 		if !ok {
 			continue
 		}

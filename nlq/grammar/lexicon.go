@@ -52,6 +52,7 @@ import (
 //	root       the filesystem mounted at /
 //	wrong      whatever it may be: it is asked what
 //	speed      before how fast it goes
+//	pace       before how slow it goes: a lower rate, or a longer time
 //	times      how many times as much: an x for each, or n for the number before it
 //	versus     before what is compared with
 //	ago, each  when in the past is meant, in seconds before now; each: a mean over so long

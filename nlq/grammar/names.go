@@ -70,9 +70,12 @@ func (f *frame) takeNamedLabel(i int) bool {
 // takeExporter reads: the dcgm exporter. What a scrape job is called has the
 // name in it somewhere.
 func (f *frame) takeExporter(i int) bool {
+	if f.takeSoftware(i) {
+		return true
+	}
 	if _, service := f.says(i, "service"); service && f.down() {
-		name := f.items[i].raw
-		if first, isExporter := strings.CutSuffix(strings.ToLower(name), "exporter"); isExporter && !isPlaceWord(strings.Trim(first, " -")) {
+		name := strings.ToLower(f.items[i].raw) // as jobs are named
+		if first, isExporter := strings.CutSuffix(name, "exporter"); isExporter && !isPlaceWord(strings.Trim(first, " -")) {
 			name = strings.Trim(first, " -") // jobs that scrape it may leave the word away
 		}
 		f.add(i, filter{place: "exporter", value: "*" + strings.NewReplacer(" ", "*", "-", "*").Replace(name) + "*"}, i)
@@ -94,19 +97,55 @@ func (f *frame) takeExporter(i int) bool {
 	return false
 }
 
+// takeSoftware reads: etcd is down. It is a target where nothing else is said of
+// it: its name is in that of its metrics too.
+func (f *frame) takeSoftware(i int) bool {
+	name := f.items[i].low
+	if f.items[i].used || f.items[i].inside || !f.lexicon.sets["software"][name] {
+		return false
+	}
+	to := i + 1
+	for f.lexicon.sets["process"][at(f.items, to).low] {
+		to++
+	}
+	for k := range f.items {
+		if (k < i || k >= to) && !f.isDown(k) && f.tells(k) {
+			return false
+		}
+	}
+	if !f.down() {
+		return false
+	}
+	f.add(i, filter{place: "exporter", value: "*" + name + "*"}, span(i, to)...)
+	f.extra = append(f.extra, "target")
+	return true
+}
+
+// tells reports whether item k is a word that is not read yet and that may name
+// what is measured.
+func (f *frame) tells(k int) bool {
+	it := f.items[k]
+	_, word := it.has("word")
+	return !it.used && it.number == nil && !f.lexicon.stop[it.low] && (word || len(it.roles) == 0)
+}
+
 // down reports whether something is said not to be there, and takes the words
 // that say so.
 func (f *frame) down() bool {
 	found := false
 	for i := range f.items {
-		_, absent := f.says(i, "absent")
-		low := f.items[i].low
-		if absent || low == "down" || low == "unreachable" || low == "dead" {
+		if f.isDown(i) {
 			f.use(i)
 			found, f.badSaid = true, true
 		}
 	}
 	return found
+}
+
+func (f *frame) isDown(i int) bool {
+	_, absent := f.says(i, "absent")
+	low := f.items[i].low
+	return absent || low == "down" || low == "unreachable" || low == "dead"
 }
 
 // takeNamedPlace reads: namespace prod, pod named train-0, gpu 3, xid = 79.

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -201,7 +202,7 @@ func (l *lexicon) quantity(ts []token) (item, int) {
 			n.unit, n.isUnit, n.unitRaw = l.units["s"], true, "s"
 			return item{raw: it.raw, low: it.low, number: &n}, k
 		}
-		used = k
+		used = k + l.restOfNumber(&n, ts[k:])
 		if n.value > 0 && n.value < 1 {
 			n.unit, n.isUnit, n.unitRaw = l.units["1"], true, ""
 		}
@@ -217,6 +218,28 @@ func (l *lexicon) quantity(ts []token) (item, int) {
 		raw += " " + t.raw
 	}
 	return item{raw: raw, low: strings.ToLower(raw), number: &n}, used
+}
+
+// restOfNumber reads the words that go on with a number in words, twenty five
+// or two hundred, and returns how many they are.
+func (l *lexicon) restOfNumber(n *number, ts []token) (used int) {
+	for len(ts) > used && !ts[used].quoted && !ts[used].sign {
+		it, k := l.phrase(ts[used:])
+		v, isNumber := it.has("number")
+		more, err := strconv.ParseFloat(v, 64)
+		switch {
+		case !isNumber || err != nil || k != 1 || n.value < 1 || more != math.Trunc(more):
+			return used
+		case more >= 100 && n.value < more: // two hundred
+			n.value *= more
+		case n.value >= 20 && math.Mod(n.value, 10) == 0 && more >= 1 && more < 10, n.value >= 100 && math.Mod(n.value, 100) == 0 && more >= 1 && more < 100:
+			n.value += more
+		default:
+			return used
+		}
+		used++
+	}
+	return used
 }
 
 // suffix reads what stands directly behind a number: a unit, a multiplier, or

@@ -297,7 +297,7 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		if w[0] != low[0] {
 			return // hands slip later in a word
 		}
-		if d := len(w) - len(low); len(low) == 4 && d != 1 || len(w) < 4 || d > limit || -d > limit {
+		if d := len(w) - len(low); len(low) == 4 && d != 1 && !swapped(low, w) || len(w) < 4 || d > limit || -d > limit {
 			return
 		}
 		if d := distance(low, w); d < least || d == least && w < best {
@@ -323,6 +323,11 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		}
 	}
 	return best, least <= limit
+}
+
+// swapped reports whether two neighbouring letters of a are the other way round in b.
+func swapped(a, b string) bool {
+	return len(a) == len(b) && letters(a) == letters(b) && distance(a, b) == 1
 }
 
 // distance is the number of letters put in, left out, changed or swapped with

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/prose/index"
 	"vedette.dev/rules/catalog"
 )
 
@@ -30,6 +31,19 @@ func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
 		r.mirror() // "less than a fifth left": more than four used
 	}
 	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
+}
+
+// spare returns how much of its whole m leaves, where the text speaks of what is
+// left, in an amount: "fewer than 100 free file descriptors".
+func (r *reading) spare(m catalog.Metric) (nlq.Term, bool) {
+	if !r.speaksOfRest() || r.percent() || m.Type != catalog.Gauge || r.traits[m.ID].rest {
+		return nil, false
+	}
+	p, ok := r.partner(m, "part", "whole")
+	if !ok || p.rest {
+		return nil, false
+	}
+	return nlq.Binary{Op: "-", Left: r.measure(p.by), Right: r.measure(p.of)}, true
 }
 
 // whole is what comes after "90% of", in the text without its signs.
@@ -101,6 +115,14 @@ func (r *reading) partner(m catalog.Metric, side, other string) (pair, bool) {
 		}
 	}
 	return found, best > 0
+}
+
+// isVersion reports whether the values of m tell versions of something apart,
+// and nothing else: copies of what should be the same have the same.
+func isVersion(m catalog.Metric) bool {
+	return m.Type == catalog.Gauge && slices.ContainsFunc(index.Name(string(m.ID)), func(w string) bool {
+		return w == "hash" || w == "checksum" || w == "revision" || w == "generation"
+	})
 }
 
 // bothTold is what it is worth that a name says itself which side it is:
@@ -176,6 +198,12 @@ func (r *reading) against(m catalog.Metric) (nlq.Term, bool) {
 	case r.cues["mismatch"]:
 		if p, ok := r.partner(m, "want", "have"); ok {
 			return nlq.Binary{Op: "!=", Left: r.measure(p.of), Right: r.measure(p.by)}, true
+		}
+		if isVersion(m) {
+			highest, lowest := r.measure(m.ID), r.measure(m.ID)
+			highest.Agg, lowest.Agg = nlq.Maximum, nlq.Minimum
+			highest.By, lowest.By = r.scope.By(m), r.scope.By(m)
+			return nlq.Binary{Op: ">", Left: nlq.Binary{Op: "-", Left: highest, Right: lowest}, Right: nlq.Number(0)}, true
 		}
 	case r.cues["bad"] && !r.traits[m.ID].bad && m.Unit != "{bool}" && m.Unit != "{state}": // some are not as they should be
 		p, ok := r.partner(m, "want", "have")

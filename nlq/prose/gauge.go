@@ -84,7 +84,10 @@ func (r *reading) age(m catalog.Metric) (nlq.Term, bool) {
 	if r.cues["change"] || r.cues["reset"] && r.window > 0 {
 		return r.compared(nlq.Func{Name: "changes", Of: r.measure(m.ID), Window: r.windowOr(usual)}, "{change}", ">", 0)
 	}
-	at := nlq.Term(r.measure(m.ID))
+	of := r.measure(m.ID)
+	where, _ := r.valueOf(m)
+	of.Where = append(of.Where, where...)
+	at := nlq.Term(of)
 	t := nlq.Binary{Op: "-", Left: nlq.Now{}, Right: at}
 	if r.cues["expires"] || strings.Contains(string(m.ID), "not_after") || strings.Contains(string(m.ID), "expir") {
 		t = nlq.Binary{Op: "-", Left: at, Right: nlq.Now{}}

@@ -43,11 +43,15 @@ func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
 	}
 	for _, share := range shares {
 		if t, ok := share(m); ok {
-			return r.compared(t, "1", ">", usualShare)
+			low, alert := r.compared(t, "1", ">", usualShare)
+			return r.falling(low, m), alert
 		}
 	}
 	if t, ok := r.against(m); ok {
 		return t, true
+	}
+	if t, ok := r.spare(m); ok {
+		return r.compared(t, m.Unit, "<", 0)
 	}
 	switch {
 	case m.Type == catalog.Counter:
@@ -215,6 +219,18 @@ func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 // horizon is how far ahead a trend is followed where nobody says: published
 // rules look four hours to four days ahead, on a window of a fourth to all of it.
 const horizon = 4 * time.Hour
+
+// falling adds to low, which compares a share of what is left, that it goes on
+// to fall, where the text says over what time: "expected to fill up within four
+// days, and less than 15% left". What "is filling up (> 80%)" is only full.
+func (r *reading) falling(low nlq.Term, m catalog.Metric) nlq.Term {
+	if !r.cues["predict"] || !r.traits[m.ID].rest || r.window+r.soon+r.ahead == 0 {
+		return low
+	}
+	gone, _ := r.predicted(m)
+	right, on := nlq.Joint(low, gone, r.catalog)
+	return nlq.Binary{Op: "and", Left: low, Right: right, On: on}
+}
 
 func (r *reading) predicted(m catalog.Metric) (nlq.Term, bool) {
 	ahead := cmp.Or(r.ahead, r.soon, horizon)

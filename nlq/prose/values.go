@@ -108,7 +108,7 @@ func (r *reading) inName(said string, id catalog.ID) bool {
 // ofState is a gauge whose series are told apart by the state they are of.
 func (r *reading) ofState(m catalog.Metric) (nlq.Term, bool) {
 	where, negated := r.valueOf(m)
-	if len(where) == 0 || m.Type != catalog.Gauge {
+	if len(where) == 0 || m.Type != catalog.Gauge || isTimestamp(m) {
 		return nil, false
 	}
 	t := r.measure(m.ID)
