@@ -97,6 +97,8 @@ func (f Func) read(c *catalog.Catalog) string {
 		return fmt.Sprintf("%s in %s by its trend over %s", of, Period(time.Duration(f.Param)*time.Second), Period(f.Window))
 	case "absent":
 		return "there is no " + of
+	case "abs":
+		return "the size of " + of
 	}
 	if f.Window > 0 {
 		return fmt.Sprintf("%s of %s over %s", f.Name, of, Period(f.Window))

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,13 +19,26 @@ const changeOver = time.Hour
 func (f *frame) takeChange() {
 	for i := range f.items {
 		dir, ok := f.says(i, "direction")
-		if !ok {
+		if !ok || f.inMeasure(i) {
 			continue
 		}
 		if f.takeSpeed(i, dir) || f.takeStep(i, dir) || f.takeTrend(i, dir) {
 			return
 		}
 	}
+}
+
+// inMeasure reports whether the word at i is one of what a measure is called by,
+// together with the word before it: rx drops of EFA. A temperature that drops
+// is no such thing.
+func (f *frame) inMeasure(i int) bool {
+	before := at(f.items, i-1)
+	if i == 0 || before.used || before.number != nil || len(before.norms) != 1 || len(f.items[i].norms) != 1 || f.plain(before) || isPlaceWord(before.norms[0]) {
+		return false
+	}
+	two := []string{before.norms[0], f.items[i].norms[0]}
+	slices.Sort(two)
+	return len(f.words.having(two)) > 0
 }
 
 // takeSpeed reads: rising faster than 2 degrees per minute.

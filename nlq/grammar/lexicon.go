@@ -37,6 +37,8 @@ import (
 //	both       before two measures with one condition, joined by value
 //	means      before what a word for a state is to mean
 //	now        a value is asked for
+//	less       between two of which the second is taken off the first
+//	either way whatever the sign
 //	service    what is down where nothing is scraped from it
 //	never      refused, wherever it stands
 //	ambiguous  too little to be a measure by itself

@@ -81,11 +81,16 @@ func (f *frame) peersAt(i int) (place string, to int, ok bool) {
 func (f *frame) takeSpread() {
 	for i := range f.items {
 		how, ok := f.says(i, "spread")
-		if !ok {
+		switch {
+		case ok:
+			f.use(i)
+		case f.endLess(i):
+			how = "range" // "hottest minus coolest"
+			f.use(i + 1)
+		default:
 			continue
 		}
-		f.use(i)
-		f.ends(i)
+		f.ends(i - 1)
 		for j := range f.items {
 			if _, again := f.says(j, "spread"); again {
 				f.use(j)
@@ -154,6 +159,19 @@ func (f *frame) differs() bool {
 		return true
 	}
 	return false
+}
+
+// endLess reports whether items i to i+2 are one end less the other.
+func (f *frame) endLess(i int) bool {
+	_, less := f.says(i+1, "less")
+	return less && f.isEnd(i) && f.isEnd(i+2)
+}
+
+// isEnd reports whether item i is one of the ends of a spread.
+func (f *frame) isEnd(i int) bool {
+	agg, _ := f.says(i, "agg")
+	_, end := f.says(i, "end")
+	return end || agg == string(nlq.Maximum) || agg == string(nlq.Minimum)
 }
 
 // ends takes the two ends that a spread is between, after item i.

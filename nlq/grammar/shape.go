@@ -58,6 +58,19 @@ func (f *frame) takeShapes() {
 	f.takeDistance()
 	f.takeVersus()
 	f.takeEvery()
+	f.takeEitherWay()
+}
+
+// takeEitherWay reads that a limit is one for both signs: 50 ms off in either
+// direction.
+func (f *frame) takeEitherWay() {
+	for i := range f.items {
+		if _, ok := f.says(i, "either way"); ok {
+			f.use(i)
+			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: "abs", Of: t} })
+			return
+		}
+	}
 }
 
 // next returns the first item from i on that is said and not yet used, len

@@ -213,11 +213,33 @@ func (l *lexicon) quantity(ts []token) (item, int) {
 	if !n.isUnit || n.value < 1 {
 		used += l.unitAfter(&n, ts[used:])
 	}
+	if k := l.outOf(&n, ts[used:]); k > 0 {
+		used += k
+	}
 	raw := ts[0].raw
 	for _, t := range ts[1:used] {
 		raw += " " + t.raw
 	}
 	return item{raw: raw, low: strings.ToLower(raw), number: &n}, used
+}
+
+// outOf reads what n things are out of, as in "1 in 100", and returns how many
+// words that is: n is a share then.
+func (l *lexicon) outOf(n *number, ts []token) int {
+	if n.isUnit || len(ts) < 2 || !strings.EqualFold(ts[0].raw, "in") && !strings.EqualFold(ts[0].raw, "of") || ts[1].quoted {
+		return 0
+	}
+	m := numeral.FindStringSubmatch(ts[1].raw)
+	if m == nil || m[2] != "" {
+		return 0
+	}
+	all, err := strconv.ParseFloat(m[1], 64)
+	of := number{value: all}
+	if err != nil || all <= n.value || n.value <= 0 || l.unitAfter(&of, ts[2:]) > 0 || of.isUnit {
+		return 0
+	}
+	n.value, n.unit, n.isUnit, n.unitRaw = n.value/all, l.units["1"], true, ""
+	return 2
 }
 
 // restOfNumber reads the words that go on with a number in words, twenty five
