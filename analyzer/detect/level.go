@@ -148,6 +148,8 @@ type distances struct {
 	time, before float32 // from the time of day; the same of the sample before
 	time6        float32 // of the mean of six
 	novel        bool    // it is the first that differs
+	above, over  bool    // it is above just before; above the time of day
+	sided        bool    // so were the sample before and the mean of six, or below all three
 }
 
 // Observe implements [analyzer.Detector].
@@ -309,6 +311,8 @@ func (s *LevelState) measure(d *distances, x, rest, inv, least float32) {
 	d.jump = spreads(x-s.prev, inverse(s.jump, least))
 	d.time, d.before, d.time6 = spreads(rest, inv), spreads(rest-(x-s.prev), inv), spreads(s.rest6, inv)
 	d.novel = s.spread == 0 && x != s.mean
+	d.above, d.over = x > s.mean, rest > 0
+	d.sided = d.over == (rest-(x-s.prev) > 0) && d.over == (s.rest6 > 0)
 }
 
 // judge scores a sample so far from what was usual.

@@ -1,0 +1,165 @@
+package detect
+
+import (
+	"maps"
+	"math"
+)
+
+// A line explains one metric of a subject by another of the same subject, as
+// value ≈ middle + slope * (given - usual): a GPU's temperature by its power.
+// What is left, the residual, is watched where a watch has a Given; the load
+// comes and goes, the residual does not. This is what is spent on chosen
+// series only: the second tier.
+//
+// It forgets over a day by the clock, so that a fault of hours stays a fault, and
+// says nothing where it does not know: while what is given moves, and where that
+// is outside what it has been.
+type line struct {
+	Given, Middle float64 // means
+	Square, Cross float64 // of given, and of both, around the means
+	Seen          uint32  // pairs learnt
+	Last          int64   // Unix milliseconds of the newest pair
+	Late          float64 // what is given, over the last half minute
+	Now           float64 // newest
+	At            int64   // when
+	Step          float64 // seconds between pairs
+	Asked         int64   // when a value was last shown, explained or not
+}
+
+const (
+	// A die follows its power within half a minute, a pod its requests sooner.
+	explainLag = 30 // seconds
+
+	// A day's memory: with an hour's, a leak of two hours is its own explanation.
+	explainMemory = day
+
+	// What is given moves while it is so many spreads from what it was of late,
+	// and is beyond what is known at so many from its mean: there a line is a guess.
+	explainSteady, explainReach = 2, 3
+
+	// Before so much has been seen nothing is explained.
+	explainAfter = 2 * 3600 // seconds
+)
+
+// given takes what explains.
+func (l *line) given(ms int64, v float64) {
+	if math.IsNaN(v) || math.IsInf(v, 0) || ms <= l.At {
+		return
+	}
+	if l.At == 0 {
+		l.Late = v
+	}
+	gap := float64(ms-l.At) / 1000
+	l.Late += (1 - math.Exp(-gap/explainLag)) * (v - l.Late)
+	l.Now, l.At = v, ms
+}
+
+// knows reports whether enough has been seen for the line to be believed.
+func (l *line) knows() bool { return l.Seen > warmup && float64(l.Seen)*l.Step >= explainAfter }
+
+// residual takes a value of what is explained and returns what is left of it;
+// NaN where the line cannot tell. effect is what would matter.
+func (l *line) residual(ms int64, v float64, d Direction, effect float64) float64 {
+	l.Asked = ms
+	fresh := math.Abs(float64(ms-l.At))/1000 <= max(2*l.Step, explainLag)
+	if math.IsNaN(v) || math.IsInf(v, 0) || l.At == 0 || ms <= l.Last || !fresh {
+		return math.NaN()
+	}
+	if l.Seen == 0 {
+		l.Given, l.Middle = l.Late, v
+	} else if gap := float64(ms-l.Last) / 1000; l.Step == 0 || gap < 3*l.Step {
+		l.Step += max(0.05, 1/float64(l.Seen)) * (gap - l.Step)
+	}
+	spread := math.Sqrt(l.Square)
+	off := l.Late - l.Given
+	steady := math.Abs(l.Now-l.Late) <= explainSteady*spread
+	left := v - l.Middle - l.slope()*off
+	if reach := explainReach * spread; math.Abs(off) > reach {
+		// Beyond what is known it may tell only that even the last that is known
+		// does not explain it: hotter at less power than ever is too hot.
+		nearest := l.slope() * math.Copysign(reach, off)
+		left = v - l.Middle - nearest
+		if safe := d.off(l.slope()*off, nearest) == 0; !safe || d.off(left, 0) < effect {
+			left = math.NaN()
+		}
+	}
+	known := l.knows()
+	l.learn(ms, v)
+	if !steady || !known {
+		return math.NaN()
+	}
+	return left
+}
+
+func (l *line) slope() float64 {
+	if l.Square == 0 {
+		return 0
+	}
+	return l.Cross / l.Square
+}
+
+func (l *line) learn(ms int64, v float64) {
+	l.Seen++
+	l.Last = ms
+	w := max(1/float64(l.Seen), min(1, l.Step/explainMemory))
+	dg, dv := l.Late-l.Given, v-l.Middle
+	l.Given += w * dg
+	l.Middle += w * dv
+	l.Square += w * ((1-w)*dg*dg - l.Square)
+	l.Cross += w * ((1-w)*dg*dv - l.Cross)
+}
+
+// An explanation is a line of one subject and the series of what it leaves.
+type explanation struct {
+	line
+	watch *Watch
+	id    uint32 // of that series, in the bank
+}
+
+// explain finds the explanation that watch i gives of the subject in labels,
+// or makes one. It reports false where a label is missing.
+func (b *Bank) explain(i int, labels map[string]string) (*explanation, bool) {
+	w := &b.watches[i]
+	subject, ok := w.subject(labels)
+	if !ok {
+		return nil, false
+	}
+	key := w.name() + "\xff" + subject.String()
+	if e := b.explanations[key]; e != nil {
+		return e, true
+	}
+	own := map[string]string{"__name__": w.name()}
+	for _, l := range w.Labels {
+		own[l] = labels[l]
+	}
+	e := &explanation{watch: w}
+	m := &member{labels: own, watch: i, subject: subject, key: keyOf(own), left: e}
+	e.id = b.place(m)
+	b.join(e.id, m)
+	b.explanations[key] = e
+	return e, true
+}
+
+// explains returns what a series of these labels explains, and what explains it.
+func (b *Bank) explains(labels map[string]string) (gives, by []*explanation) {
+	for i := range b.watches {
+		w := &b.watches[i]
+		gives1, by1 := string(w.Given) == labels["__name__"], w.Given != "" && string(w.Metric) == labels["__name__"]
+		if !gives1 && !by1 {
+			continue
+		}
+		e, ok := b.explain(i, labels)
+		if ok && gives1 {
+			gives = append(gives, e)
+		}
+		if ok && by1 {
+			by = append(by, e)
+		}
+	}
+	return gives, by
+}
+
+// forget drops an explanation with its series.
+func (b *Bank) forget(e *explanation) {
+	maps.DeleteFunc(b.explanations, func(_ string, x *explanation) bool { return x == e })
+}
