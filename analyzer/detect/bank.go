@@ -277,6 +277,9 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 	if slices.ContainsFunc(m.by, func(e *explanation) bool { return e.knows() }) {
 		score = 0 // by what is left
 	}
+	if m.group != nil && w.Given == "" && len(m.group.ids) < fewest {
+		score = 0 // the load of one GPU comes and goes with its user; that of a job does not
+	}
 	score = min(1, score)
 	step := Level{}.Step(&s.of.Of)
 	s.level.observe(ms, score, b.threshold(step), value, usual, step, w.Direction)

@@ -12,30 +12,31 @@ import (
 // series only: the second tier.
 //
 // It forgets over a day by the clock, so that a fault of hours stays a fault, and
-// says nothing where it does not know: while what is given moves, and where that
-// is outside what it has been.
+// says nothing where it does not know: where what is given is outside what it
+// has been. While that moves, all that it lately was may explain the value.
 type line struct {
 	Given, Middle float64 // means
 	Square, Cross float64 // of given, and of both, around the means
 	Seen          uint32  // pairs learnt
 	Last          int64   // Unix milliseconds of the newest pair
-	Late          float64 // what is given, over the last half minute
-	Now           float64 // newest
+	Now           float64 // what is given: the newest,
+	Late, Later   float64 // of half a minute, and of five
+	Was           float64 // Late, a sample before
 	At            int64   // when
 	Step          float64 // seconds between pairs
 	Asked         int64   // when a value was last shown, explained or not
 }
 
 const (
-	// A die follows its power within half a minute, a pod its requests sooner.
-	explainLag = 30 // seconds
+	// A die follows its power within half a minute, its heat sink within five.
+	explainLag, explainLags = 30, 300 // seconds
 
 	// A day's memory: with an hour's, a leak of two hours is its own explanation.
 	explainMemory = day
 
-	// What is given moves while it is so many spreads from what it was of late,
-	// and is beyond what is known at so many from its mean: there a line is a guess.
-	explainSteady, explainReach = 2, 3
+	// What is given is beyond what is known so many spreads from its mean: there
+	// a line is a guess.
+	explainReach = 3
 
 	// Before so much has been seen nothing is explained.
 	explainAfter = 2 * 3600 // seconds
@@ -47,10 +48,12 @@ func (l *line) given(ms int64, v float64) {
 		return
 	}
 	if l.At == 0 {
-		l.Late = v
+		l.Late, l.Later, l.Was = v, v, v
 	}
 	gap := float64(ms-l.At) / 1000
+	l.Was = l.Late
 	l.Late += (1 - math.Exp(-gap/explainLag)) * (v - l.Late)
+	l.Later += (1 - math.Exp(-gap/explainLags)) * (v - l.Later)
 	l.Now, l.At = v, ms
 }
 
@@ -70,22 +73,34 @@ func (l *line) residual(ms int64, v float64, d Direction, effect float64) float6
 	} else if gap := float64(ms-l.Last) / 1000; l.Step == 0 || gap < 3*l.Step {
 		l.Step += max(0.05, 1/float64(l.Seen)) * (gap - l.Step)
 	}
-	spread := math.Sqrt(l.Square)
-	off := l.Late - l.Given
-	steady := math.Abs(l.Now-l.Late) <= explainSteady*spread
-	left := v - l.Middle - l.slope()*off
-	if reach := explainReach * spread; math.Abs(off) > reach {
-		// Beyond what is known it may tell only that even the last that is known
-		// does not explain it: hotter at less power than ever is too hot.
-		nearest := l.slope() * math.Copysign(reach, off)
-		left = v - l.Middle - nearest
-		if safe := d.off(l.slope()*off, nearest) == 0; !safe || d.off(left, 0) < effect {
-			left = math.NaN()
-		}
+	left := math.NaN()
+	if l.knows() {
+		left = l.rest(v, d, effect)
 	}
-	known := l.knows()
 	l.learn(ms, v)
-	if !steady || !known {
+	return left
+}
+
+// rest returns how far v is from all that is explained by what lately was given.
+func (l *line) rest(v float64, d Direction, effect float64) float64 {
+	slope, reach := l.slope(), explainReach*math.Sqrt(l.Square)
+	low, high, guessed := math.Inf(1), math.Inf(-1), false
+	for _, g := range [...]float64{l.Now, l.Late, l.Was, l.Later} {
+		off := g - l.Given
+		known := l.Middle + slope*min(max(off, -reach), reach)
+		if math.Abs(off) > reach {
+			if d.off(l.Middle+slope*off, known) > 0 {
+				return math.NaN() // it may explain more than is known
+			}
+			guessed = true
+		}
+		low, high = min(low, known), max(high, known)
+	}
+	left := v - min(max(v, low), high)
+
+	// Where nothing is known, it may tell only that even the last that is known
+	// does not explain it: hotter at less power than ever is too hot.
+	if guessed && d.off(left, 0) < effect {
 		return math.NaN()
 	}
 	return left
