@@ -30,6 +30,9 @@ type Bank struct {
 	swept   int64
 
 	explanations map[string]*explanation // by watch and subject
+
+	told    int     // episodes opened
+	watched float64 // seconds of scored series, once for each way of looking
 }
 
 var _ analyzer.Watcher = (*Bank)(nil)
@@ -94,6 +97,20 @@ func NewBank(watches []Watch, rate float64) *Bank {
 	}
 	b.empty()
 	return b
+}
+
+// Metrics returns the names of the metrics that are watched, or explain one
+// that is, each once.
+func (b *Bank) Metrics() []string {
+	var names []string
+	for _, w := range b.watches {
+		for _, name := range []string{string(w.Metric), string(w.Given)} {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func (b *Bank) empty() {
@@ -282,13 +299,30 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 	}
 	score = min(1, score)
 	step := Level{}.Step(&s.of.Of)
-	s.level.observe(ms, score, b.threshold(step), value, usual, step, w.Direction)
+	b.follow(&s.level, ms, score, value, usual, step, w.Direction)
 	if m.group != nil {
 		b.enter(m.group, w, s, ms)
 	}
 }
 
-func (b *Bank) threshold(step float64) float64 { return Threshold(b.rate, step) }
+// follow shows one sample to an episode, and counts what is told.
+func (b *Bank) follow(e *episode, ms int64, score, value, usual, step float64, d Direction) {
+	before := *e
+	e.observe(ms, score, Threshold(b.rate, step), value, usual, step, d)
+	b.watched += step
+	if e.open && (!before.open || e.onset != before.onset) {
+		b.told++
+	}
+}
+
+// Observed returns how many alerts the bank raised since it was made, and in
+// how many series-days: the rate it was asked to keep to where nothing is wrong,
+// and what it is to be held against.
+func (b *Bank) Observed() (alerts int, seriesDays float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.told, b.watched / day
+}
 
 // enter puts the newest value of s into its group's row. The row is full, and
 // judged, when a member comes round again: no clock, and no waiting for the silent.
@@ -321,7 +355,7 @@ func (b *Bank) compare(g *group, w *Watch, ms int64) {
 			score = 0
 		}
 		step := Level{}.Step(&s.of.Of)
-		s.apart.observe(s.rowAt, score, b.threshold(step), s.row, middle, step, w.Direction)
+		b.follow(&s.apart, s.rowAt, score, s.row, middle, step, w.Direction)
 	}
 }
 

@@ -236,6 +236,26 @@ func TestCheckpointsDoNotBlindTheBank(t *testing.T) {
 	}
 }
 
+// What is told is counted against the series-days in which it was looked for.
+func TestBankCountsWhatItTells(t *testing.T) {
+	c := newCluster()
+	c.run(12 * time.Hour)
+	alerts, days := c.bank.Observed()
+	if want := 2 * 4 * (3 + 1) * 0.5; alerts != 0 || days < 0.9*want || days > want {
+		t.Errorf("%d alerts in %.1f series-days, want none in %.0f: three metrics of eight GPUs, one of them among peers too", alerts, days, want)
+	}
+	c.change = func(metric string, node, gpu int, v *float64) bool {
+		if metric == "DCGM_FI_DEV_GPU_TEMP" && node == 1 {
+			*v += 25
+		}
+		return true
+	}
+	c.run(30 * time.Minute)
+	if alerts, _ := c.bank.Observed(); alerts != 4 {
+		t.Errorf("%d alerts of four hot GPUs, want 4", alerts)
+	}
+}
+
 // A GPU that was slow from the pod's first day has no past that would show it.
 func TestBankFindsAStragglerByItsPeers(t *testing.T) {
 	c := newCluster()

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -101,20 +100,6 @@ var Builtin = sync.OnceValue(func() []Watch {
 	}
 	return append(ws, more...)
 })
-
-// Metrics returns the names of the metrics that are watched, or explain one
-// that is, each once.
-func Metrics() []string {
-	var names []string
-	for _, w := range Builtin() {
-		for _, name := range []string{string(w.Metric), string(w.Given)} {
-			if name != "" && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
 
 const (
 	header          = "metric,kind,direction,subject,labels,ignore,group,absence,min_effect,reason"
