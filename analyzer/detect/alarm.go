@@ -64,13 +64,13 @@ func (a *alarm) rare(d *distances, side Direction) (spike, level float64) {
 		return 0, 0
 	}
 	far, moved := float32(0), float32(0)
-	if v := d.near * d.jump * d.time; v > 1 && side.hurts(d.above) { // below, it is within any edge
+	if v := d.near * d.jump * d.time; v > 1 && side.hurts(d.above()) { // below, it is within any edge
 		far = cbrt(min(v, never*never*never))
 	}
-	if d.novel && side.hurts(d.above) {
+	if d.novel && side.hurts(d.above()) {
 		far = never
 	}
-	if side == Both || d.sided && side.hurts(d.over) {
+	if side == Both || d.stays(side == High) {
 		moved = min(d.time, d.before, d.time6)
 	}
 	spike, level = a.spike.rare(far), a.level.rare(moved)
