@@ -34,8 +34,7 @@ const quiet = 12
 //
 // It is blind where wild samples are usual: in a load that dips for each
 // checkpoint, what is above all that ever was is as far as the dips and no alert,
-// though its score is high. That is why the bank, which knows how much matters,
-// goes by the score.
+// though its score is high. The bank knows which side hurts, and what explains the dips.
 type alarm struct {
 	spike, level chance
 	seen         uint32

@@ -284,25 +284,29 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 	s.value, s.score = value, now
 
 	spike, level := s.alarm.rare(&d, w.Direction)
-	score, usual := 0.0, near
+	rare, usual := 0.0, near
 	if w.Direction.off(value, near) >= w.MinEffect {
-		score = spike / 12
+		rare = spike
 	}
-	if level/12 > score && w.Direction.off(value, long) >= w.MinEffect {
-		score, usual = level/12, long
+	if level > rare && w.Direction.off(value, long) >= w.MinEffect {
+		rare, usual = level, long
 	}
-	if slices.ContainsFunc(m.by, func(e *explanation) bool { return e.knows() }) {
-		score = 0 // by what is left
+	if m.judgedElsewhere(ms, w) {
+		rare = 0
 	}
-	if m.group != nil && w.Given == "" && len(m.group.ids) < fewest {
-		score = 0 // the load of one GPU comes and goes with its user; that of a job does not
-	}
-	score = min(1, score)
-	step := Level{}.Step(&s.of.Of)
+	score, step := min(1, rare/12), Level{}.Step(&s.of.Of)
 	b.follow(&s.level, ms, score, value, usual, step, w.Direction)
 	if m.group != nil {
 		b.enter(m.group, w, s, ms)
 	}
+}
+
+// judgedElsewhere reports whether a series is not judged by its own past: what is
+// explained is by what is left, and the load of one GPU, which comes and goes
+// with its user, is not at all; that of a job is.
+func (m *member) judgedElsewhere(ms int64, w *Watch) bool {
+	explained := slices.ContainsFunc(m.by, func(e *explanation) bool { return e.knows() && e.fresh(ms) })
+	return explained || m.group != nil && w.Given == "" && len(m.group.ids) < fewest
 }
 
 // follow shows one sample to an episode, and counts what is told.

@@ -236,6 +236,25 @@ func TestCheckpointsDoNotBlindTheBank(t *testing.T) {
 	}
 }
 
+// A temperature whose power is no longer told is judged by itself again.
+func TestWhatIsNoLongerExplainedIsWatched(t *testing.T) {
+	c := newCluster()
+	c.power = 600
+	c.run(12 * time.Hour)
+	c.power = 0
+	c.change = func(metric string, node, gpu int, v *float64) bool {
+		if metric == "DCGM_FI_DEV_GPU_TEMP" && node == 1 && gpu == 2 {
+			*v += 25
+		}
+		return true
+	}
+	c.run(10 * time.Minute)
+	fs := c.findings(t)
+	if diff := cmp.Diff([]string{"anomaly|DCGM_FI_DEV_GPU_TEMP|gpu/node-1/GPU-12"}, keys(fs)); diff != "" {
+		t.Fatalf("findings (-want +got):\n%s", diff)
+	}
+}
+
 // What is told is counted against the series-days in which it was looked for.
 func TestBankCountsWhatItTells(t *testing.T) {
 	c := newCluster()

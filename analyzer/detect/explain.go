@@ -60,12 +60,16 @@ func (l *line) given(ms int64, v float64) {
 // knows reports whether enough has been seen for the line to be believed.
 func (l *line) knows() bool { return l.Seen > warmup && float64(l.Seen)*l.Step >= explainAfter }
 
+// fresh reports whether what explains was heard lately.
+func (l *line) fresh(ms int64) bool {
+	return l.At != 0 && math.Abs(float64(ms-l.At))/1000 <= max(2*l.Step, explainLag)
+}
+
 // residual takes a value of what is explained and returns what is left of it;
 // NaN where the line cannot tell. effect is what would matter.
 func (l *line) residual(ms int64, v float64, d Direction, effect float64) float64 {
 	l.Asked = ms
-	fresh := math.Abs(float64(ms-l.At))/1000 <= max(2*l.Step, explainLag)
-	if math.IsNaN(v) || math.IsInf(v, 0) || l.At == 0 || ms <= l.Last || !fresh {
+	if math.IsNaN(v) || math.IsInf(v, 0) || ms <= l.Last || !l.fresh(ms) {
 		return math.NaN()
 	}
 	if l.Seen == 0 {
