@@ -34,8 +34,7 @@ const quiet = 12
 //
 // It is blind where wild samples are usual: in a load that dips for each
 // checkpoint, what is above all that ever was is as far as the dips and no alert,
-// though its score is high. That is why the bank, which knows how much matters,
-// goes by the score.
+// though its score is high. The bank knows which side hurts, and what explains the dips.
 type alarm struct {
 	spike, level chance
 	seen         uint32
@@ -57,30 +56,35 @@ const (
 	never = 1e4
 )
 
-// rare returns how rare a sample is on the channel where it is rarer, in powers of
-// ten, and takes it as usual. None is rarer than the history can vouch for.
-func (a *alarm) rare(d *distances) float64 {
+// rare returns how rare a sample is on each channel, in powers of ten, on the
+// side that hurts, and takes it as usual. None is rarer than the history can vouch for.
+func (a *alarm) rare(d *distances, side Direction) (spike, level float64) {
 	if a.seen++; a.seen <= warmup {
-		return 0
+		return 0, 0
 	}
-	z := float32(0)
-	if v := d.near * d.jump * d.time; v > 1 { // below, it is within any edge
-		z = cbrt(min(v, never*never*never))
+	far, moved := float32(0), float32(0)
+	if v := d.near * d.jump * d.time; v > 1 && side.hurts(d.above()) { // below, it is within any edge
+		far = cbrt(min(v, never*never*never))
 	}
-	if d.novel {
-		z = never
+	if d.novel && side.hurts(d.above()) {
+		far = never
 	}
-	rare := max(a.spike.rare(z), a.level.rare(min(d.time, d.before, d.time6)))
-	if rare > 0 {
-		rare = min(rare, trusted*math.Log10(float64(a.seen)))
+	if side == Both || d.stays(side == High) {
+		moved = min(d.time, d.before, d.time6)
 	}
-	return rare
+	spike, level = a.spike.rare(far), a.level.rare(moved)
+	if spike > 0 || level > 0 {
+		vouched := trusted * math.Log10(float64(a.seen))
+		spike, level = min(max(0, spike), vouched), min(max(0, level), vouched)
+	}
+	return spike, level
 }
 
 // sounds reports whether an alert begins with this sample, at rate alerts per
 // 1,000 series per day.
 func (a *alarm) sounds(d *distances, rate, step float64) bool {
-	rare := a.rare(d)
+	spike, level := a.rare(d, Both)
+	rare := max(spike, level)
 	loud := rare > 0 && rare >= rarity10(rate, step)
 	if !a.on {
 		if loud {
@@ -89,8 +93,8 @@ func (a *alarm) sounds(d *distances, rate, step float64) bool {
 		return loud
 	}
 	a.age = min(a.age, math.MaxUint16-1) + 1
-	stays := a.age < holds && (abs(d.x-a.usual) > a.away || a.level.peak > 0 && a.level.below == 0)
-	if a.calm++; loud || stays || a.spike.peak > 0 && a.spike.below == 0 {
+	stays := a.age < holds && (abs(d.x-a.usual) > a.away || a.level.running())
+	if a.calm++; loud || stays || a.spike.running() {
 		a.calm = 0
 	}
 	a.on = a.calm < quiet

@@ -28,13 +28,17 @@ type Bank struct {
 	states  *Slab[memory]
 	groups  map[string]*group
 	swept   int64
+
+	explanations map[string]*explanation // by watch and subject
+
+	told    int     // episodes opened
+	watched float64 // seconds of scored series, once for each way of looking
 }
 
 var _ analyzer.Watcher = (*Bank)(nil)
 
-// byEffect is how many more chance deviations the bank may look at than it may
-// tell of: most are smaller than the smallest effect of their watch.
-const byEffect = 10
+// none is the watch of what is only known to explain others.
+const none = -1
 
 // unwatched is the id of all series that nobody watches.
 const unwatched = math.MaxUint32
@@ -46,16 +50,20 @@ const forgotten = 24 * time.Hour
 // A member is one watched series, as far as it is not plain numbers.
 type member struct {
 	labels  map[string]string // with __name__, without what the watch ignores
-	watch   int
+	watch   int               // or none
 	subject analyzer.Subject
 	key     string // labels in one string: what the series is
 	group   *group // nil: no peers
+
+	gives, by []*explanation // what it explains, and what explains it
+	left      *explanation   // whose rest it is; nil: it is stored as it is
 }
 
 // memory is what the bank remembers of one series in numbers.
 type memory struct {
 	of       RateState[LevelState] // a gauge uses only its Of
 	peer     PeerState
+	alarm    alarm
 	level    episode
 	apart    episode
 	value    float64 // the newest, a rate for a counter
@@ -85,10 +93,24 @@ func NewBank(watches []Watch, rate float64) *Bank {
 	}
 	b := &Bank{rate: rate, watches: watches, byName: map[string]int{}}
 	for i, w := range watches {
-		b.byName[string(w.Metric)] = i
+		b.byName[w.name()] = i
 	}
 	b.empty()
 	return b
+}
+
+// Metrics returns the names of the metrics that are watched, or explain one
+// that is, each once.
+func (b *Bank) Metrics() []string {
+	var names []string
+	for _, w := range b.watches {
+		for _, name := range []string{string(w.Metric), string(w.Given)} {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func (b *Bank) empty() {
@@ -96,6 +118,7 @@ func (b *Bank) empty() {
 	b.members, b.free = nil, nil
 	b.byKey = map[string]uint32{}
 	b.groups = map[string]*group{}
+	b.explanations = map[string]*explanation{}
 	b.states = NewSlab[memory]("bank")
 }
 
@@ -117,7 +140,7 @@ func (b *Bank) Observe(ref uint64, labels func() map[string]string, ms int64, va
 		}
 	}
 	if id != unwatched {
-		b.observe(id, ms, value)
+		b.take(id, ms, value)
 	}
 }
 
@@ -131,14 +154,23 @@ func (b *Bank) Reset() {
 
 // admit finds the state of the series with these labels, or makes room for it.
 func (b *Bank) admit(labels map[string]string) uint32 {
-	i, ok := b.byName[labels["__name__"]]
-	if !ok {
-		return unwatched
+	i, watched := b.byName[labels["__name__"]]
+	var w Watch
+	var subject analyzer.Subject
+	if watched {
+		w = b.watches[i]
+		subject, watched = w.subject(labels)
 	}
-	w := b.watches[i]
-	subject, ok := w.subject(labels)
-	if !ok {
-		return unwatched
+	if watched && w.Given != "" { // of a saved state: nothing stored is called so
+		e, _ := b.explain(i, labels)
+		return e.id
+	}
+	gives, by := b.explains(labels)
+	if !watched {
+		i = none
+		if gives == nil && by == nil {
+			return unwatched
+		}
 	}
 	own := maps.Clone(labels)
 	for _, l := range w.Ignore {
@@ -148,9 +180,11 @@ func (b *Bank) admit(labels map[string]string) uint32 {
 	if id, ok := b.byKey[key]; ok {
 		return id
 	}
-	m := &member{labels: own, watch: i, subject: subject, key: key}
+	m := &member{labels: own, watch: i, subject: subject, key: key, gives: gives, by: by}
 	id := b.place(m)
-	b.join(id, m)
+	if watched {
+		b.join(id, m)
+	}
 	return id
 }
 
@@ -215,40 +249,84 @@ func fingerprint(key string) uint64 {
 	return h.Sum64()
 }
 
+// take shows a sample to all that it concerns.
+func (b *Bank) take(id uint32, ms int64, value float64) {
+	m := b.members[id]
+	for _, e := range m.gives {
+		e.given(ms, value)
+	}
+	for _, e := range m.by {
+		if left := e.residual(ms, value, e.watch.Direction, e.watch.MinEffect); !math.IsNaN(left) {
+			b.observe(e.id, ms, left)
+		}
+	}
+	if m.watch == none {
+		b.states.At(id).of.last = ms
+		return
+	}
+	b.observe(id, ms, value)
+}
+
 func (b *Bank) observe(id uint32, ms int64, value float64) {
 	m := b.members[id]
 	w := &b.watches[m.watch]
 	s := b.states.At(id)
 	near, long := Level{}.Usual(&s.of.Of)
 	before := s.of.Of.seen
-	var now analyzer.Score
 	if w.Kind == catalog.Counter {
-		r := Rate[LevelState]{Of: Level{}}
-		now = r.Observe(&s.of, ms, value)
-		value = r.Last(&s.of)
-	} else {
-		now = Level{}.Observe(&s.of.Of, ms, value)
+		value = s.of.grown(ms, value)
 	}
+	var d distances
+	now := s.of.Of.observe(ms, value, &d)
 	if s.of.Of.seen == before {
 		return // late, repeated, missing, or a counter's first
 	}
 	s.value, s.score = value, now
 
-	score, usual := 0.0, near
+	spike, level := s.alarm.rare(&d, w.Direction)
+	rare, usual := 0.0, near
 	if w.Direction.off(value, near) >= w.MinEffect {
-		score = s.score.Spike
+		rare = spike
 	}
-	if s.score.Regime > score && w.Direction.off(value, long) >= w.MinEffect {
-		score, usual = s.score.Regime, long
+	if level > rare && w.Direction.off(value, long) >= w.MinEffect {
+		rare, usual = level, long
 	}
-	step := Level{}.Step(&s.of.Of)
-	s.level.observe(ms, score, b.threshold(step), value, usual, step, w.Direction)
+	if m.judgedElsewhere(ms, w) {
+		rare = 0
+	}
+	score, step := min(1, rare/12), Level{}.Step(&s.of.Of)
+	b.follow(&s.level, ms, score, value, usual, step, w.Direction)
 	if m.group != nil {
 		b.enter(m.group, w, s, ms)
 	}
 }
 
-func (b *Bank) threshold(step float64) float64 { return Threshold(byEffect*b.rate, step) }
+// judgedElsewhere reports whether a series is not judged by its own past: what is
+// explained is by what is left, and the load of one GPU, which comes and goes
+// with its user, is not at all; that of a job is.
+func (m *member) judgedElsewhere(ms int64, w *Watch) bool {
+	explained := slices.ContainsFunc(m.by, func(e *explanation) bool { return e.knows() && e.fresh(ms) })
+	return explained || m.group != nil && w.Given == "" && len(m.group.ids) < fewest
+}
+
+// follow shows one sample to an episode, and counts what is told.
+func (b *Bank) follow(e *episode, ms int64, score, value, usual, step float64, d Direction) {
+	before := *e
+	e.observe(ms, score, Threshold(b.rate, step), value, usual, step, d)
+	b.watched += step
+	if e.open && (!before.open || e.onset != before.onset) {
+		b.told++
+	}
+}
+
+// Observed returns how many alerts the bank raised since it was made, and in
+// how many series-days: the rate it was asked to keep to where nothing is wrong,
+// and what it is to be held against.
+func (b *Bank) Observed() (alerts int, seriesDays float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.told, b.watched / day
+}
 
 // enter puts the newest value of s into its group's row. The row is full, and
 // judged, when a member comes round again: no clock, and no waiting for the silent.
@@ -281,7 +359,7 @@ func (b *Bank) compare(g *group, w *Watch, ms int64) {
 			score = 0
 		}
 		step := Level{}.Step(&s.of.Of)
-		s.apart.observe(s.rowAt, score, b.threshold(step), s.row, middle, step, w.Direction)
+		b.follow(&s.apart, s.rowAt, score, s.row, middle, step, w.Direction)
 	}
 }
 
@@ -293,8 +371,11 @@ func (b *Bank) sweep(now int64) {
 	}
 	b.swept = now
 	for id, m := range b.members {
-		if m == nil || now-b.states.At(uint32(id)).heard() < forgotten.Milliseconds() {
+		if m == nil || now-b.heard(uint32(id)) < forgotten.Milliseconds() {
 			continue
+		}
+		if m.left != nil {
+			b.forget(m.left)
 		}
 		if g := m.group; g != nil {
 			g.ids = slices.DeleteFunc(g.ids, func(i uint32) bool { return i == uint32(id) })
@@ -309,6 +390,15 @@ func (b *Bank) sweep(now int64) {
 		b.free = append(b.free, uint32(id))
 	}
 	maps.DeleteFunc(b.refs, func(_ uint64, id uint32) bool { return id == unwatched || b.members[id] == nil })
+}
+
+// heard returns when the series was last asked about, for which what is left may be long ago.
+func (b *Bank) heard(id uint32) int64 {
+	heard := b.states.At(id).heard()
+	if left := b.members[id].left; left != nil {
+		heard = max(heard, left.Asked)
+	}
+	return heard
 }
 
 // heard returns when the newest sample was.

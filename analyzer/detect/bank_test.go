@@ -62,6 +62,8 @@ type cluster struct {
 	refs map[string]uint64
 	rnd  *rand.Rand
 	now  int64
+	// power, where set, is what a GPU draws.
+	power float64
 	// change, where set, changes what a GPU shows; false: nothing is shown.
 	change func(metric string, node, gpu int, v *float64) bool
 }
@@ -77,7 +79,7 @@ func (c *cluster) run(d time.Duration) {
 	for end := c.now + d.Milliseconds(); c.now < end; c.now += 15_000 {
 		for node := range 2 {
 			for gpu := range 4 {
-				for _, metric := range []string{"DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_PCIE_REPLAY_COUNTER", "up"} {
+				for _, metric := range []string{"DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_PCIE_REPLAY_COUNTER", "up"} {
 					c.sample(metric, node, gpu)
 				}
 			}
@@ -87,6 +89,11 @@ func (c *cluster) run(d time.Duration) {
 
 func (c *cluster) sample(metric string, node, gpu int) {
 	v := usual[metric]
+	if metric == "DCGM_FI_DEV_POWER_USAGE" {
+		if v = c.power; v == 0 {
+			return
+		}
+	}
 	if v > 0 {
 		v += c.rnd.NormFloat64()
 	}
@@ -191,14 +198,19 @@ func TestBankFinds(t *testing.T) {
 	}
 }
 
-// A load that dips for checkpoints has a wide spread; what is hotter than it ever
-// was is found all the same. By the tail of each series, as alerts are, it is not.
+// A load that dips for checkpoints has a wide spread, and what is hotter than it
+// ever was is no farther out than the dips; its power explains those.
 func TestCheckpointsDoNotBlindTheBank(t *testing.T) {
 	c := newCluster()
+	c.power = 600
 	began := c.now
 	hot := false
 	c.change = func(metric string, node, gpu int, v *float64) bool {
-		if metric == "DCGM_FI_DEV_GPU_TEMP" && (c.now-began)/1000%1800 < 60 {
+		checkpoint := (c.now-began)/1000%1800 < 60
+		if metric == "DCGM_FI_DEV_POWER_USAGE" && checkpoint {
+			*v -= 400
+		}
+		if metric == "DCGM_FI_DEV_GPU_TEMP" && checkpoint {
 			*v -= 25
 		}
 		if metric == "DCGM_FI_DEV_GPU_TEMP" && hot && node == 1 && gpu == 2 {
@@ -211,9 +223,55 @@ func TestCheckpointsDoNotBlindTheBank(t *testing.T) {
 		t.Fatalf("before the trouble: %v", fs)
 	}
 	hot = true
-	c.run(3 * time.Minute)
-	if diff := cmp.Diff([]string{"anomaly|DCGM_FI_DEV_GPU_TEMP|gpu/node-1/GPU-12"}, keys(c.findings(t))); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
+	c.run(4 * time.Minute)
+	fs := c.findings(t)
+	if diff := cmp.Diff([]string{"anomaly|DCGM_FI_DEV_GPU_TEMP|gpu/node-1/GPU-12"}, keys(fs)); diff != "" {
+		t.Fatalf("findings (-want +got):\n%s", diff)
+	}
+	if want := "above what DCGM_FI_DEV_POWER_USAGE explains"; !strings.Contains(fs[0].Text, want) {
+		t.Errorf("text is %q, want %q in it", fs[0].Text, want)
+	}
+	if want := `DCGM_FI_DEV_GPU_TEMP{Hostname="node-1",UUID="GPU-12"}`; fs[0].Query != want {
+		t.Errorf("query is %s, want %s", fs[0].Query, want)
+	}
+}
+
+// A temperature whose power is no longer told is judged by itself again.
+func TestWhatIsNoLongerExplainedIsWatched(t *testing.T) {
+	c := newCluster()
+	c.power = 600
+	c.run(12 * time.Hour)
+	c.power = 0
+	c.change = func(metric string, node, gpu int, v *float64) bool {
+		if metric == "DCGM_FI_DEV_GPU_TEMP" && node == 1 && gpu == 2 {
+			*v += 25
+		}
+		return true
+	}
+	c.run(10 * time.Minute)
+	fs := c.findings(t)
+	if diff := cmp.Diff([]string{"anomaly|DCGM_FI_DEV_GPU_TEMP|gpu/node-1/GPU-12"}, keys(fs)); diff != "" {
+		t.Fatalf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// What is told is counted against the series-days in which it was looked for.
+func TestBankCountsWhatItTells(t *testing.T) {
+	c := newCluster()
+	c.run(12 * time.Hour)
+	alerts, days := c.bank.Observed()
+	if want := 2 * 4 * (3 + 1) * 0.5; alerts != 0 || days < 0.9*want || days > want {
+		t.Errorf("%d alerts in %.1f series-days, want none in %.0f: three metrics of eight GPUs, one of them among peers too", alerts, days, want)
+	}
+	c.change = func(metric string, node, gpu int, v *float64) bool {
+		if metric == "DCGM_FI_DEV_GPU_TEMP" && node == 1 {
+			*v += 25
+		}
+		return true
+	}
+	c.run(30 * time.Minute)
+	if alerts, _ := c.bank.Observed(); alerts != 4 {
+		t.Errorf("%d alerts of four hot GPUs, want 4", alerts)
 	}
 }
 
@@ -265,6 +323,7 @@ func TestBankRestartsByLabels(t *testing.T) {
 		return true
 	}
 	stay, restart := newCluster(), newCluster()
+	stay.power, restart.power = 600, 600
 	for _, c := range []*cluster{stay, restart} {
 		c.run(6 * time.Hour)
 		c.change = slow
@@ -293,8 +352,8 @@ func TestBankRestartsByLabels(t *testing.T) {
 	if diff := cmp.Diff(stay.bank.Scores(now), restart.bank.Scores(now)); diff != "" {
 		t.Errorf("scores (-stayed +restarted):\n%s", diff)
 	}
-	if n := len(stay.bank.Scores(now)); n != 2*4*(2+3+2) {
-		t.Errorf("%d scores, want spike and regime of 24 series and peers of 8", n)
+	if n := len(stay.bank.Scores(now)); n != 2*4*(2+3+2+1) {
+		t.Errorf("%d scores, want spike and regime of 24 series, peers of 8 and what is explained of 8", n)
 	}
 }
 

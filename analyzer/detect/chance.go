@@ -17,6 +17,7 @@ type chance struct {
 	since uint32  // samples since the last run ended
 	peak  float32 // the largest of the present run; 0: there is none
 	below uint8   // samples since it was past the edge
+	past  uint8   // samples of the run past the edge; they end at 255
 }
 
 const (
@@ -28,6 +29,11 @@ const (
 
 	// Runs are averaged over at most this many: a fortnight or two of five minutes.
 	runMemory = 400
+
+	// So many samples of a run raise the edge, and no more before it is taken for
+	// usual: without this the edge climbs by half in twenty samples and keeps
+	// ahead of whatever rises slowly.
+	taught = quiet
 
 	// A run counts for at most this many times the usual excess, and all for as
 	// much more as an exponential loses by that: an incident must not teach that
@@ -68,7 +74,10 @@ func (c *chance) rare(z float32) float64 {
 	often := (runs + 1) / (runs*float64(c.gap) + float64(c.since)) // runs a sample
 	e := n * math.Log1p(math.Log(float64(z/c.edge))/float64(c.sum))
 	e += bend * min(1, max(0, (bendsBelow-mean)/(bendsBelow-bendsAll))) * e * e
-	c.edge *= 1 + edgeRate*(1-beyond)
+	if c.past < taught || c.past >= holds {
+		c.edge *= 1 + edgeRate*(1-beyond)
+	}
+	c.past += min(1, math.MaxUint8-c.past)
 	return e/math.Ln10 - math.Log10(often)
 }
 
@@ -86,5 +95,8 @@ func (c *chance) rest() {
 		c.n = runMemory
 	}
 	c.gap += (float32(c.since) - c.gap) / (c.n - priorRuns + 1)
-	c.since, c.peak, c.below = 0, 0, 0
+	c.since, c.peak, c.below, c.past = 0, 0, 0, 0
 }
+
+// running reports whether the newest sample was past the edge.
+func (c *chance) running() bool { return c.peak > 0 && c.below == 0 }

@@ -11,18 +11,13 @@ type episode struct {
 	onset, hot  int64 // Unix milliseconds: when it began, when it was last so
 	usual, peak float64
 	score       float64 // the largest
-	run         int32   // unusual samples in a row before it opened
+	run         int32   // unusual samples
 	open        bool
 }
 
 const (
-	// So many samples in a row above the threshold open an episode: one may be
-	// a glitch of the exporter.
-	opensAfter = 3
-
-	// One sample this far above the threshold, near two powers of ten less
-	// likely, opens it at once.
-	strong = 0.15
+	// So many unusual samples open an episode: one may be a glitch of the exporter.
+	opensAfter = 2
 
 	// It ends after this long, and so many steps, of nothing unusual: alerts
 	// that come back within minutes are one trouble.
@@ -41,24 +36,21 @@ func (e *episode) observe(ms int64, score, threshold, value, usual, step float64
 		*e = episode{}
 	}
 	if score > 0 && score >= threshold {
-		e.take(ms, score, threshold, value, usual, d)
+		e.take(ms, score, value, usual, d)
 		return
 	}
-	if e.run == 0 {
+	if e.run == 0 || d.off(value, e.usual) < d.off(e.peak, e.usual)/2 {
 		return
 	}
-	stayed := d.off(value, e.usual) >= d.off(e.peak, e.usual)/2
 	switch {
-	case !e.open && stayed:
-		e.take(ms, 0, threshold, value, usual, d)
 	case !e.open:
-		*e = episode{}
-	case stayed && time.Duration(ms-e.onset)*time.Millisecond < stays:
+		e.take(ms, 0, value, usual, d)
+	case time.Duration(ms-e.onset)*time.Millisecond < stays:
 		e.hot = ms
 	}
 }
 
-func (e *episode) take(ms int64, score, threshold, value, usual float64, d Direction) {
+func (e *episode) take(ms int64, score, value, usual float64, d Direction) {
 	if e.run == 0 {
 		e.onset, e.usual, e.peak = ms, usual, value
 	}
@@ -68,11 +60,11 @@ func (e *episode) take(ms int64, score, threshold, value, usual float64, d Direc
 	if d.off(value, e.usual) > d.off(e.peak, e.usual) {
 		e.peak = value
 	}
-	e.open = e.open || e.run >= opensAfter || score >= threshold+strong
+	e.open = e.open || e.run >= opensAfter
 }
 
-// over reports whether an episode has ended by ms.
+// over reports whether an episode, or what might have become one, has ended by ms.
 func (e *episode) over(ms int64, step float64) bool {
 	quiet := max(quietTime, time.Duration(quietSteps*step*float64(time.Second)))
-	return e.open && time.Duration(ms-e.hot)*time.Millisecond > quiet
+	return e.run > 0 && time.Duration(ms-e.hot)*time.Millisecond > quiet
 }

@@ -69,6 +69,9 @@ func (b *Bank) unusual(m *member, s *memory) analyzer.Finding {
 	e := s.level
 	f := b.finding(m, e.onset, e.score)
 	f.Text = fmt.Sprintf("%s%s %s %s where %s was usual", w.Metric, per(w), reached(e), w.unit(e.peak), w.unit(e.usual))
+	if w.Given != "" {
+		f.Text = fmt.Sprintf("%s is %s what %s explains, where %s was usual", w.Metric, beside(w, e.peak), w.Given, w.unit(e.usual))
+	}
 
 	of := &s.of.Of
 	if age := time.Duration(of.last-of.first) * time.Millisecond; age < profileAge*time.Second {
@@ -85,6 +88,9 @@ func (b *Bank) straggler(m *member, s *memory) analyzer.Finding {
 	e := s.apart
 	f := b.finding(m, e.onset, e.score)
 	f.Text = fmt.Sprintf("%s%s %s %s where the others of its group have %s", w.Metric, per(w), reached(e), w.unit(e.peak), w.unit(e.usual))
+	if w.Given != "" {
+		f.Text = fmt.Sprintf("%s is %s what %s explains, where the others of its group have %s", w.Metric, beside(w, e.peak), w.Given, w.unit(e.usual))
+	}
 	if n := len(m.group.ids); n < 2*fewest {
 		f.Caveats = append(f.Caveats, fmt.Sprintf("only %d members to compare", n))
 	}
@@ -98,6 +104,14 @@ func reached(e episode) string {
 	return "rose to"
 }
 
+// beside says on which side of what is explained a value is, and how far.
+func beside(w Watch, left float64) string {
+	if left < 0 {
+		return w.unit(-left) + " below"
+	}
+	return w.unit(left) + " above"
+}
+
 func (b *Bank) finding(m *member, onset int64, score float64) analyzer.Finding {
 	w := b.watches[m.watch]
 	return analyzer.Finding{
@@ -108,6 +122,10 @@ func (b *Bank) finding(m *member, onset int64, score float64) analyzer.Finding {
 
 // query returns the PromQL that shows the series.
 func (w Watch) query(labels map[string]string) string {
+	if w.Given != "" {
+		labels = maps.Clone(labels)
+		labels["__name__"] = string(w.Metric)
+	}
 	sel := series.Selector(labels)
 	if w.Kind == catalog.Counter {
 		return "rate(" + sel + "[5m])"
@@ -149,7 +167,7 @@ func (b *Bank) absent(now int64) []analyzer.Finding {
 	lives := map[string]life{}
 	newest := map[int]int64{}
 	for id, m := range b.members {
-		if m == nil || !b.watches[m.watch].Absence {
+		if m == nil || m.watch == none || !b.watches[m.watch].Absence {
 			continue
 		}
 		s := b.states.At(uint32(id))
@@ -178,7 +196,7 @@ func (b *Bank) absent(now int64) []analyzer.Finding {
 }
 
 // A SeriesScore is the newest score of one series on one channel: spike,
-// regime or peers.
+// regime, peers, or explained for the largest of what another metric leaves of it.
 type SeriesScore struct {
 	Labels  map[string]string // of the series, with __name__; the caller must not change it
 	Channel string
@@ -199,6 +217,12 @@ func (b *Bank) Scores(now time.Time) []SeriesScore {
 		s := b.states.At(uint32(id))
 		late := float64(now.UnixMilli()-s.heard()) / 1000
 		if s.of.Of.seen <= warmup || late > 3*max(1, Level{}.Step(&s.of.Of)) {
+			continue
+		}
+		if m.left != nil {
+			ls := maps.Clone(m.labels)
+			ls["__name__"] = string(m.left.watch.Metric)
+			out = append(out, SeriesScore{ls, "explained", max(s.score.Max(), s.peerness)})
 			continue
 		}
 		out = append(out, SeriesScore{m.labels, "spike", s.score.Spike}, SeriesScore{m.labels, "regime", s.score.Regime})

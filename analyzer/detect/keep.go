@@ -15,7 +15,7 @@ import (
 const stateFile = "detect.state"
 
 // indexVersion grows when the meaning of the index or of a state changes.
-const indexVersion = 1
+const indexVersion = 2
 
 // index says whose states the slab holds.
 type index struct {
@@ -27,6 +27,7 @@ type entry struct {
 	ID     uint32            `json:"id"`
 	Print  uint64            `json:"print,string"` // of the labels as the bank keyed them
 	Labels map[string]string `json:"labels"`
+	Line   *line             `json:"line,omitempty"` // of what explains it
 }
 
 // Save writes the bank's state to a file in dir, which must exist, in place of
@@ -58,7 +59,12 @@ func (b *Bank) write(w io.Writer) error {
 			continue
 		}
 		n := uint32(len(ix.Series))
-		ix.Series = append(ix.Series, entry{ID: n, Print: fingerprint(m.key), Labels: m.labels})
+		e := entry{ID: n, Print: fingerprint(m.key), Labels: m.labels}
+		if m.left != nil {
+			now := m.left.line
+			e.Line = &now
+		}
+		ix.Series = append(ix.Series, e)
 		*copied.At(n) = *b.states.At(uint32(id))
 	}
 	b.mu.Unlock()
@@ -127,6 +133,9 @@ func (b *Bank) fill(ix index, states *Slab[memory]) error {
 			continue // no longer watched, or by other labels
 		}
 		*b.states.At(id) = *states.At(e.ID)
+		if left := b.members[id].left; left != nil && e.Line != nil {
+			left.line = *e.Line
+		}
 	}
 	return nil
 }

@@ -148,6 +148,8 @@ type distances struct {
 	time, before float32 // from the time of day; the same of the sample before
 	time6        float32 // of the mean of six
 	novel        bool    // it is the first that differs
+	rest, was    float32 // from the time of day by sign; the same of the sample before
+	rest6        float32 // and of the mean of six
 }
 
 // Observe implements [analyzer.Detector].
@@ -165,7 +167,7 @@ func (s *LevelState) observe(ms int64, value float64, d *distances) (score analy
 	if s.seen == 0 {
 		s.origin, s.first = value, ms
 	} else {
-		s.pace(float64(ms-s.last) / 1000)
+		s.pace(float32(ms-s.last) * 1e-3)
 	}
 	x := float32(value - s.origin)
 	least := floor * (s.high - s.low)
@@ -218,12 +220,12 @@ func (s *LevelState) scoreOf(rare float64) float64 {
 }
 
 // pace follows the step, by gaps that are no outage.
-func (s *LevelState) pace(gap float64) {
+func (s *LevelState) pace(gap float32) {
 	switch {
 	case s.step == 0:
-		s.step = float32(gap)
-	case gap < 3*float64(s.step):
-		s.step += float32(0.05 * (gap - float64(s.step)))
+		s.step = gap
+	case gap < 3*s.step:
+		s.step += 0.05 * (gap - s.step)
 	default:
 		s.step *= 1.05 // a first pair that was too close must not hold for ever
 	}
@@ -238,10 +240,15 @@ func novel(n uint32) float64 { return 1 / float64(n+1) }
 // days; a level that is really there is believed within a few samples.
 func (s *LevelState) credible(x float32) float32 {
 	reach := belief * (s.high - s.low)
-	if s.seen < warmup || reach == 0 {
+	switch {
+	case s.seen < warmup || reach == 0:
 		return x
+	case x < s.low-reach:
+		return s.low - reach
+	case x > s.high+reach:
+		return s.high + reach
 	}
-	return min(max(x, s.low-reach), s.high+reach)
+	return x
 }
 
 // hour returns the part of the UTC day that ms is in, and which hour of it.
@@ -301,30 +308,55 @@ func outsideOf(x, low, high float32) float32 {
 	return x / (high - low)
 }
 
+// above reports whether the sample is above just before.
+func (d *distances) above() bool { return d.x > d.mean }
+
+// stays reports whether the sample, the one before and the mean of six are all
+// above the time of day, or all below.
+func (d *distances) stays(above bool) bool {
+	if above {
+		return d.rest > 0 && d.was > 0 && d.rest6 > 0
+	}
+	return d.rest < 0 && d.was < 0 && d.rest6 < 0
+}
+
 // measure says in d how far x is from what was usual. It is rest from what is
 // at its time of day, of which a spread is 1/inv.
 func (s *LevelState) measure(d *distances, x, rest, inv, least float32) {
 	d.x, d.mean = x, s.mean
 	d.near = spreads(x-s.mean, inverse(s.spread, least))
 	d.jump = spreads(x-s.prev, inverse(s.jump, least))
-	d.time, d.before, d.time6 = spreads(rest, inv), spreads(rest-(x-s.prev), inv), spreads(s.rest6, inv)
+	d.rest, d.was, d.rest6 = rest, rest-(x-s.prev), s.rest6
+	d.time, d.before, d.time6 = spreads(d.rest, inv), spreads(d.was, inv), spreads(d.rest6, inv)
 	d.novel = s.spread == 0 && x != s.mean
 }
 
 // judge scores a sample so far from what was usual.
 func (s *LevelState) judge(d *distances, inv float32) analyzer.Score {
-	near, keep := distance.of(d.near), keeps(s.seen)
-	time3Peak := record.of(s.time3Peak.past(spreads(s.rest3, inv), keep))
-	out := outside.of(outsideOf(d.x, s.low, s.high))
-
+	near := distance.of(d.near)
 	spike := spikeNear*near + spikeJump*distance.of(d.jump) + spikeTime*distance.of(d.time) +
-		spikeTimeTail*tailed.of(s.timeTail.rare(d.time)) + spikeJumpTail*tailed.of(s.jumpTail.rare(d.jump)) +
-		spikeTimePeak*record.of(s.timePeak.past(d.time, keep)) + spikeTime3Peak*time3Peak + spikeOutside*out
-	regime := regimeNear*near + regimeTime6*distance6.of(d.time6) +
-		regimeTime3Peak*time3Peak + regimeTime6Peak*record.of(s.time6Peak.past(d.time6, keep)) +
-		regimeTime24Peak*record24.of(s.time24Peak.past(spreads(s.rest24, inv), keep)) +
-		regimeOutside*out + regimeOutside6*outside.of(outsideOf(s.late6, s.low6, s.high6)) +
-		regimeOutside24*outside24.of(outsideOf(s.late24, s.low24, s.high24))
+		spikeTimeTail*tailed.of(s.timeTail.rare(d.time)) + spikeJumpTail*tailed.of(s.jumpTail.rare(d.jump))
+	regime := regimeNear*near + regimeTime6*distance6.of(d.time6)
+
+	// What follows is nothing for most samples: one question for each of the two.
+	keep, rest3, rest24 := keeps(s.seen), spreads(s.rest3, inv), spreads(s.rest24, inv)
+	if d.time < s.timePeak.most && rest3 < s.time3Peak.most && d.time6 < s.time6Peak.most && rest24 < s.time24Peak.most {
+		s.timePeak.fade(keep)
+		s.time3Peak.fade(keep)
+		s.time6Peak.fade(keep)
+		s.time24Peak.fade(keep)
+	} else {
+		time3Peak := record.of(s.time3Peak.past(rest3, keep))
+		spike += spikeTimePeak*record.of(s.timePeak.past(d.time, keep)) + spikeTime3Peak*time3Peak
+		regime += regimeTime3Peak*time3Peak + regimeTime6Peak*record.of(s.time6Peak.past(d.time6, keep)) +
+			regimeTime24Peak*record24.of(s.time24Peak.past(rest24, keep))
+	}
+	if d.x > s.high || d.x < s.low || s.late6 > s.high6 || s.late6 < s.low6 || s.late24 > s.high24 || s.late24 < s.low24 {
+		out := outside.of(outsideOf(d.x, s.low, s.high))
+		spike += spikeOutside * out
+		regime += regimeOutside*out + regimeOutside6*outside.of(outsideOf(s.late6, s.low6, s.high6)) +
+			regimeOutside24*outside24.of(outsideOf(s.late24, s.low24, s.high24))
+	}
 	var score analyzer.Score
 	if spike > 0 {
 		rare := cbrt(spike)
@@ -372,7 +404,10 @@ func widen(low, high *float32, x float32, young bool) {
 
 // learn takes x as usual in an hour, where samples are step seconds apart.
 func (h *hours) learn(hour int, x, step float32) {
-	pace := min(1, step/binStep)
+	pace := step * (1.0 / binStep)
+	if pace > 1 {
+		pace = 1
+	}
 	if n := &h.often[hour]; *n < math.MaxUint8 {
 		*n++
 	}

@@ -22,16 +22,26 @@ type RateState[S any] struct {
 
 // Observe implements [analyzer.Detector].
 func (r Rate[S]) Observe(s *RateState[S], ms int64, value float64) analyzer.Score {
-	if math.IsNaN(value) || math.IsInf(value, 0) || s.have && ms <= s.last {
+	rate := s.grown(ms, value)
+	if math.IsNaN(rate) {
 		return analyzer.Score{}
+	}
+	return r.Of.Observe(&s.Of, ms, rate)
+}
+
+// grown takes the counter's value and returns its rate per second, NaN where
+// there is none to tell.
+func (s *RateState[S]) grown(ms int64, value float64) float64 {
+	if math.IsNaN(value) || math.IsInf(value, 0) || s.have && ms <= s.last {
+		return math.NaN()
 	}
 	had, grown, gap := s.have, value-s.from, float64(ms-s.last)/1000
 	s.have, s.last, s.from = true, ms, value
 	if !had || grown < 0 {
-		return analyzer.Score{}
+		return math.NaN()
 	}
 	s.rate = grown / gap
-	return r.Of.Observe(&s.Of, ms, s.rate)
+	return s.rate
 }
 
 // Last returns the newest rate per second.

@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -289,6 +290,50 @@ func TestEvents(t *testing.T) {
 			2*float64(good)/float64(alerts+events), good, alerts)
 	}
 	fmt.Printf("events, mean      F1 %.3f at %.2f, best %.3f, AP %.3f\n", f1, alertScore, best, ap)
+}
+
+// TestVolumes prints VUS-PR, for comparison with what others print, of the
+// channels before incidents are held: it asks about every row. Buffers are up to
+// a hundred rows, about the usual period of the published tables.
+func TestVolumes(t *testing.T) {
+	dir := recorded.Dir(t, "nab")
+	for _, set := range eventSets {
+		paths, err := filepath.Glob(filepath.Join(dir, set.glob))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: no series: %v", set.name, err)
+		}
+		volumes := make([]float64, len(paths))
+		each(t, paths, func(i int, b []byte) error {
+			table, err := columns(b)
+			if err != nil {
+				return err
+			}
+			l, err := labelsOf(table, set.warm)
+			if err != nil {
+				return err
+			}
+			c, err := channels(table["timestamp"], table["value"])
+			if err != nil {
+				return err
+			}
+			label, scores, any := make([]bool, len(l.at)), make([]float64, len(l.at)), false
+			for k := range label {
+				label[k], scores[k] = table["label"][k] != "0", max(c.spike[k], c.regime[k])
+				any = any || k >= l.warm && label[k]
+			}
+			volumes[i] = math.NaN()
+			if any {
+				volumes[i] = vusPR(scores[l.warm:], label[l.warm:], 100)
+			}
+			return nil
+		})
+		volumes = slices.DeleteFunc(volumes, math.IsNaN)
+		mean := 0.0
+		for _, v := range volumes {
+			mean += v / float64(len(volumes))
+		}
+		fmt.Printf("VUS-PR, %-9s mean %.3f of %d series with labels past the warm-up\n", set.name, mean, len(volumes))
+	}
 }
 
 // TestQuiet counts the alerts, at the default rate, of series that nobody has

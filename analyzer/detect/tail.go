@@ -38,6 +38,14 @@ const (
 // rare returns how rare a statistic as large as z is, in powers of ten, 0
 // within the edge, and takes z as usual.
 func (t *tail) rare(z float32) float32 {
+	if z < t.edge {
+		t.edge = max(t.edge*(1-edgeRate*beyond), minEdge)
+		return 0 // most samples, and so all there is to inline
+	}
+	return t.past(z)
+}
+
+func (t *tail) past(z float32) float32 {
 	if t.edge == 0 {
 		t.edge, t.slope = priorEdge, priorSlope
 	}
@@ -86,17 +94,23 @@ func (p *peak) past(z, keep float32) float32 {
 	if p.most == 0 {
 		p.most, p.limit = leastPeak, leastPeak*peakRise
 	}
-	if z > p.most {
-		past := float32(math.Log(float64(z / p.most)))
-		p.most = min(z, p.limit)
-		p.below = 0
-		return past
+	if z <= p.most {
+		p.fade(keep)
+		return 0
 	}
+	if p.below > quiet {
+		p.limit = peakRise * p.most
+	}
+	past := float32(math.Log(float64(z / p.most)))
+	p.most = min(z, p.limit)
+	p.below = 0
+	return past
+}
+
+// fade takes a sample that is not past the peak.
+func (p *peak) fade(keep float32) {
 	if p.most *= keep; p.most < leastPeak {
 		p.most = leastPeak
 	}
-	if p.below++; p.below > quiet {
-		p.limit = peakRise * p.most
-	}
-	return 0
+	p.below++
 }

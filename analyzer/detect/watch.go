@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -14,9 +13,11 @@ import (
 	"vedette.dev/rules/strictcsv"
 )
 
-// A Watch says how the series of one metric are watched. It is a row of watches.csv.
+// A Watch says how the series of one metric are watched. It is a row of watches.csv or,
+// where it has a Given, of explained.csv.
 type Watch struct {
 	Metric    catalog.ID
+	Given     catalog.ID // what explains it, of the same subject: what is left is watched; none: the metric itself
 	Kind      catalog.Type
 	Direction Direction
 	Subject   string   // the kind of what a series is about: gpu, node or pod
@@ -50,6 +51,9 @@ func (d Direction) off(value, usual float64) float64 {
 	return max(value-usual, usual-value)
 }
 
+// hurts reports whether a deviation upwards, or downwards, hurts.
+func (d Direction) hurts(up bool) bool { return d == Both || up == (d == High) }
+
 // subject returns what the series with these labels is about. It reports false
 // where a label is missing.
 func (w Watch) subject(labels map[string]string) (analyzer.Subject, bool) {
@@ -68,8 +72,20 @@ func (w Watch) subject(labels map[string]string) (analyzer.Subject, bool) {
 	return analyzer.Node(names[0]), true
 }
 
-//go:embed watches.csv
-var builtin []byte
+// name is that of the series that are watched.
+func (w Watch) name() string {
+	if w.Given == "" {
+		return string(w.Metric)
+	}
+	return string(w.Metric) + " given " + string(w.Given)
+}
+
+var (
+	//go:embed watches.csv
+	builtin []byte
+	//go:embed explained.csv
+	explained []byte
+)
 
 // Builtin returns the watches that come with the program. The caller must not
 // change them.
@@ -78,29 +94,42 @@ var Builtin = sync.OnceValue(func() []Watch {
 	if err != nil {
 		panic(err) // embedded data: a test reads it too
 	}
-	return ws
+	more, err := ParseExplained("explained.csv", bytes.NewReader(explained))
+	if err != nil {
+		panic(err)
+	}
+	return append(ws, more...)
 })
 
-// Metrics returns the names of the metrics that are watched, each once.
-func Metrics() []string {
-	var names []string
-	for _, w := range Builtin() {
-		if name := string(w.Metric); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-const header = "metric,kind,direction,subject,labels,ignore,group,absence,min_effect,reason"
+const (
+	header          = "metric,kind,direction,subject,labels,ignore,group,absence,min_effect,reason"
+	headerExplained = "metric,given,direction,subject,labels,group,min_effect,reason"
+)
 
 // ParseWatches reads watches in the form of watches.csv: a header line, lists
 // separated by "|", lines starting with # ignored. An error names file and line.
 func ParseWatches(file string, r io.Reader) ([]Watch, error) {
+	return parse(file, r, header, parseWatch)
+}
+
+// ParseExplained reads watches of what another metric leaves unexplained, in
+// the form of explained.csv, likewise.
+func ParseExplained(file string, r io.Reader) ([]Watch, error) {
+	return parse(file, r, headerExplained, func(rec []string) (Watch, error) {
+		w, err := parseWatch([]string{rec[0], string(catalog.Gauge), rec[2], rec[3], rec[4], "", rec[5], "no", rec[6], rec[7]})
+		w.Given = catalog.ID(rec[1])
+		if err == nil && (w.Given == "" || w.Given == w.Metric) {
+			err = fmt.Errorf("%s: given %q explains nothing", w.Metric, rec[1])
+		}
+		return w, err
+	})
+}
+
+func parse(file string, r io.Reader, header string, row func(rec []string) (Watch, error)) ([]Watch, error) {
 	var ws []Watch
 	seen := map[catalog.ID]bool{}
 	err := strictcsv.Each(file, r, header, func(rec []string) error {
-		w, err := parseWatch(rec)
+		w, err := row(rec)
 		if err == nil && seen[w.Metric] {
 			err = fmt.Errorf("%s: listed twice", w.Metric)
 		}

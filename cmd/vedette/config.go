@@ -11,6 +11,7 @@ import (
 	"vedette.dev/analyzer/access"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/cost"
+	"vedette.dev/analyzer/detect"
 	"vedette.dev/collector/cluster"
 	"vedette.dev/rules/strictyaml"
 )
@@ -45,6 +46,10 @@ type Config struct {
 		Period     strictyaml.Duration `yaml:"period"`     // spacing of the kube_* series; 30s
 		Labels     map[string][]string `yaml:"labels"`     // labels that become series kube_<kind>_labels, by resource: {pods: [app, team]}; of nodes and namespaces what a cost report goes by
 	} `yaml:"kubernetes"`
+	Anomalies struct {
+		Rate      float64  `yaml:"rate"`      // alerts a day that a thousand series may raise by chance; 1
+		Explained []string `yaml:"explained"` // files of more metrics that another explains, in the form of analyzer/detect/explained.csv
+	} `yaml:"anomalies"`
 	Prometheus struct { // one that is there already: its series are read instead of watched and scraped for
 		URL       string              `yaml:"url"`       // of anything with Prometheus' HTTP API; "" is none
 		TokenFile string              `yaml:"tokenFile"` // bearer token
@@ -134,6 +139,9 @@ func (c *Config) fill() {
 			c.Kubernetes.Labels[kind] = names
 		}
 	}
+	if c.Anomalies.Rate == 0 {
+		c.Anomalies.Rate = detect.DefaultRate
+	}
 	if c.Prometheus.Every == 0 {
 		c.Prometheus.Every = strictyaml.Duration(30 * time.Second)
 	}
@@ -173,6 +181,9 @@ func (c *Config) check() error {
 		if u, err := url.Parse(at); at != "" && (err != nil || u.Host == "") {
 			errs = append(errs, fmt.Errorf("publish.%s: %q is not a URL", setting, at))
 		}
+	}
+	if c.Anomalies.Rate < 0 {
+		errs = append(errs, fmt.Errorf("anomalies.rate: %g alerts a day are fewer than none", c.Anomalies.Rate))
 	}
 	errs = append(errs, c.Scaling.check(), c.Model.check())
 	// The page's port takes OTLP over HTTP too, so it needs both.

@@ -8,7 +8,6 @@ import (
 	promconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/prometheus/model/labels"
 
-	"vedette.dev/analyzer/detect"
 	"vedette.dev/analyzer/store"
 )
 
@@ -19,10 +18,11 @@ const overlap = 2 * time.Minute
 // An elsewhere is the Prometheus that the configuration names, read beside the
 // store; its new samples are told to the detectors, which see only what passes them.
 type elsewhere struct {
-	remote *store.Remote
-	tap    store.Tap
-	last   time.Time        // until when the detectors have been told
-	newest map[uint64]int64 // the newest sample of each series that they have been told of
+	remote  *store.Remote
+	tap     store.Tap
+	last    time.Time        // until when the detectors have been told
+	metrics []string         // that they look at
+	newest  map[uint64]int64 // the newest sample of each series that they have been told of
 }
 
 // elsewhere returns the Prometheus that is read besides, or nil.
@@ -50,7 +50,7 @@ func (s *service) elsewhere() (*elsewhere, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &elsewhere{remote: r, tap: tap(s.bank), newest: map[uint64]int64{}}, nil
+	return &elsewhere{remote: r, tap: tap(s.bank), newest: map[uint64]int64{}, metrics: s.bank.Metrics()}, nil
 }
 
 // follow tells the detectors what is new. What fails is told by the remote
@@ -66,7 +66,7 @@ func (e *elsewhere) follow(ctx context.Context, now time.Time) {
 			e.tap(ref, lset, ms, v)
 		}
 	}
-	if err := e.remote.Since(ctx, detect.Metrics(), from, now, fresh); err == nil {
+	if err := e.remote.Since(ctx, e.metrics, from, now, fresh); err == nil {
 		e.last = now
 	}
 	for ref, ms := range e.newest {

@@ -104,7 +104,12 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 
 	// What is kept: series, what happened, what is unusual.
-	s.bank = detect.NewBank(detect.Builtin(), detect.DefaultRate)
+	watches, err := cfg.watches()
+	if err != nil {
+		return nil, err
+	}
+	s.bank = detect.NewBank(watches, cfg.Anomalies.Rate)
+	s.registry.MustRegister(observedRate(s.bank)...)
 	if s.there, err = s.elsewhere(); err != nil {
 		return nil, err
 	}
