@@ -44,13 +44,12 @@ func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
 	}
 	wanted := w.wanted(focus)
 	chosen, rejected := w.explain(wanted, focus)
-	for _, c := range chosen {
+	slices.SortStableFunc(chosen, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(b.confidence, a.confidence), topology.Compare(a.subject, b.subject), cmp.Compare(a.ID, b.ID))
+	})
+	for _, c := range chosen[:min(len(chosen), maxDiagnoses)] {
 		r.Diagnoses = append(r.Diagnoses, w.report(c))
 	}
-	slices.SortStableFunc(r.Diagnoses, func(a, b analyzer.Diagnosis) int {
-		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Cause, b.Cause))
-	})
-	r.Diagnoses = r.Diagnoses[:min(len(r.Diagnoses), maxDiagnoses)]
 	r.Rejected = append(r.Rejected, w.rejections(rejected, r.Diagnoses, focus)...)
 	r.Unseen = append(r.Unseen, w.blindSpots(wanted)...)
 	r.Verdict = verdict(wanted, r.Diagnoses)

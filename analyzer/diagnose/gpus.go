@@ -54,6 +54,12 @@ func Metrics() []string {
 
 // readGPUs reads what the series of every GPU show.
 func (w *world) readGPUs() {
+	var newest time.Time
+	for _, m := range w.s.Series(string(gpuTemp)) {
+		if t := m.Last().At; t.After(newest) {
+			newest = t
+		}
+	}
 	for _, m := range w.s.Metrics {
 		if !strings.HasPrefix(m.Name(), "DCGM_FI_") {
 			continue
@@ -79,7 +85,7 @@ func (w *world) readGPUs() {
 			w.readFlag(gpu, m, "row-remap-failed", "a bad row of memory could not be replaced", 3)
 		case gpuTemp:
 			w.readTemperature(gpu, m)
-			w.readSilence(gpu, m)
+			w.readSilence(gpu, m, newest)
 		case smClock:
 			w.readClock(gpu, m)
 		case xidErrors:
@@ -98,12 +104,25 @@ func (w *world) gpuOf(m snapshot.Series) (analyzer.Subject, bool) {
 	if w.g.Knows(gpu) {
 		return gpu, true
 	}
-	for _, n := range w.nodes { // the metric knows the host's name, the cluster the node's
-		if g := analyzer.GPU(n.Object.Name, m.Labels["UUID"]); w.g.Knows(g) {
-			return g, true
+	return w.g.GPUOf(m.Labels), true // the metric knows the host's name, the cluster the node's
+}
+
+// A gpuMetric is a metric of a GPU.
+type gpuMetric struct {
+	gpu  analyzer.Subject
+	name catalog.ID
+}
+
+func (w *world) indexGPUs() {
+	w.measures = map[gpuMetric][]snapshot.Series{}
+	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive} {
+		for _, m := range w.s.Series(string(name)) {
+			if gpu, ok := w.gpuOf(m); ok {
+				k := gpuMetric{gpu, name}
+				w.measures[k] = append(w.measures[k], m)
+			}
 		}
 	}
-	return gpu, true
 }
 
 func (w *world) measured(gpu analyzer.Subject, m snapshot.Series, name string, at time.Time, weight float64, text string) *fact {
@@ -199,16 +218,10 @@ func (w *world) readClock(gpu analyzer.Subject, m snapshot.Series) {
 }
 
 // readSilence records that a GPU's samples ended while others' went on.
-func (w *world) readSilence(gpu analyzer.Subject, m snapshot.Series) {
+func (w *world) readSilence(gpu analyzer.Subject, m snapshot.Series, newest time.Time) {
 	step := spacing(m)
 	if step == 0 {
 		return
-	}
-	newest := m.Last().At
-	for _, o := range w.s.Series(m.Name()) {
-		if t := o.Last().At; t.After(newest) {
-			newest = t
-		}
 	}
 	if newest.Sub(m.Last().At) < missedScrapes*step {
 		return
@@ -266,10 +279,9 @@ func (w *world) nearMisses() {
 // outlived notes that a GPU went on after it was said to be gone: then it came
 // back, or the line was about another.
 func (w *world) outlived(f *fact) {
-	for _, m := range w.s.Series(string(gpuTemp)) {
-		gpu, ok := w.gpuOf(m)
-		if ok && gpu == f.Subject && m.Last().At.Sub(f.At) > fresh {
-			w.measured(gpu, m, "gpu-metrics-go-on", m.Last().At, 0, "the GPU's metrics go on long afterwards")
+	for _, m := range w.measures[gpuMetric{f.Subject, gpuTemp}] {
+		if m.Last().At.Sub(f.At) > fresh {
+			w.measured(f.Subject, m, "gpu-metrics-go-on", m.Last().At, 0, "the GPU's metrics go on long afterwards")
 			return
 		}
 	}

@@ -51,9 +51,8 @@ func (w *world) readAddress(p *pod, top analyzer.Subject, env corev1.EnvVar, hos
 		namespace = p.Namespace
 	}
 	why, tried := "", analyzer.Evidence{}
-	i := slices.IndexFunc(w.s.Services(), func(s snapshot.Typed[corev1.Service]) bool {
-		return s.Object.Namespace == namespace && s.Object.Name == name
-	})
+	services := w.services[namespace]
+	i := slices.IndexFunc(services, func(s snapshot.Typed[corev1.Service]) bool { return s.Object.Name == name })
 	switch {
 	case i < 0:
 		f := w.unresolved(name)
@@ -65,10 +64,10 @@ func (w *world) readAddress(p *pod, top analyzer.Subject, env corev1.EnvVar, hos
 			w.addName(p, analyzer.Subject{Kind: "service", Namespace: namespace, Name: name}, "service-absent", fmt.Sprintf("%s calls %s, its workload runs, and %s", w.words(top), host, why), tried)
 			return
 		}
-	case slices.ContainsFunc(w.s.Services()[i].Object.Spec.Ports, func(x corev1.ServicePort) bool { return x.Port == port }):
+	case slices.ContainsFunc(services[i].Object.Spec.Ports, func(x corev1.ServicePort) bool { return x.Port == port }):
 		return
 	default:
-		tried = w.refused(w.s.Services()[i].Object.Spec.ClusterIP, port)
+		tried = w.refusedAt(services[i].Object.Spec.ClusterIP, port)
 		if tried.Source == "" {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/placement"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/rules/catalog"
 )
@@ -99,11 +100,14 @@ func gpus(r corev1.ResourceList) int64 {
 	return q.Value()
 }
 
+// gpuRequest returns how many whole GPUs the pod asks for.
+func gpuRequest(p *pod) int64 { return gpus(placement.Requests(p.Pod)) }
+
 // devicePlugin returns the NVIDIA device plug-in's pod on the node and whether
 // it is there and not ready.
 func (w *world) devicePlugin(node string) (*pod, bool) {
-	for _, p := range w.order {
-		if p.Spec.NodeName == node && !p.gone && strings.Contains(p.Name, "nvidia-device-plugin") {
+	for _, p := range w.placed[node] {
+		if !p.gone && strings.Contains(p.Name, "nvidia-device-plugin") {
 			return p, !p.ready()
 		}
 	}

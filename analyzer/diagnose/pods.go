@@ -90,7 +90,7 @@ func (w *world) readContainer(p *pod, cs corev1.ContainerStatus) {
 	}
 	f := w.state(p, name, p.placed(), 2, fmt.Sprintf("container %s waits: %s: %s", cs.Name, wait.Reason, wait.Message))
 	f.detail["container"], f.detail["image"] = cs.Name, cs.Image
-	w.matchTexts(inStatus, wait.Reason+": "+wait.Message, p.subject, f)
+	w.readStatus(wait.Reason+": "+wait.Message, f)
 }
 
 // steady reports whether the container has been up and ready for longer than
@@ -135,7 +135,7 @@ func (w *world) readEnd(p *pod, cs corev1.ContainerStatus, t corev1.ContainerSta
 		}
 	}
 	if t.Message != "" {
-		w.matchTexts(inStatus, t.Reason+": "+t.Message, p.subject, f)
+		w.readStatus(t.Reason+": "+t.Message, f)
 	}
 }
 
@@ -173,10 +173,8 @@ func (w *world) recovered(p *pod) bool {
 		return true
 	}
 	top := w.workload(p.subject)
-	for _, j := range w.s.Jobs() {
-		if (analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}) == top {
-			return jobComplete(j.Object) || !jobFailed(j.Object) && j.Object.Status.Active >= wantedPods(j.Object) && w.allReady(top)
-		}
+	if j, ok := w.jobs[top]; ok {
+		return jobComplete(j) || !jobFailed(j) && j.Status.Active >= wantedPods(j) && w.allReady(top)
 	}
 	if top == p.subject || p.Status.Phase != corev1.PodFailed {
 		return false
@@ -201,7 +199,7 @@ func (w *world) readPhase(p *pod) {
 	case p.Status.Phase == corev1.PodFailed && p.Status.Reason != "":
 		f := w.state(p, "pod-failed", p.ended(), 2, fmt.Sprintf("the pod failed: %s: %s", p.Status.Reason, p.Status.Message))
 		f.Standing = !p.gone && !w.recovered(p)
-		w.matchTexts(inStatus, p.Status.Reason+": "+p.Status.Message, p.subject, f)
+		w.readStatus(p.Status.Reason+": "+p.Status.Message, f)
 	case p.Status.Phase == corev1.PodPending && p.Spec.NodeName == "":
 		c := p.condition(corev1.PodScheduled)
 		if c != nil && c.Reason == corev1.PodReasonSchedulingGated {
@@ -216,7 +214,7 @@ func (w *world) readPhase(p *pod) {
 	}
 	if c := p.condition(corev1.DisruptionTarget); c != nil && c.Status == corev1.ConditionTrue {
 		f := w.state(p, "pod-disrupted", c.LastTransitionTime.Time, 0, fmt.Sprintf("the pod was taken away: %s: %s", c.Reason, c.Message))
-		w.matchTexts(inStatus, "DisruptionTarget "+c.Reason+": "+c.Message, p.subject, f)
+		w.readStatus("DisruptionTarget "+c.Reason+": "+c.Message, f)
 	}
 }
 

@@ -55,7 +55,7 @@ func (w *world) readProbes() {
 
 func (w *world) addProbe(p *pod, e snapshot.Event, name, text string) {
 	top := w.workload(p.subject)
-	if slices.ContainsFunc(w.facts, func(f *fact) bool { return f.Name == name && f.Subject == top }) {
+	if slices.ContainsFunc(w.named[name], func(f *fact) bool { return f.Subject == top }) {
 		return
 	}
 	f := w.state(p, name, e.Onset(), 2, text)

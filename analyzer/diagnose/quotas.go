@@ -21,13 +21,17 @@ var noClaim = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" not found`)
 // claim is refused to whoever applied it, and leaves only its absence.
 func (w *world) readQuotas() {
 	for _, q := range w.s.Quotas() {
-		if lone := w.unserved(q.Object.Namespace); lone != nil && atLimit(q.Object, "services", "count/services") {
-			w.addQuota(q, "quota-services", fmt.Sprintf("the quota %s of services is used up, and no Service selects %s", q.Object.Name, w.words(lone.subject)),
-				analyzer.Evidence{Source: lone.source, Text: "it listens on ports that no Service forwards to"})
+		if atLimit(q.Object, "services", "count/services") {
+			if lone := w.unserved(q.Object.Namespace); lone != nil {
+				w.addQuota(q, "quota-services", fmt.Sprintf("the quota %s of services is used up, and no Service selects %s", q.Object.Name, w.words(lone.subject)),
+					analyzer.Evidence{Source: lone.source, Text: "it listens on ports that no Service forwards to"})
+			}
 		}
-		if f, claim := w.claimless(q.Object.Namespace); f != nil && limits(q.Object, "requests.storage", "persistentvolumeclaims", "count/persistentvolumeclaims") {
-			w.addQuota(q, "quota-storage", fmt.Sprintf("the quota %s limits storage, and the claim %s was never made", q.Object.Name, claim),
-				analyzer.Evidence{Source: f.Source, At: f.At, Text: f.Text})
+		if limits(q.Object, "requests.storage", "persistentvolumeclaims", "count/persistentvolumeclaims") {
+			if f, claim := w.claimless(q.Object.Namespace); f != nil {
+				w.addQuota(q, "quota-storage", fmt.Sprintf("the quota %s limits storage, and the claim %s was never made", q.Object.Name, claim),
+					analyzer.Evidence{Source: f.Source, At: f.At, Text: f.Text})
+			}
 		}
 	}
 }
@@ -54,13 +58,13 @@ func atLimit(q corev1.ResourceQuota, resources ...corev1.ResourceName) bool {
 // unserved returns a ready pod of the namespace that declares ports and that no
 // Service selects, though somebody fails to resolve its workload's name.
 func (w *world) unserved(namespace string) *pod {
-	for _, p := range w.order {
-		if p.gone || !p.ready() || p.Namespace != namespace || !slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool { return len(c.Ports) > 0 }) {
+	for _, p := range w.namespaces[namespace] {
+		if p.gone || !p.ready() || !slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool { return len(c.Ports) > 0 }) {
 			continue
 		}
-		served := slices.ContainsFunc(w.s.Services(), func(s snapshot.Typed[corev1.Service]) bool {
-			return s.Object.Namespace == namespace && (s.Object.Name == w.workload(p.subject).Name ||
-				len(s.Object.Spec.Selector) > 0 && labels.SelectorFromSet(s.Object.Spec.Selector).Matches(labels.Set(p.Labels)))
+		served := slices.ContainsFunc(w.services[namespace], func(s snapshot.Typed[corev1.Service]) bool {
+			return s.Object.Name == w.workload(p.subject).Name ||
+				len(s.Object.Spec.Selector) > 0 && labels.SelectorFromSet(s.Object.Spec.Selector).Matches(labels.Set(p.Labels))
 		})
 		if !served && w.unresolved(w.workload(p.subject).Name) != nil {
 			return p
@@ -71,10 +75,7 @@ func (w *world) unserved(namespace string) *pod {
 
 // unresolved returns a fact of somebody who could not resolve host.
 func (w *world) unresolved(host string) *fact {
-	for _, f := range w.facts {
-		if f.Name != "name-unresolved" {
-			continue
-		}
+	for _, f := range w.named["name-unresolved"] {
 		says := func(e analyzer.Evidence) bool { return namesHost(e.Text, host) }
 		if namesHost(f.Text, host) || slices.ContainsFunc(f.also, says) {
 			return f
@@ -103,8 +104,8 @@ func namesHost(text, host string) bool {
 
 // claimless returns a pending pod's fact that names a claim which is not there.
 func (w *world) claimless(namespace string) (*fact, string) {
-	for _, f := range w.facts {
-		if f.Name != "pod-unscheduled" || f.Subject.Namespace != namespace || !f.Standing {
+	for _, f := range w.named["pod-unscheduled"] {
+		if f.Subject.Namespace != namespace || !f.Standing {
 			continue
 		}
 		texts := []string{f.Text}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/knowledge"
 )
 
 // A relation says which keys of a cause and of an effect must meet for the two
@@ -99,14 +100,13 @@ func (w *world) holdersAt(gpu analyzer.Subject, t time.Time) []analyzer.Subject 
 		return pods
 	}
 	node := gpu.Node()
-	for _, n := range w.nodes {
-		if n.Object.Name != node {
-			continue
-		}
-		for _, p := range w.order {
-			if p.Spec.NodeName == node && !endedBefore(p, t) && gpuRequest(p) > 0 && gpuRequest(p) >= gpus(n.Object.Status.Capacity) {
-				pods = append(pods, p.subject)
-			}
+	n := w.node[node]
+	if n == nil {
+		return nil
+	}
+	for _, p := range w.placed[node] {
+		if want := gpuRequest(p); want > 0 && want >= gpus(n.Object.Status.Capacity) && !endedBefore(p, t) {
+			pods = append(pods, p.subject)
 		}
 	}
 	return pods
@@ -132,7 +132,7 @@ const (
 )
 
 // follows reports whether to can be an effect of from as the link says.
-func (w *world) follows(l link, from, to *fact) bool {
+func (w *world) follows(l knowledge.Link, from, to *fact) bool {
 	if from == to {
 		return false
 	}
@@ -167,17 +167,13 @@ func sampling(f *fact) time.Duration {
 
 // effects returns, for every fact, the facts that follow from it directly.
 func (w *world) effects() map[*fact][]*fact {
-	byName := map[string][]*fact{}
-	for _, f := range w.facts {
-		byName[f.Name] = append(byName[f.Name], f)
-	}
 	out := map[*fact][]*fact{}
 	seen := map[[2]*fact]bool{}
-	for _, l := range knowledge().Links {
+	for _, l := range knowledge.All().Links {
 		rel := relations[l.Where]
 		byKey := map[analyzer.Subject][]*fact{}
 		for _, name := range l.To {
-			for _, f := range byName[name] {
+			for _, f := range w.named[name] {
 				for _, k := range rel.to(w, f) {
 					byKey[k] = append(byKey[k], f)
 				}
@@ -187,7 +183,7 @@ func (w *world) effects() map[*fact][]*fact {
 			continue
 		}
 		for _, name := range l.From {
-			for _, f := range byName[name] {
+			for _, f := range w.named[name] {
 				for _, k := range rel.from(w, f) {
 					for _, to := range byKey[k] {
 						if pair := [2]*fact{f, to}; !seen[pair] && w.follows(l, f, to) {

@@ -165,7 +165,7 @@ func (w *world) evidence(c *candidate) []analyzer.Evidence {
 	for _, f := range c.roots {
 		add(f)
 	}
-	rest := slices.DeleteFunc(slices.Clone(c.reached), func(f *fact) bool { return slices.Contains(c.roots, f) || !c.tells(f) })
+	rest := slices.DeleteFunc(slices.Clone(c.reached), func(f *fact) bool { return c.parent[f] == nil || !c.tells(f) })
 	slices.SortStableFunc(rest, func(a, b *fact) int { return late(a.At).Compare(late(b.At)) })
 	for _, f := range rest {
 		add(f)

@@ -92,9 +92,9 @@ func (w *world) astray(namespace string, rs []route) (all []stray, right int) {
 // serviceOf returns the Service with the shortest name that holds id as whole words.
 func (w *world) serviceOf(namespace, id string) string {
 	best := ""
-	for _, s := range w.s.Services() {
+	for _, s := range w.services[namespace] {
 		n := s.Object.Name
-		if id != "" && s.Object.Namespace == namespace && strings.Contains("-"+n+"-", "-"+id+"-") && (best == "" || cmp.Or(cmp.Compare(len(n), len(best)), cmp.Compare(n, best)) < 0) {
+		if id != "" && strings.Contains("-"+n+"-", "-"+id+"-") && (best == "" || cmp.Or(cmp.Compare(len(n), len(best)), cmp.Compare(n, best)) < 0) {
 			best = n
 		}
 	}

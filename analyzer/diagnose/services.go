@@ -3,7 +3,6 @@ package diagnose
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/patterns"
+	"vedette.dev/analyzer/diagnose/placement"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/rules/catalog"
 )
@@ -51,7 +52,7 @@ func (w *world) selected(s corev1.Service) []*pod {
 	}
 	sel := labels.SelectorFromSet(s.Spec.Selector)
 	return slices.DeleteFunc(slices.Clone(rarest), func(p *pod) bool {
-		return p.gone || over(p) || !sel.Matches(labels.Set(p.Labels))
+		return p.gone || placement.Over(p.Pod) || !sel.Matches(labels.Set(p.Labels))
 	})
 }
 
@@ -114,7 +115,7 @@ func (w *world) missed(service analyzer.Subject) analyzer.Evidence {
 		}
 	}
 	callers := w.callers(service)
-	for i, a := range w.alerts() {
+	for i, a := range w.fired {
 		about := a.service()
 		if about == service || slices.Contains(callers, about) {
 			return analyzer.Evidence{Source: fmt.Sprintf("alerts.json#%d", i), At: a.StartsAt, Text: fmt.Sprintf("alert %s fires for %s", a.Labels["alertname"], w.words(about))}
@@ -126,10 +127,12 @@ func (w *world) missed(service analyzer.Subject) analyzer.Evidence {
 // callers returns all that call a service, directly or through others.
 func (w *world) callers(service analyzer.Subject) []analyzer.Subject {
 	all := []analyzer.Subject{service}
+	seen := map[analyzer.Subject]bool{service: true}
 	for i := 0; i < len(all); i++ {
-		for _, e := range w.s.Edges {
-			if e.Kind == snapshot.Calls && e.To == all[i] && !slices.Contains(all, e.From) {
-				all = append(all, e.From)
+		for _, from := range w.callersOf[all[i]] {
+			if !seen[from] {
+				seen[from] = true
+				all = append(all, from)
 			}
 		}
 	}
@@ -163,7 +166,7 @@ func (w *world) readPort(s snapshot.Typed[corev1.Service], port corev1.ServicePo
 	}
 	missed := w.missed(serviceSubject(s.Object))
 	if missed.Source == "" {
-		missed = w.refused(s.Object.Spec.ClusterIP, port.Port)
+		missed = w.refusedAt(s.Object.Spec.ClusterIP, port.Port)
 	}
 	switch {
 	case protocolOf(protocol) != protocolOf(port.Protocol):
@@ -188,23 +191,36 @@ func protocolOf(p corev1.Protocol) corev1.Protocol {
 	return p
 }
 
-// refused returns a log line that tells of a refused connection to the address.
-func (w *world) refused(ip string, port int32) analyzer.Evidence {
+// refusedAt returns a log line that tells of a refused connection to the address.
+func (w *world) refusedAt(ip string, port int32) analyzer.Evidence {
 	if ip == "" || ip == corev1.ClusterIPNone {
 		return analyzer.Evidence{}
 	}
 	address := ip + ":" + strconv.Itoa(int(port))
-	for _, l := range w.s.Logs {
-		for _, line := range l.Lines {
-			if strings.Contains(line.Text, address) && failedCall.MatchString(line.Text) {
-				return analyzer.Evidence{Source: line.Source, At: line.At, Text: clip(line.Text)}
-			}
+	for _, line := range w.refusals() {
+		if strings.Contains(line.Text, address) {
+			return analyzer.Evidence{Source: line.Source, At: line.At, Text: clip(line.Text)}
 		}
 	}
 	return analyzer.Evidence{}
 }
 
-var failedCall = regexp.MustCompile(`(?i)connection refused|i/o timeout|timed out|no route to host|connection reset`)
+// refusals returns the log lines that tell of a connection that failed.
+func (w *world) refusals() []snapshot.Line {
+	if w.refused == nil {
+		w.refused = []snapshot.Line{}
+		for _, l := range w.s.Logs {
+			for _, line := range l.Lines {
+				if failedCall.Match(line.Text) != nil {
+					w.refused = append(w.refused, line)
+				}
+			}
+		}
+	}
+	return w.refused
+}
+
+var failedCall = patterns.MustCompile(`(?i)connection refused|i/o timeout|timed out|no route to host|connection reset`)
 
 // An alert is what the diagnosis reads of one, as Alertmanager's API v2 prints it.
 type alert struct {
@@ -218,11 +234,11 @@ func (a alert) service() analyzer.Subject {
 	return analyzer.Subject{Kind: "service", Namespace: a.Labels["namespace"], Name: a.Labels["service"]}
 }
 
-// alerts decodes the alerts; one that does not parse keeps its place and is empty.
-func (w *world) alerts() []alert {
-	all := make([]alert, len(w.s.Alerts))
-	for i, raw := range w.s.Alerts {
-		_ = json.Unmarshal(raw, &all[i])
+// decodeAlerts decodes alerts; one that does not parse keeps its place and is empty.
+func decodeAlerts(raw []json.RawMessage) []alert {
+	all := make([]alert, len(raw))
+	for i, r := range raw {
+		_ = json.Unmarshal(r, &all[i])
 	}
 	return all
 }

@@ -50,7 +50,7 @@ func (w *world) readServiceAlerts() {
 	var since time.Time
 	var fired []analyzer.Subject
 	slow, failing := false, false
-	for i, a := range w.alerts() {
+	for i, a := range w.fired {
 		s := a.service()
 		if s.Name == "" {
 			continue
@@ -289,7 +289,7 @@ var sentAgain = regexp.MustCompile(`(?i)retransmi`)
 func (w *world) readNodeAlerts() {
 	rates := map[int]float64{}
 	worst := -1
-	all := w.alerts()
+	all := w.fired
 	for i, a := range all {
 		text := a.Annotations["summary"] + a.Annotations["description"]
 		if a.Labels["node"] == "" || !sentAgain.MatchString(text) {

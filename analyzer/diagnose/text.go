@@ -10,28 +10,25 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/knowledge"
 	"vedette.dev/analyzer/snapshot"
-)
-
-// Where a pattern of knowledge.yaml is looked for.
-const (
-	inLog    = "log"    // lines of containers
-	inKernel = "kernel" // lines of nodes' kernels
-	inEvent  = "event"  // "Reason: message" of Events
-	inStatus = "status" // "Reason: message" of pods and their containers
 )
 
 // readTexts reads facts out of events, logs and kernel lines by patterns.
 func (w *world) readTexts() {
 	for _, e := range w.s.Events {
-		subject := involved(e)
-		f := &fact{Fact: analyzer.Fact{Subject: subject, At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, kind: eventKind, until: e.Latest()}
-		w.matchTexts(inEvent, e.Reason+": "+e.Message, subject, f)
+		said := e.Reason + ": " + e.Message
+		if found := knowledge.All().In(knowledge.Event).Match(said); found != nil {
+			subject := involved(e)
+			w.addTexts(found, said, subject, fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, kind: eventKind, until: e.Latest()})
+		}
 	}
+	shelf := knowledge.All().In(knowledge.Kernel)
 	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
 		for _, l := range w.s.Kernel[node] {
-			f := &fact{Fact: analyzer.Fact{At: l.At, Standing: w.now.Sub(l.At) <= time.Hour, Source: l.Source}, kind: kernelKind}
-			w.matchTexts(inKernel, l.Text, analyzer.Node(node), f)
+			if found := shelf.Match(l.Text); found != nil {
+				w.addTexts(found, l.Text, analyzer.Node(node), fact{Fact: analyzer.Fact{At: l.At, Standing: w.now.Sub(l.At) <= time.Hour, Source: l.Source}, kind: kernelKind})
+			}
 		}
 	}
 	for _, l := range w.s.Logs {
@@ -44,9 +41,11 @@ func (w *world) readLog(l snapshot.Log) {
 	subject := analyzer.Pod(l.Namespace, l.Pod)
 	p := w.pods[subject]
 	stands := p != nil && !p.gone && !p.ready()
+	shelf := knowledge.All().In(knowledge.Log)
 	for _, line := range l.Lines {
-		f := &fact{Fact: analyzer.Fact{At: line.At, Standing: stands, Source: line.Source}, kind: logKind}
-		w.matchTexts(inLog, line.Text, subject, f)
+		if found := shelf.Match(line.Text); found != nil {
+			w.addTexts(found, line.Text, subject, fact{Fact: analyzer.Fact{At: line.At, Standing: stands, Source: line.Source}, kind: logKind})
+		}
 	}
 	if p == nil || !endedWith(p, l) {
 		return
@@ -75,29 +74,24 @@ func endedWith(p *pod, l snapshot.Log) bool {
 	return false
 }
 
-// matchTexts adds a fact for every pattern of the place that matches text. The
-// fact is like its model but for what the pattern says of it.
-func (w *world) matchTexts(place, text string, subject analyzer.Subject, model *fact) {
-	for i := range knowledge().Texts {
-		t := &knowledge().Texts[i]
-		if t.In != place && t.Also != place || !strings.Contains(text, t.Holds) {
-			continue
-		}
-		m := t.pattern.FindStringSubmatch(text)
-		if m == nil {
-			continue
-		}
-		f := fact{Fact: model.Fact, kind: model.kind, until: model.until, weight: t.Weight, detail: map[string]string{}}
+// readStatus reads facts out of what the kubelet says of a pod.
+func (w *world) readStatus(said string, of *fact) {
+	w.addTexts(knowledge.All().In(knowledge.Status).Match(said), said, of.Subject, *of)
+}
+
+// addTexts adds a fact for every text that was found in what subject said. It
+// is like its model but for what the text says of it.
+func (w *world) addTexts(found []knowledge.Found, said string, subject analyzer.Subject, model fact) {
+	for _, t := range found {
+		f := model
+		f.detail, f.also = t.Details, nil
 		for k, v := range model.detail {
-			f.detail[k] = v
-		}
-		for g, name := range t.pattern.SubexpNames() {
-			if name = strings.TrimRight(name, "0123456789"); name != "" && m[g] != "" {
-				f.detail[name] = m[g] // host2 is another place of the pattern for host
+			if _, ok := f.detail[k]; !ok {
+				f.detail[k] = v
 			}
 		}
-		f.Name, f.Text, f.Subject = t.Fact, clip(text), w.blame(t.On, subject)
-		if p := w.pods[subject]; place == inLog && t.Weight > 0 && p != nil && !p.gone && w.now.Sub(f.At) <= restartMemory {
+		f.Name, f.Text, f.Subject, f.weight = t.Fact, clip(said), w.blame(t.On, subject), t.Weight
+		if p := w.pods[subject]; f.kind == logKind && t.Weight > 0 && p != nil && !p.gone && w.now.Sub(f.At) <= restartMemory {
 			f.Standing = true // a program may be ready and of no use
 		}
 		if ms, err := strconv.ParseInt(f.detail["ms"], 10, 64); err == nil && !f.At.IsZero() && ms < maxOnsetMs {

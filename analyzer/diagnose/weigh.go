@@ -7,12 +7,13 @@ import (
 	"slices"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/knowledge"
 	"vedette.dev/analyzer/topology"
 )
 
 // A candidate is a cause that some facts point to, and what it would explain.
 type candidate struct {
-	*signature
+	*knowledge.Cause
 	subject    analyzer.Subject
 	roots      []*fact
 	reached    []*fact // roots first, then what follows, in the order of the walk
@@ -25,20 +26,16 @@ type candidate struct {
 // candidates returns a cause for every signature and subject with a root. The
 // rejected are those whose predicate does not hold.
 func (w *world) candidates(effects map[*fact][]*fact) (all []*candidate, rejected []analyzer.Rejected) {
-	byName := map[string][]*fact{}
-	for _, f := range w.facts {
-		byName[f.Name] = append(byName[f.Name], f)
-	}
-	for i := range knowledge().Causes {
-		sig := &knowledge().Causes[i]
+	for i := range knowledge.All().Causes {
+		sig := &knowledge.All().Causes[i]
 		bySubject := map[analyzer.Subject]*candidate{}
 		var order []*candidate
 		for _, name := range sig.Roots {
-			for _, f := range byName[name] {
+			for _, f := range w.named[name] {
 				for _, s := range w.blames(sig.On, f) {
 					c := bySubject[s]
 					if c == nil {
-						c = &candidate{signature: sig, subject: s}
+						c = &candidate{Cause: sig, subject: s}
 						bySubject[s] = c
 						order = append(order, c)
 					}
@@ -55,7 +52,7 @@ func (w *world) candidates(effects map[*fact][]*fact) (all []*candidate, rejecte
 			}
 			c.walk(effects)
 			for _, name := range c.Against {
-				for _, f := range byName[name] {
+				for _, f := range w.named[name] {
 					if f.Subject == c.subject {
 						c.against = append(c.against, f)
 					}
@@ -153,13 +150,24 @@ func (c *candidate) kinds() []kind {
 func (w *world) explain(wanted []*fact, focus analyzer.Subject) (chosen []*candidate, rejected []analyzer.Rejected) {
 	all, rejected := w.candidates(w.effects())
 	left := map[*fact]bool{}
+	of := map[*fact][]int{} // the candidates that explain a fact
 	for _, f := range wanted {
 		left[f] = true
 	}
+	gains := make([]float64, len(all))
+	for i, c := range all {
+		gains[i] = c.gain(left)
+		for _, f := range c.reached {
+			if left[f] {
+				of[f] = append(of[f], i)
+			}
+		}
+	}
+	taken := map[*candidate]bool{}
 	for len(left) > 0 {
 		best, most := -1, 0.0
 		for i, c := range all {
-			if gain := c.gain(left) * c.confidence; gain > most+1e-9 || best >= 0 && math.Abs(gain-most) <= 1e-9 && gain > 0 && before(c, all[best]) {
+			if gain := gains[i] * c.confidence; !taken[c] && (gain > most+1e-9 || best >= 0 && math.Abs(gain-most) <= 1e-9 && gain > 0 && before(c, all[best])) {
 				best, most = i, gain
 			}
 		}
@@ -167,15 +175,23 @@ func (w *world) explain(wanted []*fact, focus analyzer.Subject) (chosen []*candi
 			break
 		}
 		c := all[best]
+		less := map[int]bool{} // the candidates that explain less of what is left from now on
 		for _, f := range c.reached {
 			if left[f] {
 				c.covers = append(c.covers, f)
 				delete(left, f)
+				for _, i := range of[f] {
+					less[i] = true
+				}
 			}
 		}
+		for i := range less {
+			gains[i] = all[i].gain(left)
+		}
 		chosen = append(chosen, c)
-		all = slices.Delete(all, best, best+1)
+		taken[c] = true
 	}
+	all = slices.DeleteFunc(all, func(c *candidate) bool { return taken[c] })
 	for _, c := range all {
 		if by := explainer(c, chosen); by != nil && c.confidence > 0 {
 			rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject,
@@ -239,8 +255,8 @@ var predicates = map[string]func(*world, *candidate) string{
 // onlyClient holds where no other workload complains of the same: what all
 // clients see is the fault of what they call.
 func onlyClient(w *world, c *candidate) string {
-	for _, f := range w.facts {
-		if f.Standing && f.Subject != c.subject && slices.Contains(c.Roots, f.Name) {
+	for _, f := range w.called(c.Roots) {
+		if f.Standing && f.Subject != c.subject {
 			return fmt.Sprintf("%s sees the same: suspect what both call", w.words(f.Subject))
 		}
 	}
@@ -252,10 +268,7 @@ func onlyClient(w *world, c *candidate) string {
 func followsProgram(w *world, c *candidate) string {
 	for _, f := range c.roots {
 		tops, gpus := map[analyzer.Subject]bool{}, map[analyzer.Subject]bool{}
-		for _, o := range w.facts {
-			if !slices.Contains(c.Roots, o.Name) {
-				continue
-			}
+		for _, o := range w.called(c.Roots) {
 			for _, p := range w.holdersAt(o.Subject, o.At) {
 				if o.Subject == f.Subject {
 					tops[w.workload(p)] = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -37,37 +38,49 @@ func (w *world) readShort(self analyzer.Subject, source string) {
 	if len(s) == 0 {
 		return
 	}
-	w.add(fact{Fact: analyzer.Fact{Subject: self, Name: "workload-short", At: w.shortSince(self), Standing: true, Source: source, Text: s},
+	w.add(fact{Fact: analyzer.Fact{Subject: self, Name: "workload-short", At: w.controllers[self].since, Standing: true, Source: source, Text: s},
 		kind: objectKind, weight: 1})
+}
+
+// A controller is what a Deployment, StatefulSet or DaemonSet wants and has.
+type controller struct {
+	wanted, ready int32
+	since         time.Time // when it stopped being available, where it says so
+}
+
+// indexControllers reads what every controller and job says of itself.
+func (w *world) indexControllers() {
+	w.controllers, w.jobs = map[analyzer.Subject]controller{}, map[analyzer.Subject]*batchv1.Job{}
+	for _, d := range w.s.Deployments() {
+		c := controller{wanted: orOne(d.Object.Spec.Replicas), ready: d.Object.Status.ReadyReplicas}
+		for _, x := range d.Object.Status.Conditions {
+			if x.Type == appsv1.DeploymentAvailable && x.Status == corev1.ConditionFalse {
+				c.since = x.LastTransitionTime.Time
+				break
+			}
+		}
+		w.controllers[analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}] = c
+	}
+	for _, d := range w.s.StatefulSets() {
+		w.controllers[analyzer.Subject{Kind: "statefulset", Namespace: d.Object.Namespace, Name: d.Object.Name}] =
+			controller{wanted: orOne(d.Object.Spec.Replicas), ready: d.Object.Status.ReadyReplicas}
+	}
+	for _, d := range w.s.DaemonSets() {
+		w.controllers[analyzer.Subject{Kind: "daemonset", Namespace: d.Object.Namespace, Name: d.Object.Name}] =
+			controller{wanted: d.Object.Status.DesiredNumberScheduled, ready: d.Object.Status.NumberReady}
+	}
+	for _, j := range w.s.Jobs() {
+		w.jobs[analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}] = &j.Object
+	}
 }
 
 // short says how many pods the controller lacks, "" where it lacks none.
 func (w *world) short(self analyzer.Subject) string {
-	wanted, ready := int32(0), int32(0)
-	switch self.Kind {
-	case "deployment":
-		for _, d := range w.s.Deployments() {
-			if d.Object.Namespace == self.Namespace && d.Object.Name == self.Name {
-				wanted, ready = orOne(d.Object.Spec.Replicas), d.Object.Status.ReadyReplicas
-			}
-		}
-	case "statefulset":
-		for _, d := range w.s.StatefulSets() {
-			if d.Object.Namespace == self.Namespace && d.Object.Name == self.Name {
-				wanted, ready = orOne(d.Object.Spec.Replicas), d.Object.Status.ReadyReplicas
-			}
-		}
-	case "daemonset":
-		for _, d := range w.s.DaemonSets() {
-			if d.Object.Namespace == self.Namespace && d.Object.Name == self.Name {
-				wanted, ready = d.Object.Status.DesiredNumberScheduled, d.Object.Status.NumberReady
-			}
-		}
-	}
-	if ready >= wanted {
+	c := w.controllers[self]
+	if c.ready >= c.wanted {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d wanted pods are ready", ready, wanted)
+	return fmt.Sprintf("%d of %d wanted pods are ready", c.ready, c.wanted)
 }
 
 // known reports whether the snapshot holds the controller itself, so that its
@@ -75,24 +88,6 @@ func (w *world) short(self analyzer.Subject) string {
 func (w *world) known(self analyzer.Subject) bool {
 	resource := map[string]string{"deployment": "deployments.apps", "statefulset": "statefulsets.apps", "daemonset": "daemonsets.apps"}[self.Kind]
 	return resource != "" && w.s.Captured(resource) && w.g.Knows(self)
-}
-
-// shortSince returns when the deployment stopped being available, where it says so.
-func (w *world) shortSince(self analyzer.Subject) time.Time {
-	if self.Kind != "deployment" {
-		return time.Time{}
-	}
-	for _, d := range w.s.Deployments() {
-		if d.Object.Namespace != self.Namespace || d.Object.Name != self.Name {
-			continue
-		}
-		for _, c := range d.Object.Status.Conditions {
-			if c.Type == "Available" && c.Status == corev1.ConditionFalse {
-				return c.LastTransitionTime.Time
-			}
-		}
-	}
-	return time.Time{}
 }
 
 func orOne(n *int32) int32 {
@@ -103,12 +98,12 @@ func orOne(n *int32) int32 {
 }
 
 // wantedPods is how many pods a job runs at a time.
-func wantedPods(j batchv1.Job) int32 { return orOne(j.Spec.Parallelism) }
+func wantedPods(j *batchv1.Job) int32 { return orOne(j.Spec.Parallelism) }
 
-func jobComplete(j batchv1.Job) bool { return jobIs(j, batchv1.JobComplete) }
-func jobFailed(j batchv1.Job) bool   { return jobIs(j, batchv1.JobFailed) }
+func jobComplete(j *batchv1.Job) bool { return jobIs(j, batchv1.JobComplete) }
+func jobFailed(j *batchv1.Job) bool   { return jobIs(j, batchv1.JobFailed) }
 
-func jobIs(j batchv1.Job, kind batchv1.JobConditionType) bool {
+func jobIs(j *batchv1.Job, kind batchv1.JobConditionType) bool {
 	for _, c := range j.Status.Conditions {
 		if c.Type == kind && c.Status == corev1.ConditionTrue {
 			return true

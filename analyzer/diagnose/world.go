@@ -2,11 +2,11 @@ package diagnose
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
@@ -45,16 +45,26 @@ type world struct {
 	g   *topology.Graph
 	now time.Time
 
-	pods       map[analyzer.Subject]*pod
-	order      []*pod                                // by subject
-	namespaces map[string][]*pod                     // the same, apart
-	labelled   map[label][]*pod                      // the same, by each label
-	databases  map[analyzer.Subject]analyzer.Subject // by client: what database found
-	nodes      []snapshot.Typed[corev1.Node]
-	events     map[analyzer.Subject][]snapshot.Event
-	logged     map[analyzer.Subject]bool // pods of which a log was captured
+	pods        map[analyzer.Subject]*pod
+	order       []*pod            // by subject
+	namespaces  map[string][]*pod // the same, apart
+	placed      map[string][]*pod // the same, by node
+	labelled    map[label][]*pod  // the same, by each label
+	controllers map[analyzer.Subject]controller
+	jobs        map[analyzer.Subject]*batchv1.Job
+	services    map[string][]snapshot.Typed[corev1.Service] // by namespace
+	databases   map[analyzer.Subject]analyzer.Subject       // by client: what database found
+	nodes       []snapshot.Typed[corev1.Node]
+	node        map[string]*snapshot.Typed[corev1.Node] // the same, by name
+	events      map[analyzer.Subject][]snapshot.Event
+	logged      map[analyzer.Subject]bool // pods of which a log was captured
+	fired       []alert
+	callersOf   map[analyzer.Subject][]analyzer.Subject // of services
+	refused     []snapshot.Line                         // once asked for
+	measures    map[gpuMetric][]snapshot.Series
 
 	facts    []*fact
+	named    map[string][]*fact  // the same, by name
 	once     map[sighting]*fact  // facts from texts
 	rejected []analyzer.Rejected // by the readers: what looks like a cause and is not
 	unseen   []string
@@ -65,7 +75,7 @@ type label struct{ namespace, key, value string }
 
 // A pod is a pod as it is, or as it last was where it is gone.
 type pod struct {
-	corev1.Pod
+	*corev1.Pod
 	subject analyzer.Subject
 	source  string
 	gone    bool
@@ -73,9 +83,7 @@ type pod struct {
 
 // look reads every fact out of s.
 func look(s *snapshot.Snapshot) *world {
-	w := &world{s: s, g: topology.New(s), now: s.CapturedAt.UTC(), pods: map[analyzer.Subject]*pod{},
-		events: map[analyzer.Subject][]snapshot.Event{}, logged: map[analyzer.Subject]bool{}, once: map[sighting]*fact{},
-		namespaces: map[string][]*pod{}, labelled: map[label][]*pod{}, databases: map[analyzer.Subject]analyzer.Subject{}}
+	w := &world{s: s, g: topology.New(s), now: s.CapturedAt.UTC(), named: map[string][]*fact{}, once: map[sighting]*fact{}}
 	w.index()
 	w.readKernel()
 	w.readGPUs()
@@ -92,24 +100,65 @@ func look(s *snapshot.Snapshot) *world {
 	w.readNodeAlerts()
 	w.readServiceAlerts()
 	w.readScheduling()
-	slices.SortStableFunc(w.facts, func(a, b *fact) int {
-		return cmp.Or(a.At.Compare(b.At), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Text, b.Text))
-	})
+	slices.SortStableFunc(w.facts, inOrder)
+	clear(w.named)
+	for _, f := range w.facts { // again, in this order
+		w.named[f.Name] = append(w.named[f.Name], f)
+	}
 	return w
 }
 
+// inOrder is the order of facts: of their onset first.
+func inOrder(a, b *fact) int {
+	return cmp.Or(a.At.Compare(b.At), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Text, b.Text))
+}
+
+// index finds for each reader what it asks for, so that none has to go through
+// the whole cluster for each of its objects.
 func (w *world) index() {
+	w.indexPods()
+	w.indexControllers()
+	w.indexGPUs()
+
+	w.nodes = slices.SortedFunc(slices.Values(w.s.Nodes()), func(a, b snapshot.Typed[corev1.Node]) int {
+		return cmp.Compare(a.Object.Name, b.Object.Name)
+	})
+	w.node = map[string]*snapshot.Typed[corev1.Node]{}
+	for i := range w.nodes {
+		w.node[w.nodes[i].Object.Name] = &w.nodes[i]
+	}
+	w.services = map[string][]snapshot.Typed[corev1.Service]{}
+	for _, s := range w.s.Services() {
+		w.services[s.Object.Namespace] = append(w.services[s.Object.Namespace], s)
+	}
+	w.databases = map[analyzer.Subject]analyzer.Subject{}
+	w.events = map[analyzer.Subject][]snapshot.Event{}
+	for _, e := range w.s.Events {
+		subject := involved(e)
+		w.events[subject] = append(w.events[subject], e)
+	}
+	w.logged = map[analyzer.Subject]bool{}
+	for _, l := range w.s.Logs {
+		w.logged[analyzer.Pod(l.Namespace, l.Pod)] = true
+	}
+	w.fired = decodeAlerts(w.s.Alerts)
+	w.callersOf = map[analyzer.Subject][]analyzer.Subject{}
+	for _, e := range w.s.Edges {
+		if e.Kind == snapshot.Calls {
+			w.callersOf[e.To] = append(w.callersOf[e.To], e.From)
+		}
+	}
+}
+
+func (w *world) indexPods() {
+	w.pods = map[analyzer.Subject]*pod{}
 	for _, p := range w.s.Pods() {
 		subject := analyzer.Pod(p.Object.Namespace, p.Object.Name)
-		w.pods[subject] = &pod{Pod: p.Object, subject: subject, source: p.Source}
+		w.pods[subject] = &pod{Pod: &p.Object, subject: subject, source: p.Source}
 	}
 	for _, r := range slices.Backward(w.s.History) { // the last revision of what is gone
-		var p corev1.Pod
-		if !strings.Contains(string(r.Raw), `"Pod"`) || json.Unmarshal(r.Raw, &p) != nil || p.Kind != "Pod" {
-			continue
-		}
-		subject := analyzer.Pod(p.Namespace, p.Name)
-		if w.pods[subject] == nil {
+		if p, ok := r.Pod(func(namespace, name string) bool { return w.pods[analyzer.Pod(namespace, name)] == nil }); ok {
+			subject := analyzer.Pod(p.Namespace, p.Name)
 			w.pods[subject] = &pod{Pod: p, subject: subject, source: r.Source, gone: true}
 		}
 	}
@@ -117,23 +166,16 @@ func (w *world) index() {
 		w.order = append(w.order, p)
 	}
 	slices.SortFunc(w.order, func(a, b *pod) int { return topology.Compare(a.subject, b.subject) })
+	w.namespaces, w.placed, w.labelled = map[string][]*pod{}, map[string][]*pod{}, map[label][]*pod{}
 	for _, p := range w.order {
 		w.namespaces[p.Namespace] = append(w.namespaces[p.Namespace], p)
+		if p.Spec.NodeName != "" {
+			w.placed[p.Spec.NodeName] = append(w.placed[p.Spec.NodeName], p)
+		}
 		for k, v := range p.Labels {
 			l := label{p.Namespace, k, v}
 			w.labelled[l] = append(w.labelled[l], p)
 		}
-	}
-
-	w.nodes = slices.SortedFunc(slices.Values(w.s.Nodes()), func(a, b snapshot.Typed[corev1.Node]) int {
-		return cmp.Compare(a.Object.Name, b.Object.Name)
-	})
-	for _, e := range w.s.Events {
-		subject := involved(e)
-		w.events[subject] = append(w.events[subject], e)
-	}
-	for _, l := range w.s.Logs {
-		w.logged[analyzer.Pod(l.Namespace, l.Pod)] = true
 	}
 }
 
@@ -188,7 +230,20 @@ func (w *world) add(f fact) *fact {
 	}
 	f.At = f.At.UTC()
 	w.facts = append(w.facts, &f)
+	w.named[f.Name] = append(w.named[f.Name], &f)
 	return &f
+}
+
+// called returns the facts with one of the names, in the order of facts.
+func (w *world) called(names []string) []*fact {
+	var all []*fact
+	for _, n := range names {
+		all = append(all, w.named[n]...)
+	}
+	if len(names) > 1 {
+		slices.SortStableFunc(all, inOrder)
+	}
+	return all
 }
 
 // reject records that what looks like cause is not.
