@@ -28,7 +28,7 @@ const maxListed = 20
 
 // Diagnose says what would explain what is wrong in s. A zero focus asks about
 // the whole cluster; otherwise only what is wrong with the focus counts (see
-// [Resolve] for how to find it). The clock is s.CapturedAt, and the same
+// [topology.Resolve] for how to find it). The clock is s.CapturedAt, and the same
 // snapshot gives the same report.
 func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
 	w := look(s)

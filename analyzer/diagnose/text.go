@@ -19,7 +19,7 @@ func (w *world) readTexts() {
 	for _, e := range w.s.Events {
 		said := e.Reason + ": " + e.Message
 		if found := knowledge.All().In(knowledge.Event).Match(said); found != nil {
-			subject := involved(e)
+			subject := e.About()
 			w.addTexts(found, said, subject, fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, kind: eventKind, until: e.Latest()})
 		}
 	}

@@ -134,7 +134,7 @@ func (w *world) index() {
 	w.databases = map[analyzer.Subject]analyzer.Subject{}
 	w.events = map[analyzer.Subject][]snapshot.Event{}
 	for _, e := range w.s.Events {
-		subject := involved(e)
+		subject := e.About()
 		w.events[subject] = append(w.events[subject], e)
 	}
 	w.logged = map[analyzer.Subject]bool{}
@@ -177,19 +177,6 @@ func (w *world) indexPods() {
 			w.labelled[l] = append(w.labelled[l], p)
 		}
 	}
-}
-
-// involved returns what an event is about.
-func involved(e snapshot.Event) analyzer.Subject {
-	o := e.InvolvedObject
-	kind := strings.ToLower(o.Kind)
-	if kind == "persistentvolumeclaim" {
-		kind = "pvc"
-	}
-	if kind == "node" {
-		return analyzer.Node(o.Name)
-	}
-	return analyzer.Subject{Kind: kind, Namespace: o.Namespace, Name: o.Name}
 }
 
 // workload returns the topmost owner of s, for a pod that is gone too.

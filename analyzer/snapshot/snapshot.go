@@ -114,6 +114,19 @@ func (e Event) Times() int {
 	return int(max(e.Count, 1))
 }
 
+// About returns what the event is about.
+func (e Event) About() analyzer.Subject {
+	o := e.InvolvedObject
+	kind := strings.ToLower(o.Kind)
+	if kind == "persistentvolumeclaim" {
+		kind = "pvc"
+	}
+	if kind == "node" {
+		return analyzer.Node(o.Name)
+	}
+	return analyzer.Subject{Kind: kind, Namespace: o.Namespace, Name: o.Name}
+}
+
 // A Line is one line of a log. At is zero where the log did not say.
 type Line struct {
 	At     time.Time

@@ -59,6 +59,7 @@ var mayImport = map[string]string{
 	"analyzer/problem":                   "",
 	"analyzer":                           "analyzer/action rules/fault",
 	"analyzer/access":                    "analyzer/problem",
+	"analyzer/account":                   "analyzer rules/fault",
 	"analyzer/alerting":                  "analyzer",
 	"analyzer/backtest":                  "analyzer/series rules rules/syntax",
 	"analyzer/cost":                      "analyzer analyzer/problem analyzer/series rules/strictcsv rules/strictyaml",
@@ -88,14 +89,14 @@ var mayImport = map[string]string{
 	"nlq":         "rules/catalog rules/strictcsv",
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
 	"nlq/compile": "nlq rules rules/catalog",
-	"nlq/answer": "nlq nlq/compile analyzer analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot " +
+	"nlq/answer": "nlq nlq/compile analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
 		"rules rules/catalog rules/check rules/explain rules/publish",
 	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon rules rules/catalog rules/check rules/explain rules/strictcsv",
 	"nlq/prose":         "nlq nlq/grammar nlq/prose/index nlq/prose/lexicon rules/catalog",
 	"nlq/prose/lexicon": "nlq/grammar nlq/prose/index rules/catalog rules/strictcsv",
 	"nlq/prose/index":   "rules/catalog",
 	"nlq/batch":         "nlq nlq/compile rules rules/catalog rules/publish",
-	"nlq/chat":          "nlq nlq/answer analyzer/action analyzer/diagnose analyzer/problem rules/catalog",
+	"nlq/chat":          "nlq nlq/answer analyzer/account analyzer/action analyzer/problem rules/catalog",
 
 	"fixtures":             "",
 	"fixtures/dcgmstub":    "",

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
 	"vedette.dev/analyzer/api"
@@ -242,7 +243,7 @@ func (s *service) listen() error {
 	prom := &api.Prometheus{Store: s.db, Alerting: s.alerts, Catalog: catalog.Builtin(), Version: version, Started: s.started,
 		Logger: quieter(s.log), Gatherer: s.registry, Registerer: s.registry}
 	own := &api.Routes{Querier: s.db, Book: s.book, Ledger: s.ledger, Rules: s.published, Alerting: s.alerts,
-		Explain: diagnose.Plain{}, Markdown: diagnose.Markdown, Status: s.status, Now: time.Now}
+		Explain: account.Plain{}, Markdown: account.Markdown, Status: s.status, Now: time.Now}
 	files, err := fs.Sub(ui, "ui")
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package diagnose
+package topology
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/snapshot"
-	"vedette.dev/analyzer/topology"
 )
 
 // ErrUnknownFocus says that the snapshot holds nothing by the name asked for.
@@ -34,7 +33,7 @@ func (e *AmbiguousError) Error() string {
 // any kind. An exact name wins over a beginning, a workload over its own pods.
 // The error is [ErrUnknownFocus], or an [*AmbiguousError] with the choices.
 func Resolve(s *snapshot.Snapshot, kind, name string) (analyzer.Subject, error) {
-	g := topology.New(s)
+	g := New(s)
 	kind, name = strings.ToLower(strings.TrimSpace(kind)), strings.TrimSpace(name)
 	if name == "" {
 		return analyzer.Subject{}, fmt.Errorf("resolve %q: %w", name, ErrUnknownFocus)
@@ -64,28 +63,28 @@ func Resolve(s *snapshot.Snapshot, kind, name string) (analyzer.Subject, error) 
 	return analyzer.Subject{}, fmt.Errorf("resolve %q: %w", name, ErrUnknownFocus)
 }
 
-// Holds reports whether x is in s: as an object, in a metric, an event or a revision.
-func Holds(s *snapshot.Snapshot, x analyzer.Subject) bool {
+// Has reports whether x is in s: as an object, in a metric, an event or a revision.
+func Has(s *snapshot.Snapshot, x analyzer.Subject) bool {
 	if x.Kind == "cluster" {
 		return x.Name == s.Cluster.Name
 	}
-	return knows(s, topology.New(s), x)
+	return knows(s, New(s), x)
 }
 
 // knows reports whether x is in the snapshot, were it only in an event or a revision.
-func knows(s *snapshot.Snapshot, g *topology.Graph, x analyzer.Subject) bool {
+func knows(s *snapshot.Snapshot, g *Graph, x analyzer.Subject) bool {
 	return g.Knows(x) || slices.Contains(known(s, g), x)
 }
 
 // known lists what has a name in s: objects, GPUs, and what events are about.
-func known(s *snapshot.Snapshot, g *topology.Graph) []analyzer.Subject {
+func known(s *snapshot.Snapshot, g *Graph) []analyzer.Subject {
 	all := g.Subjects()
 	for _, e := range s.Events {
-		if x := involved(e); x.Name != "" && x.Kind != "" {
+		if x := e.About(); x.Name != "" && x.Kind != "" {
 			all = append(all, x)
 		}
 	}
-	slices.SortFunc(all, topology.Compare)
+	slices.SortFunc(all, Compare)
 	return slices.Compact(all)
 }
 
@@ -104,7 +103,7 @@ func names(x analyzer.Subject) []string {
 
 // topmost leaves out what another of the found owns, or is part of: who says
 // llama means the job and not each of its pods.
-func topmost(g *topology.Graph, found []analyzer.Subject) []analyzer.Subject {
+func topmost(g *Graph, found []analyzer.Subject) []analyzer.Subject {
 	return slices.DeleteFunc(slices.Clone(found), func(x analyzer.Subject) bool {
 		return slices.ContainsFunc(found, func(o analyzer.Subject) bool {
 			return o != x && (g.Workload(x) == o || x.Kind == "gpu" && o.Kind == "node" && o.Name == x.Node() ||

@@ -1,4 +1,7 @@
-package diagnose
+// Package account writes what was concluded up for people: a report or an
+// incident as sentences, as text for a terminal and as Markdown. It concludes
+// nothing itself, and a sentence without a source is not said.
+package account
 
 import (
 	"context"
@@ -18,6 +21,9 @@ var _ analyzer.Explainer = Plain{}
 
 // maxCites bounds the sources behind one sentence.
 const maxCites = 3
+
+// maxListed bounds what is listed as affected.
+const maxListed = 20
 
 // Explain tells what is so, when it began, what came of it, how sure that is
 // and what to do, from the incident's diagnosis; without one it tells what was
