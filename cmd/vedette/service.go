@@ -28,7 +28,7 @@ import (
 	"vedette.dev/analyzer/api"
 	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/detect"
-	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/analyzer/diagnose/facts"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/incident"
 	"vedette.dev/analyzer/ingest"
@@ -178,7 +178,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.book.Close)
-	s.camera = &live.Camera{Querier: s.db, History: s.past, Metrics: diagnose.Metrics(),
+	s.camera = &live.Camera{Querier: s.db, History: s.past, Metrics: facts.Metrics(),
 		Cluster: snapshot.Cluster{Name: cfg.Cluster.Name, Provider: cfg.Cluster.Provider, Version: cfg.Cluster.Version}}
 	s.loop = &analyzer.Loop{
 		Watchers:  []analyzer.Watcher{s.alerts, s.bank},

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ var units = map[string]string{
 	"nvidia-fabricmanager.service": "unit-fabricmanager-down",
 }
 
-func (w *world) readNodes() {
+func (w *World) readNodes() {
 	for _, n := range w.nodes {
 		w.readConditions(n)
 		w.readAllocatable(n)
@@ -41,15 +41,15 @@ func (w *world) readNodes() {
 	w.readUnits()
 }
 
-func (w *world) readConditions(n snapshot.Typed[corev1.Node]) {
+func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 	self := analyzer.Node(n.Object.Name)
 	for _, c := range n.Object.Status.Conditions {
 		said := strings.TrimSuffix(fmt.Sprintf("%s is %s (%s: %s)", c.Type, c.Status, c.Reason, c.Message), ": )")
-		f := fact{Fact: analyzer.Fact{Subject: self, At: c.LastTransitionTime.Time, Standing: true, Source: n.Source, Text: said},
-			kind: objectKind, detail: map[string]string{"message": c.Message}}
+		f := Fact{Fact: analyzer.Fact{Subject: self, At: c.LastTransitionTime.Time, Standing: true, Source: n.Source, Text: said},
+			Kind: ObjectKind, Detail: map[string]string{"message": c.Message}}
 		switch {
 		case c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue:
-			f.Name, f.weight = "node-not-ready", 3
+			f.Name, f.Weight = "node-not-ready", 3
 			w.add(f)
 		case c.Type == "AcceleratedHardwareReady" && c.Status == corev1.ConditionFalse:
 			f.Name = "agent-hardware-not-ready" // set by the EKS node monitoring agent
@@ -57,7 +57,7 @@ func (w *world) readConditions(n snapshot.Typed[corev1.Node]) {
 		}
 		for _, p := range pressures {
 			if c.Type == p.condition && c.Status == corev1.ConditionTrue {
-				f.Name, f.weight = p.fact, 1
+				f.Name, f.Weight = p.fact, 1
 				w.add(f)
 			}
 		}
@@ -65,14 +65,14 @@ func (w *world) readConditions(n snapshot.Typed[corev1.Node]) {
 }
 
 // readAllocatable compares the GPUs that a node has with those it offers.
-func (w *world) readAllocatable(n snapshot.Typed[corev1.Node]) {
+func (w *World) readAllocatable(n snapshot.Typed[corev1.Node]) {
 	self := analyzer.Node(n.Object.Name)
-	has := max(gpus(n.Object.Status.Capacity), int64(len(w.g.GPUs(n.Object.Name))))
+	has := max(gpus(n.Object.Status.Capacity), int64(len(w.Graph.GPUs(n.Object.Name))))
 	offers := gpus(n.Object.Status.Allocatable)
 	plugin, broken := w.devicePlugin(n.Object.Name)
 	if broken && has > 0 {
-		w.add(fact{Fact: analyzer.Fact{Subject: self, Name: "device-plugin-not-ready", At: plugin.since(), Standing: true,
-			Text: fmt.Sprintf("the device plug-in's pod %s/%s is not ready", plugin.Namespace, plugin.Name), Source: plugin.source}, kind: objectKind, detail: map[string]string{"pod": plugin.subject.String()}})
+		w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "device-plugin-not-ready", At: plugin.since(), Standing: true,
+			Text: fmt.Sprintf("the device plug-in's pod %s/%s is not ready", plugin.Namespace, plugin.Name), Source: plugin.source}, Kind: ObjectKind, Detail: map[string]string{"pod": plugin.subject.String()}})
 	}
 	if w.migNode(n.Object) || offers >= has {
 		return
@@ -81,12 +81,12 @@ func (w *world) readAllocatable(n snapshot.Typed[corev1.Node]) {
 	if offers == 0 {
 		name = "node-gpus-none"
 	}
-	w.add(fact{Fact: analyzer.Fact{Subject: self, Name: name, Standing: true, Source: n.Source,
-		Text: fmt.Sprintf("the node offers %d of its %d GPUs", offers, has)}, kind: objectKind, weight: 2})
+	w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: name, Standing: true, Source: n.Source,
+		Text: fmt.Sprintf("the node offers %d of its %d GPUs", offers, has)}, Kind: ObjectKind, Weight: 2})
 }
 
 // migNode reports whether the node offers slices of GPUs instead of whole ones.
-func (w *world) migNode(n corev1.Node) bool {
+func (w *World) migNode(n corev1.Node) bool {
 	for r := range n.Status.Allocatable {
 		if strings.HasPrefix(string(r), "nvidia.com/mig-") {
 			return true
@@ -105,7 +105,7 @@ func gpuRequest(p *pod) int64 { return gpus(placement.Requests(p.Pod)) }
 
 // devicePlugin returns the NVIDIA device plug-in's pod on the node and whether
 // it is there and not ready.
-func (w *world) devicePlugin(node string) (*pod, bool) {
+func (w *World) devicePlugin(node string) (*pod, bool) {
 	for _, p := range w.placed[node] {
 		if !p.gone && strings.Contains(p.Name, "nvidia-device-plugin") {
 			return p, !p.ready()
@@ -118,7 +118,7 @@ func (w *world) devicePlugin(node string) (*pod, bool) {
 const unitState catalog.ID = "node_systemd_unit_state"
 
 // readUnits reads node_exporter's view of systemd at the end of the snapshot.
-func (w *world) readUnits() {
+func (w *World) readUnits() {
 	for _, m := range w.s.Series(string(unitState)) {
 		name := units[m.Labels["name"]]
 		if name == "" || m.Labels["state"] != "active" || m.Last().Value != 0 {
@@ -129,7 +129,7 @@ func (w *world) readUnits() {
 			node, _, _ = strings.Cut(m.Labels["instance"], ":")
 		}
 		i := slices.IndexFunc(m.Samples, func(p snapshot.Sample) bool { return p.Value == 0 })
-		w.add(fact{Fact: analyzer.Fact{Subject: analyzer.Node(node), Name: name, At: m.Samples[i].At, Standing: true, Source: m.Source,
-			Text: fmt.Sprintf("unit %s is not active", m.Labels["name"])}, kind: metricKind(m.Name()), weight: 2})
+		w.add(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(node), Name: name, At: m.Samples[i].At, Standing: true, Source: m.Source,
+			Text: fmt.Sprintf("unit %s is not active", m.Labels["name"])}, Kind: metricKind(m.Name()), Weight: 2})
 	}
 }

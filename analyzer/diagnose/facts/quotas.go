@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -19,11 +19,11 @@ var noClaim = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" not found`)
 // readQuotas looks for what a quota kept from being made where nobody was told:
 // controllers say in events which pods they could not make, but a Service or a
 // claim is refused to whoever applied it, and leaves only its absence.
-func (w *world) readQuotas() {
+func (w *World) readQuotas() {
 	for _, q := range w.s.Quotas() {
 		if atLimit(q.Object, "services", "count/services") {
 			if lone := w.unserved(q.Object.Namespace); lone != nil {
-				w.addQuota(q, "quota-services", fmt.Sprintf("the quota %s of services is used up, and no Service selects %s", q.Object.Name, w.words(lone.subject)),
+				w.addQuota(q, "quota-services", fmt.Sprintf("the quota %s of services is used up, and no Service selects %s", q.Object.Name, w.Words(lone.subject)),
 					analyzer.Evidence{Source: lone.source, Text: "it listens on ports that no Service forwards to"})
 			}
 		}
@@ -36,10 +36,10 @@ func (w *world) readQuotas() {
 	}
 }
 
-func (w *world) addQuota(q snapshot.Typed[corev1.ResourceQuota], name, text string, also analyzer.Evidence) {
-	f := w.add(fact{Fact: analyzer.Fact{Subject: analyzer.Subject{Kind: "namespace", Name: q.Object.Namespace}, Name: name, Standing: true, Text: text, Source: q.Source},
-		kind: objectKind, weight: 2, detail: map[string]string{"quota": q.Object.Name}})
-	f.also = append(f.also, also)
+func (w *World) addQuota(q snapshot.Typed[corev1.ResourceQuota], name, text string, also analyzer.Evidence) {
+	f := w.add(Fact{Fact: analyzer.Fact{Subject: analyzer.Subject{Kind: "namespace", Name: q.Object.Namespace}, Name: name, Standing: true, Text: text, Source: q.Source},
+		Kind: ObjectKind, Weight: 2, Detail: map[string]string{"quota": q.Object.Name}})
+	f.Also = append(f.Also, also)
 }
 
 func limits(q corev1.ResourceQuota, resources ...corev1.ResourceName) bool {
@@ -57,16 +57,16 @@ func atLimit(q corev1.ResourceQuota, resources ...corev1.ResourceName) bool {
 
 // unserved returns a ready pod of the namespace that declares ports and that no
 // Service selects, though somebody fails to resolve its workload's name.
-func (w *world) unserved(namespace string) *pod {
+func (w *World) unserved(namespace string) *pod {
 	for _, p := range w.namespaces[namespace] {
 		if p.gone || !p.ready() || !slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool { return len(c.Ports) > 0 }) {
 			continue
 		}
 		served := slices.ContainsFunc(w.services[namespace], func(s snapshot.Typed[corev1.Service]) bool {
-			return s.Object.Name == w.workload(p.subject).Name ||
+			return s.Object.Name == w.Workload(p.subject).Name ||
 				len(s.Object.Spec.Selector) > 0 && labels.SelectorFromSet(s.Object.Spec.Selector).Matches(labels.Set(p.Labels))
 		})
-		if !served && w.unresolved(w.workload(p.subject).Name) != nil {
+		if !served && w.unresolved(w.Workload(p.subject).Name) != nil {
 			return p
 		}
 	}
@@ -74,10 +74,10 @@ func (w *world) unserved(namespace string) *pod {
 }
 
 // unresolved returns a fact of somebody who could not resolve host.
-func (w *world) unresolved(host string) *fact {
+func (w *World) unresolved(host string) *Fact {
 	for _, f := range w.named["name-unresolved"] {
 		says := func(e analyzer.Evidence) bool { return namesHost(e.Text, host) }
-		if namesHost(f.Text, host) || slices.ContainsFunc(f.also, says) {
+		if namesHost(f.Text, host) || slices.ContainsFunc(f.Also, says) {
 			return f
 		}
 	}
@@ -103,7 +103,7 @@ func namesHost(text, host string) bool {
 }
 
 // claimless returns a pending pod's fact that names a claim which is not there.
-func (w *world) claimless(namespace string) (*fact, string) {
+func (w *World) claimless(namespace string) (*Fact, string) {
 	for _, f := range w.named["pod-unscheduled"] {
 		if f.Subject.Namespace != namespace || !f.Standing {
 			continue

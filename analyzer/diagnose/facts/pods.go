@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -49,24 +49,24 @@ func (p *pod) condition(kind corev1.PodConditionType) *corev1.PodCondition {
 	return nil
 }
 
-func (w *world) readPods() {
+func (w *World) readPods() {
 	for _, p := range w.order {
-		known := len(w.facts)
+		known := len(w.Facts)
 		for _, cs := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 			w.readContainer(p, cs)
 		}
 		w.readPhase(p)
-		w.readUnready(p, w.facts[known:])
+		w.readUnready(p, w.Facts[known:])
 	}
 }
 
 // state makes a fact from the state of a pod.
-func (w *world) state(p *pod, name string, at time.Time, weight float64, text string) *fact {
-	return w.add(fact{Fact: analyzer.Fact{Subject: p.subject, Name: name, At: at, Standing: !p.gone, Text: text, Source: p.source},
-		kind: objectKind, weight: weight})
+func (w *World) state(p *pod, name string, at time.Time, weight float64, text string) *Fact {
+	return w.add(Fact{Fact: analyzer.Fact{Subject: p.subject, Name: name, At: at, Standing: !p.gone, Text: text, Source: p.source},
+		Kind: ObjectKind, Weight: weight})
 }
 
-func (w *world) readContainer(p *pod, cs corev1.ContainerStatus) {
+func (w *World) readContainer(p *pod, cs corev1.ContainerStatus) {
 	if t := cs.State.Terminated; t != nil {
 		w.readEnd(p, cs, *t, !w.recovered(p))
 	}
@@ -89,14 +89,14 @@ func (w *world) readContainer(p *pod, cs corev1.ContainerStatus) {
 		return
 	}
 	f := w.state(p, name, p.placed(), 2, fmt.Sprintf("container %s waits: %s: %s", cs.Name, wait.Reason, wait.Message))
-	f.detail["container"], f.detail["image"] = cs.Name, cs.Image
+	f.Detail["container"], f.Detail["image"] = cs.Name, cs.Image
 	w.readStatus(wait.Reason+": "+wait.Message, f)
 }
 
 // steady reports whether the container has been up and ready for longer than
 // the longest pause between restarts, the kubelet's five minutes: it got over
 // what ended it, such as a dependency that started later.
-func (w *world) steady(cs corev1.ContainerStatus) bool {
+func (w *World) steady(cs corev1.ContainerStatus) bool {
 	return cs.Ready && cs.State.Running != nil && w.now.Sub(cs.State.Running.StartedAt.Time) > longestBackOff
 }
 
@@ -116,7 +116,7 @@ func (p *pod) placed() time.Time {
 }
 
 // readEnd records how a container ended.
-func (w *world) readEnd(p *pod, cs corev1.ContainerStatus, t corev1.ContainerStateTerminated, standing bool) {
+func (w *World) readEnd(p *pod, cs corev1.ContainerStatus, t corev1.ContainerStateTerminated, standing bool) {
 	name, weight := endName(p, t)
 	if name == "" {
 		return
@@ -127,11 +127,11 @@ func (w *world) readEnd(p *pod, cs corev1.ContainerStatus, t corev1.ContainerSta
 	}
 	f := w.state(p, name, t.FinishedAt.Time, weight, text)
 	f.Standing = standing && !p.gone
-	f.detail["container"], f.detail["exit"] = cs.Name, strconv.Itoa(int(t.ExitCode))
-	f.detail["restarts"] = strconv.Itoa(int(cs.RestartCount))
+	f.Detail["container"], f.Detail["exit"] = cs.Name, strconv.Itoa(int(t.ExitCode))
+	f.Detail["restarts"] = strconv.Itoa(int(cs.RestartCount))
 	for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
 		if q, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == cs.Name {
-			f.detail["limit"] = q.String()
+			f.Detail["limit"] = q.String()
 		}
 	}
 	if t.Message != "" {
@@ -168,23 +168,23 @@ func initContainer(p *pod, t corev1.ContainerStateTerminated) bool {
 
 // recovered reports whether the pod's end no longer matters: its job went on
 // with other pods or has ended well, or a controller has put others in its place.
-func (w *world) recovered(p *pod) bool {
+func (w *World) recovered(p *pod) bool {
 	if p.ready() {
 		return true
 	}
-	top := w.workload(p.subject)
+	top := w.Workload(p.subject)
 	if j, ok := w.jobs[top]; ok {
 		return jobComplete(j) || !jobFailed(j) && j.Status.Active >= wantedPods(j) && w.allReady(top)
 	}
 	if top == p.subject || p.Status.Phase != corev1.PodFailed {
 		return false
 	}
-	return len(w.short(top)) == 0 && slices.ContainsFunc(w.g.Pods(top), func(s analyzer.Subject) bool { return w.pods[s] != nil && w.pods[s].ready() })
+	return len(w.short(top)) == 0 && slices.ContainsFunc(w.Graph.Pods(top), func(s analyzer.Subject) bool { return w.pods[s] != nil && w.pods[s].ready() })
 }
 
 // allReady reports whether every pod of the workload that has not ended is ready.
-func (w *world) allReady(top analyzer.Subject) bool {
-	for _, s := range w.g.Pods(top) {
+func (w *World) allReady(top analyzer.Subject) bool {
+	for _, s := range w.Graph.Pods(top) {
 		p := w.pods[s]
 		if p != nil && (p.Status.Phase == corev1.PodRunning || p.Status.Phase == corev1.PodPending) && !p.ready() {
 			return false
@@ -194,7 +194,7 @@ func (w *world) allReady(top analyzer.Subject) bool {
 }
 
 // readPhase records what the pod as a whole says.
-func (w *world) readPhase(p *pod) {
+func (w *World) readPhase(p *pod) {
 	switch {
 	case p.Status.Phase == corev1.PodFailed && p.Status.Reason != "":
 		f := w.state(p, "pod-failed", p.ended(), 2, fmt.Sprintf("the pod failed: %s: %s", p.Status.Reason, p.Status.Message))
@@ -230,8 +230,8 @@ func (p *pod) ended() time.Time {
 }
 
 // readUnready records that a pod does not work where nothing more exact was said.
-func (w *world) readUnready(p *pod, said []*fact) {
-	if p.gone || p.ready() || p.DeletionTimestamp != nil || slices.ContainsFunc(said, func(f *fact) bool { return f.weight > 0 && f.Standing }) {
+func (w *World) readUnready(p *pod, said []*Fact) {
+	if p.gone || p.ready() || p.DeletionTimestamp != nil || slices.ContainsFunc(said, func(f *Fact) bool { return f.Weight > 0 && f.Standing }) {
 		return
 	}
 	switch {

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ const soonKilled = 10 * time.Second
 const standingProbe = 3
 
 // readProbes tells probes that ask wrongly from programs that do not answer.
-func (w *world) readProbes() {
+func (w *World) readProbes() {
 	for _, p := range w.order {
 		if p.gone {
 			continue
@@ -53,14 +53,14 @@ func (w *world) readProbes() {
 	}
 }
 
-func (w *world) addProbe(p *pod, e snapshot.Event, name, text string) {
-	top := w.workload(p.subject)
-	if slices.ContainsFunc(w.named[name], func(f *fact) bool { return f.Subject == top }) {
+func (w *World) addProbe(p *pod, e snapshot.Event, name, text string) {
+	top := w.Workload(p.subject)
+	if slices.ContainsFunc(w.named[name], func(f *Fact) bool { return f.Subject == top }) {
 		return
 	}
 	f := w.state(p, name, e.Onset(), 2, text)
 	f.Subject = top
-	f.also = append(f.also, evidenceOf(e))
+	f.Also = append(f.Also, evidenceOf(e))
 }
 
 // probed returns the container that the event is about, and its probe.

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"cmp"
@@ -21,7 +21,7 @@ var busy = map[catalog.ID]float64{gpuUtil: 1, grActive: 0.01}
 
 // idleHolders looks for pods that hold GPUs without using them and would make
 // room for p on their node. It records them and reports whether there are any.
-func (w *world) idleHolders(p *pod, fits []placement.Fit, f *fact) bool {
+func (w *World) idleHolders(p *pod, fits []placement.Fit, f *Fact) bool {
 	found := false
 	for _, x := range fits {
 		have := x.Free[gpuResource]
@@ -48,27 +48,27 @@ func (w *world) idleHolders(p *pod, fits []placement.Fit, f *fact) bool {
 }
 
 // addIdle records that p holds GPUs which it does not use, and that f waits for them.
-func (w *world) addIdle(p *pod, f *fact) {
-	f.detail["waitsFor"] = strings.TrimSpace(f.detail["waitsFor"] + " " + p.subject.String())
-	if slices.ContainsFunc(w.named["gpu-idle"], func(o *fact) bool { return o.Subject == p.subject }) {
+func (w *World) addIdle(p *pod, f *Fact) {
+	f.Detail["waitsFor"] = strings.TrimSpace(f.Detail["waitsFor"] + " " + p.subject.String())
+	if slices.ContainsFunc(w.named["gpu-idle"], func(o *Fact) bool { return o.Subject == p.subject }) {
 		return
 	}
 	n, _ := w.idle(p)
-	held := w.g.Held(p.subject)
+	held := w.Graph.Held(p.subject)
 	source := ""
 	for _, m := range w.measures[gpuMetric{held[0], gpuUtil}] {
 		source = m.Source
 	}
-	idle := w.add(fact{Fact: analyzer.Fact{Subject: p.subject, Name: "gpu-idle", Standing: true, Source: cmp.Or(source, p.source),
+	idle := w.add(Fact{Fact: analyzer.Fact{Subject: p.subject, Name: "gpu-idle", Standing: true, Source: cmp.Or(source, p.source),
 		Text: fmt.Sprintf("it holds %d GPUs and has not used them for %d minutes or more", n, int(idleFor.Minutes()))},
-		kind: metricKind(string(gpuUtil)), detail: map[string]string{"gpus": fmt.Sprint(n)}})
-	idle.also = append(idle.also, analyzer.Evidence{Source: p.source, Text: fmt.Sprintf("it requests %d GPUs on node %s", gpuRequest(p), p.Spec.NodeName)})
+		Kind: metricKind(string(gpuUtil)), Detail: map[string]string{"gpus": fmt.Sprint(n)}})
+	idle.Also = append(idle.Also, analyzer.Evidence{Source: p.source, Text: fmt.Sprintf("it requests %d GPUs on node %s", gpuRequest(p), p.Spec.NodeName)})
 }
 
 // idle returns how many GPUs the pod holds without having used them for as
 // long as idleFor, and whether all that it holds are so.
-func (w *world) idle(p *pod) (int, bool) {
-	held := w.g.Held(p.subject)
+func (w *World) idle(p *pod) (int, bool) {
+	held := w.Graph.Held(p.subject)
 	n := 0
 	for _, gpu := range held {
 		if w.unused(gpu) {
@@ -79,7 +79,7 @@ func (w *world) idle(p *pod) (int, bool) {
 }
 
 // unused reports whether the engines of a GPU stood still for idleFor up to now.
-func (w *world) unused(gpu analyzer.Subject) bool {
+func (w *World) unused(gpu analyzer.Subject) bool {
 	long := false
 	for _, name := range []catalog.ID{gpuUtil, grActive} {
 		for _, m := range w.measures[gpuMetric{gpu, name}] {

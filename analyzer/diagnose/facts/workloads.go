@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -12,13 +12,13 @@ import (
 )
 
 // readWorkloads records which controllers do not have what they want.
-func (w *world) readWorkloads() {
+func (w *World) readWorkloads() {
 	for _, j := range w.s.Jobs() {
 		self := analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}
 		for _, c := range j.Object.Status.Conditions {
 			if c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue {
-				w.add(fact{Fact: analyzer.Fact{Subject: self, Name: "job-failed", At: c.LastTransitionTime.Time, Standing: true, Source: j.Source,
-					Text: fmt.Sprintf("the job failed: %s: %s", c.Reason, c.Message)}, kind: objectKind, weight: 2})
+				w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "job-failed", At: c.LastTransitionTime.Time, Standing: true, Source: j.Source,
+					Text: fmt.Sprintf("the job failed: %s: %s", c.Reason, c.Message)}, Kind: ObjectKind, Weight: 2})
 			}
 		}
 	}
@@ -33,13 +33,13 @@ func (w *world) readWorkloads() {
 	}
 }
 
-func (w *world) readShort(self analyzer.Subject, source string) {
+func (w *World) readShort(self analyzer.Subject, source string) {
 	s := w.short(self)
 	if len(s) == 0 {
 		return
 	}
-	w.add(fact{Fact: analyzer.Fact{Subject: self, Name: "workload-short", At: w.controllers[self].since, Standing: true, Source: source, Text: s},
-		kind: objectKind, weight: 1})
+	w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "workload-short", At: w.controllers[self].since, Standing: true, Source: source, Text: s},
+		Kind: ObjectKind, Weight: 1})
 }
 
 // A controller is what a Deployment, StatefulSet or DaemonSet wants and has.
@@ -49,7 +49,7 @@ type controller struct {
 }
 
 // indexControllers reads what every controller and job says of itself.
-func (w *world) indexControllers() {
+func (w *World) indexControllers() {
 	w.controllers, w.jobs = map[analyzer.Subject]controller{}, map[analyzer.Subject]*batchv1.Job{}
 	for _, d := range w.s.Deployments() {
 		c := controller{wanted: orOne(d.Object.Spec.Replicas), ready: d.Object.Status.ReadyReplicas}
@@ -75,7 +75,7 @@ func (w *world) indexControllers() {
 }
 
 // short says how many pods the controller lacks, "" where it lacks none.
-func (w *world) short(self analyzer.Subject) string {
+func (w *World) short(self analyzer.Subject) string {
 	c := w.controllers[self]
 	if c.ready >= c.wanted {
 		return ""
@@ -85,9 +85,9 @@ func (w *world) short(self analyzer.Subject) string {
 
 // known reports whether the snapshot holds the controller itself, so that its
 // status can be believed.
-func (w *world) known(self analyzer.Subject) bool {
+func (w *World) known(self analyzer.Subject) bool {
 	resource := map[string]string{"deployment": "deployments.apps", "statefulset": "statefulsets.apps", "daemonset": "daemonsets.apps"}[self.Kind]
-	return resource != "" && w.s.Captured(resource) && w.g.Knows(self)
+	return resource != "" && w.s.Captured(resource) && w.Graph.Knows(self)
 }
 
 func orOne(n *int32) int32 {

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"maps"
@@ -15,19 +15,19 @@ import (
 )
 
 // readTexts reads facts out of events, logs and kernel lines by patterns.
-func (w *world) readTexts() {
+func (w *World) readTexts() {
 	for _, e := range w.s.Events {
 		said := e.Reason + ": " + e.Message
 		if found := knowledge.All().In(knowledge.Event).Match(said); found != nil {
 			subject := e.About()
-			w.addTexts(found, said, subject, fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, kind: eventKind, until: e.Latest()})
+			w.addTexts(found, said, subject, Fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, Kind: EventKind, Until: e.Latest()})
 		}
 	}
 	shelf := knowledge.All().In(knowledge.Kernel)
 	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
 		for _, l := range w.s.Kernel[node] {
 			if found := shelf.Match(l.Text); found != nil {
-				w.addTexts(found, l.Text, analyzer.Node(node), fact{Fact: analyzer.Fact{At: l.At, Standing: w.now.Sub(l.At) <= time.Hour, Source: l.Source}, kind: kernelKind})
+				w.addTexts(found, l.Text, analyzer.Node(node), Fact{Fact: analyzer.Fact{At: l.At, Standing: w.now.Sub(l.At) <= time.Hour, Source: l.Source}, Kind: KernelKind})
 			}
 		}
 	}
@@ -37,14 +37,14 @@ func (w *world) readTexts() {
 }
 
 // readLog reads a container's log: the lines that match a pattern, and its last words.
-func (w *world) readLog(l snapshot.Log) {
+func (w *World) readLog(l snapshot.Log) {
 	subject := analyzer.Pod(l.Namespace, l.Pod)
 	p := w.pods[subject]
 	stands := p != nil && !p.gone && !p.ready()
 	shelf := knowledge.All().In(knowledge.Log)
 	for _, line := range l.Lines {
 		if found := shelf.Match(line.Text); found != nil {
-			w.addTexts(found, line.Text, subject, fact{Fact: analyzer.Fact{At: line.At, Standing: stands, Source: line.Source}, kind: logKind})
+			w.addTexts(found, line.Text, subject, Fact{Fact: analyzer.Fact{At: line.At, Standing: stands, Source: line.Source}, Kind: LogKind})
 		}
 	}
 	if p == nil || !endedWith(p, l) {
@@ -52,8 +52,8 @@ func (w *world) readLog(l snapshot.Log) {
 	}
 	for i := len(l.Lines) - 1; i >= 0; i-- {
 		if line := l.Lines[i]; strings.TrimSpace(line.Text) != "" {
-			w.add(fact{Fact: analyzer.Fact{Subject: subject, Name: "last-words", At: line.At, Standing: stands,
-				Text: "its last words: " + clip(line.Text), Source: line.Source}, kind: logKind})
+			w.add(Fact{Fact: analyzer.Fact{Subject: subject, Name: "last-words", At: line.At, Standing: stands,
+				Text: "its last words: " + clip(line.Text), Source: line.Source}, Kind: LogKind})
 			return
 		}
 	}
@@ -75,26 +75,26 @@ func endedWith(p *pod, l snapshot.Log) bool {
 }
 
 // readStatus reads facts out of what the kubelet says of a pod.
-func (w *world) readStatus(said string, of *fact) {
+func (w *World) readStatus(said string, of *Fact) {
 	w.addTexts(knowledge.All().In(knowledge.Status).Match(said), said, of.Subject, *of)
 }
 
 // addTexts adds a fact for every text that was found in what subject said. It
 // is like its model but for what the text says of it.
-func (w *world) addTexts(found []knowledge.Found, said string, subject analyzer.Subject, model fact) {
+func (w *World) addTexts(found []knowledge.Found, said string, subject analyzer.Subject, model Fact) {
 	for _, t := range found {
 		f := model
-		f.detail, f.also = t.Details, nil
-		for k, v := range model.detail {
-			if _, ok := f.detail[k]; !ok {
-				f.detail[k] = v
+		f.Detail, f.Also = t.Details, nil
+		for k, v := range model.Detail {
+			if _, ok := f.Detail[k]; !ok {
+				f.Detail[k] = v
 			}
 		}
-		f.Name, f.Text, f.Subject, f.weight = t.Fact, clip(said), w.blame(t.On, subject), t.Weight
-		if p := w.pods[subject]; f.kind == logKind && t.Weight > 0 && p != nil && !p.gone && w.now.Sub(f.At) <= restartMemory {
+		f.Name, f.Text, f.Subject, f.Weight = t.Fact, clip(said), w.Blame(t.On, subject), t.Weight
+		if p := w.pods[subject]; f.Kind == LogKind && t.Weight > 0 && p != nil && !p.gone && w.now.Sub(f.At) <= restartMemory {
 			f.Standing = true // a program may be ready and of no use
 		}
-		if ms, err := strconv.ParseInt(f.detail["ms"], 10, 64); err == nil && !f.At.IsZero() && ms < maxOnsetMs {
+		if ms, err := strconv.ParseInt(f.Detail["ms"], 10, 64); err == nil && !f.At.IsZero() && ms < maxOnsetMs {
 			f.At = f.At.Add(-time.Duration(ms) * time.Millisecond) // it says how long it had waited
 		}
 		w.addOnce(f)
@@ -105,18 +105,18 @@ func (w *world) addTexts(found []knowledge.Found, said string, subject analyzer.
 const maxOnsetMs = 24 * 60 * 60 * 1000
 
 // addOnce adds f, or counts it as one more sighting of a fact that is there.
-func (w *world) addOnce(f fact) {
-	key := sighting{f.Name, f.Subject, f.kind}
+func (w *World) addOnce(f Fact) {
+	key := sighting{f.Name, f.Subject, f.Kind}
 	o := w.once[key]
 	if o == nil {
 		w.once[key] = w.add(f)
 		return
 	}
-	o.also = append(o.also, analyzer.Evidence{Source: f.Source, At: f.At.UTC(), Text: f.Text})
+	o.Also = append(o.Also, analyzer.Evidence{Source: f.Source, At: f.At.UTC(), Text: f.Text})
 	o.Standing = o.Standing || f.Standing
-	for _, at := range []time.Time{f.At, f.until} {
-		if at.After(o.until) {
-			o.until = at
+	for _, at := range []time.Time{f.At, f.Until} {
+		if at.After(o.Until) {
+			o.Until = at
 		}
 	}
 	if !f.At.IsZero() && f.At.Before(o.At) {
@@ -129,18 +129,18 @@ func (w *world) addOnce(f fact) {
 type sighting struct {
 	name    string
 	subject analyzer.Subject
-	kind    kind
+	kind    Kind
 }
 
-// blame turns the subject of a text into the one that its pattern names.
-func (w *world) blame(on string, s analyzer.Subject) analyzer.Subject {
+// Blame turns the subject of a text into the one that its pattern names.
+func (w *World) Blame(on string, s analyzer.Subject) analyzer.Subject {
 	switch on {
 	case "node":
-		if n := w.nodeOf(s); n != "" {
+		if n := w.NodeOf(s); n != "" {
 			return analyzer.Node(n)
 		}
 	case "workload":
-		return w.workload(s)
+		return w.Workload(s)
 	case "namespace":
 		if s.Namespace != "" {
 			return analyzer.Subject{Kind: "namespace", Name: s.Namespace}
@@ -155,7 +155,7 @@ func (w *world) blame(on string, s analyzer.Subject) analyzer.Subject {
 
 // eventStands reports whether what an event tells of is still so: it was seen
 // of late, or again and again, and its object does not look well since.
-func (w *world) eventStands(s analyzer.Subject, e snapshot.Event) bool {
+func (w *World) eventStands(s analyzer.Subject, e snapshot.Event) bool {
 	if e.Type == corev1.EventTypeNormal && e.Reason != "Killing" && e.Reason != "BackOff" {
 		return false
 	}
@@ -165,7 +165,7 @@ func (w *world) eventStands(s analyzer.Subject, e snapshot.Event) bool {
 	if s.Kind == "pod" {
 		return false // it is gone
 	}
-	if top := w.workload(s); w.known(top) && top.Kind != "job" {
+	if top := w.Workload(s); w.known(top) && top.Kind != "job" {
 		return len(w.short(top)) > 0 // a controller that has its pods got over what it said
 	}
 	return w.now.Sub(e.Latest()) <= restartMemory

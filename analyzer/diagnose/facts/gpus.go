@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"cmp"
@@ -53,7 +53,7 @@ func Metrics() []string {
 }
 
 // readGPUs reads what the series of every GPU show.
-func (w *world) readGPUs() {
+func (w *World) readGPUs() {
 	var newest time.Time
 	for _, m := range w.s.Series(string(gpuTemp)) {
 		if t := m.Last().At; t.After(newest) {
@@ -96,15 +96,15 @@ func (w *world) readGPUs() {
 }
 
 // gpuOf returns the GPU of a series under the name that the graph has for it.
-func (w *world) gpuOf(m snapshot.Series) (analyzer.Subject, bool) {
+func (w *World) gpuOf(m snapshot.Series) (analyzer.Subject, bool) {
 	gpu, ok := topology.GPUOf(m.Labels)
 	if !ok {
 		return gpu, false
 	}
-	if w.g.Knows(gpu) {
+	if w.Graph.Knows(gpu) {
 		return gpu, true
 	}
-	return w.g.GPUOf(m.Labels), true // the metric knows the host's name, the cluster the node's
+	return w.Graph.GPUOf(m.Labels), true // the metric knows the host's name, the cluster the node's
 }
 
 // A gpuMetric is a metric of a GPU.
@@ -113,7 +113,7 @@ type gpuMetric struct {
 	name catalog.ID
 }
 
-func (w *world) indexGPUs() {
+func (w *World) indexGPUs() {
 	w.measures = map[gpuMetric][]snapshot.Series{}
 	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive} {
 		for _, m := range w.s.Series(string(name)) {
@@ -125,13 +125,13 @@ func (w *world) indexGPUs() {
 	}
 }
 
-func (w *world) measured(gpu analyzer.Subject, m snapshot.Series, name string, at time.Time, weight float64, text string) *fact {
-	return w.add(fact{Fact: analyzer.Fact{Subject: gpu, Name: name, At: at, Standing: w.fresh(m), Text: text, Source: m.Source},
-		kind: metricKind(m.Name()), weight: weight})
+func (w *World) measured(gpu analyzer.Subject, m snapshot.Series, name string, at time.Time, weight float64, text string) *Fact {
+	return w.add(Fact{Fact: analyzer.Fact{Subject: gpu, Name: name, At: at, Standing: w.fresh(m), Text: text, Source: m.Source},
+		Kind: metricKind(m.Name()), Weight: weight})
 }
 
 // fresh reports whether the newest sample is about the present.
-func (w *world) fresh(m snapshot.Series) bool { return w.now.Sub(m.Last().At) <= fresh }
+func (w *World) fresh(m snapshot.Series) bool { return w.now.Sub(m.Last().At) <= fresh }
 
 // runStart returns the start of the last unbroken run of samples for which is
 // holds, and how many they are; none where the newest is not one.
@@ -151,7 +151,7 @@ func runStart(m snapshot.Series, is func(float64) bool) (time.Time, int) {
 
 // readReasons reads the bits by which the driver says why clocks are low. One
 // sample is a moment: two in a row are a state.
-func (w *world) readReasons(gpu analyzer.Subject, m snapshot.Series) {
+func (w *World) readReasons(gpu analyzer.Subject, m snapshot.Series) {
 	bit := func(mask int64) func(float64) bool {
 		return func(v float64) bool { return !math.IsNaN(v) && int64(v)&mask != 0 }
 	}
@@ -164,7 +164,7 @@ func (w *world) readReasons(gpu analyzer.Subject, m snapshot.Series) {
 }
 
 // readGrowth records that a counter grew towards the end of the window.
-func (w *world) readGrowth(gpu analyzer.Subject, m snapshot.Series, name, text string, weight float64) {
+func (w *World) readGrowth(gpu analyzer.Subject, m snapshot.Series, name, text string, weight float64) {
 	since, grown := time.Time{}, 0.0
 	for i := 1; i < len(m.Samples); i++ {
 		if d := m.Samples[i].Value - m.Samples[i-1].Value; d > 0 {
@@ -186,21 +186,21 @@ func grownText(m snapshot.Series, by float64) string {
 	return number(by)
 }
 
-func (w *world) readFlag(gpu analyzer.Subject, m snapshot.Series, name, text string, weight float64) {
+func (w *World) readFlag(gpu analyzer.Subject, m snapshot.Series, name, text string, weight float64) {
 	if at, n := runStart(m, func(v float64) bool { return v > 0 }); n > 0 {
 		w.measured(gpu, m, name, at, weight, text)
 	}
 }
 
-func (w *world) readTemperature(gpu analyzer.Subject, m snapshot.Series) {
+func (w *World) readTemperature(gpu analyzer.Subject, m snapshot.Series) {
 	if at, n := runStart(m, func(v float64) bool { return v >= hotCelsius }); n >= 2 {
 		f := w.measured(gpu, m, "gpu-hot", at, 0, fmt.Sprintf("the GPU is at %s °C", number(m.Last().Value)))
-		f.detail["celsius"] = number(m.Last().Value)
+		f.Detail["celsius"] = number(m.Last().Value)
 	}
 }
 
 // readClock compares the newest clock with the usual one of the window.
-func (w *world) readClock(gpu analyzer.Subject, m snapshot.Series) {
+func (w *World) readClock(gpu analyzer.Subject, m snapshot.Series) {
 	var values []float64
 	for _, p := range m.Samples {
 		if !math.IsNaN(p.Value) {
@@ -218,7 +218,7 @@ func (w *world) readClock(gpu analyzer.Subject, m snapshot.Series) {
 }
 
 // readSilence records that a GPU's samples ended while others' went on.
-func (w *world) readSilence(gpu analyzer.Subject, m snapshot.Series, newest time.Time) {
+func (w *World) readSilence(gpu analyzer.Subject, m snapshot.Series, newest time.Time) {
 	step := spacing(m)
 	if step == 0 {
 		return
@@ -245,30 +245,30 @@ func spacing(m snapshot.Series) time.Duration {
 
 // readXidMetric reads the last Xid that DCGM saw. It confirms a kernel line,
 // and stands for it where no kernel log was captured.
-func (w *world) readXidMetric(gpu analyzer.Subject, m snapshot.Series) {
+func (w *World) readXidMetric(gpu analyzer.Subject, m snapshot.Series) {
 	last := m.Last().Value
 	if last <= 0 || last != math.Trunc(last) || last > 10_000 {
 		return
 	}
 	at, n := runStart(m, func(v float64) bool { return v == last })
 	f := w.addXid(gpu, fault.Xid(last), at, m.Source, metricKind(m.Name()))
-	f.detail["sampled"] = "true"
+	f.Detail["sampled"] = "true"
 	if n == len(m.Samples) && n > 1 {
 		f.Standing = false // the gauge keeps its last value: it may be of last month
 	}
 }
 
 // nearMisses says of GPUs that are hot and do not throttle that they do not.
-func (w *world) nearMisses() {
+func (w *World) nearMisses() {
 	throttled, ended := map[analyzer.Subject]bool{}, map[analyzer.Subject]bool{}
-	for _, f := range w.facts {
+	for _, f := range w.Facts {
 		throttled[f.Subject] = throttled[f.Subject] || f.Name == "thermal-throttle" || f.Name == "thermal-violation"
 		ended[f.Subject] = ended[f.Subject] || f.Name == "gpu-metrics-ended"
 	}
-	for _, f := range w.facts {
+	for _, f := range w.Facts {
 		if f.Name == "gpu-hot" && f.Standing && !throttled[f.Subject] {
 			w.reject(analyzer.Rejected{Cause: "gpu-thermal-throttle", Subject: f.Subject,
-				Why: fmt.Sprintf("it is at %s °C, but no sample says that its clocks are lowered because of heat", cmp.Or(f.detail["celsius"], "?"))})
+				Why: fmt.Sprintf("it is at %s °C, but no sample says that its clocks are lowered because of heat", cmp.Or(f.Detail["celsius"], "?"))})
 		}
 		if strings.TrimPrefix(f.Name, "xid-") == strconv.Itoa(int(fellOffBus)) && !ended[f.Subject] {
 			w.outlived(f)
@@ -278,7 +278,7 @@ func (w *world) nearMisses() {
 
 // outlived notes that a GPU went on after it was said to be gone: then it came
 // back, or the line was about another.
-func (w *world) outlived(f *fact) {
+func (w *World) outlived(f *Fact) {
 	for _, m := range w.measures[gpuMetric{f.Subject, gpuTemp}] {
 		if m.Last().At.Sub(f.At) > fresh {
 			w.measured(f.Subject, m, "gpu-metrics-go-on", m.Last().At, 0, "the GPU's metrics go on long afterwards")

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"cmp"
@@ -32,7 +32,7 @@ const fellOffBus fault.Xid = 79
 const episodeGap = 5 * time.Minute
 
 // readKernel reads Xids out of the kernel logs; other lines are patterns of knowledge.yaml.
-func (w *world) readKernel() {
+func (w *World) readKernel() {
 	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
 		lines := w.s.Kernel[node]
 		var booted time.Time
@@ -41,7 +41,7 @@ func (w *world) readKernel() {
 				booted = l.At
 			}
 		}
-		episodes := map[string]*fact{}
+		episodes := map[string]*Fact{}
 		for _, l := range lines {
 			w.readXid(node, l, episodes)
 		}
@@ -51,7 +51,7 @@ func (w *world) readKernel() {
 	}
 }
 
-func (w *world) readXid(node string, l snapshot.Line, episodes map[string]*fact) {
+func (w *World) readXid(node string, l snapshot.Line, episodes map[string]*Fact) {
 	code, pci, rest := fault.Xid(0), "", ""
 	if m := xidLine.FindStringSubmatch(l.Text); m != nil {
 		n, err := strconv.Atoi(m[2])
@@ -64,36 +64,36 @@ func (w *world) readXid(node string, l snapshot.Line, episodes map[string]*fact)
 	} else {
 		return
 	}
-	gpu, ok := w.g.GPUByPCI(node, pci)
+	gpu, ok := w.Graph.GPUByPCI(node, pci)
 	if !ok {
 		gpu = analyzer.GPU(node, "PCI:"+cmp.Or(topology.NormalPCI(pci), pci))
 	}
 	key := fmt.Sprintf("%s %d", gpu, code)
 	ev := analyzer.Evidence{Source: l.Source, At: l.At, Text: l.Text}
 	if f := episodes[key]; f != nil && l.At.Sub(lastSeen(f)) <= episodeGap {
-		f.also, f.until = append(f.also, ev), l.At
+		f.Also, f.Until = append(f.Also, ev), l.At
 		return
 	}
-	f := w.addXid(gpu, code, l.At, l.Source, kernelKind)
-	f.also = append(f.also, ev)
+	f := w.addXid(gpu, code, l.At, l.Source, KernelKind)
+	f.Also = append(f.Also, ev)
 	if _, name, ok := strings.Cut(rest, "name="); ok {
-		f.detail["process"], _, _ = strings.Cut(name, ",")
+		f.Detail["process"], _, _ = strings.Cut(name, ",")
 	}
 	episodes[key] = f
 }
 
-func lastSeen(f *fact) time.Time { return f.also[len(f.also)-1].At }
+func lastSeen(f *Fact) time.Time { return f.Also[len(f.Also)-1].At }
 
 // addXid records an Xid as a fact called xid-<code>.
-func (w *world) addXid(gpu analyzer.Subject, code fault.Xid, at time.Time, source string, k kind) *fact {
+func (w *World) addXid(gpu analyzer.Subject, code fault.Xid, at time.Time, source string, k Kind) *Fact {
 	x := fault.Xids()[code]
 	text := fmt.Sprintf("Xid %d", code)
 	if x.Meaning != "" {
 		text += ": " + strings.TrimSuffix(x.Meaning, ".")
 	}
-	return w.add(fact{
+	return w.add(Fact{
 		Fact: analyzer.Fact{Subject: gpu, Name: fmt.Sprintf("xid-%d", code), At: at, Standing: true, Text: text, Source: source},
-		kind: k, weight: xidWeight(x), detail: map[string]string{"xid": strconv.Itoa(int(code))},
+		Kind: k, Weight: xidWeight(x), Detail: map[string]string{"xid": strconv.Itoa(int(code))},
 	})
 }
 

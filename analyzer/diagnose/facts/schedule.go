@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"cmp"
@@ -14,12 +14,12 @@ import (
 	"vedette.dev/analyzer/diagnose/placement"
 )
 
-// blame order of blockers that keep the pod off equally many nodes.
+// Blame order of blockers that keep the pod off equally many nodes.
 var blameOrder = []placement.Blocker{placement.NotReady, placement.Cordoned, placement.Tainted, placement.AntiAffine}
 
 // readScheduling says why pending pods cannot be placed: it runs the
 // scheduler's predicates again on the nodes as they were.
-func (w *world) readScheduling() {
+func (w *World) readScheduling() {
 	if !w.s.Captured("nodes") || len(w.nodes) == 0 {
 		return
 	}
@@ -34,7 +34,7 @@ func (w *world) readScheduling() {
 		}
 	}
 	q := &queue{said: map[string]bool{}, granted: map[string]int64{}, cluster: placement.New(nodes, pods, func(n *corev1.Node, r corev1.ResourceName) bool {
-		return r == gpuResource && len(w.g.GPUs(n.Name)) > 0
+		return r == gpuResource && len(w.Graph.GPUs(n.Name)) > 0
 	})}
 	for _, f := range slices.Clone(w.named["pod-unscheduled"]) {
 		if f.Standing {
@@ -51,7 +51,7 @@ type queue struct {
 }
 
 // place finds what keeps p pending and adds it as a fact about its workload.
-func (w *world) place(p *pod, f *fact, q *queue) {
+func (w *World) place(p *pod, f *Fact, q *queue) {
 	fits := q.cluster.Fits(p.Pod)
 	var waits []string
 	for _, x := range fits {
@@ -64,24 +64,24 @@ func (w *world) place(p *pod, f *fact, q *queue) {
 		}
 		waits = append(waits, analyzer.Node(x.Node.Name).String())
 	}
-	f.detail["blockedBy"] = strings.Join(waits, " ")
+	f.Detail["blockedBy"] = strings.Join(waits, " ")
 
 	name, text, seen := w.why(p, fits, f)
-	top := w.workload(p.subject)
+	top := w.Workload(p.subject)
 	if name == "" || q.said[name+" "+top.String()] {
 		return
 	}
 	q.said[name+" "+top.String()] = true
-	c := w.add(fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text, Source: p.source}, kind: "arithmetic over nodes"})
+	c := w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text, Source: p.source}, Kind: nodesKind})
 	for _, x := range seen[:min(len(seen), 5)] {
-		c.also = append(c.also, analyzer.Evidence{Source: w.node[x.Node.Name].Source, Text: "node " + x.Node.Name + ": " + say(p, x)})
+		c.Also = append(c.Also, analyzer.Evidence{Source: w.node[x.Node.Name].Source, Text: "node " + x.Node.Name + ": " + say(p, x)})
 	}
 }
 
 // wouldFit reports whether p would fit on the node if it offered all its GPUs
 // and the pods before p had taken theirs.
-func (w *world) wouldFit(p *pod, x placement.Fit, taken int64) bool {
-	has := max(gpus(x.Node.Status.Capacity), int64(len(w.g.GPUs(x.Node.Name))))
+func (w *World) wouldFit(p *pod, x placement.Fit, taken int64) bool {
+	has := max(gpus(x.Node.Status.Capacity), int64(len(w.Graph.GPUs(x.Node.Name))))
 	missing := has - gpus(x.Node.Status.Allocatable)
 	free := x.Free[gpuResource]
 	return missing > 0 && free.Value()+missing-taken >= gpuRequest(p)
@@ -91,7 +91,7 @@ func (w *world) wouldFit(p *pod, x placement.Fit, taken int64) bool {
 // the nodes that show it. Selectors and affinity say where a pod is meant to
 // run, so they are to blame only where no node satisfies them; of the rest,
 // what keeps it off the most nodes as the only obstacle is to blame.
-func (w *world) why(p *pod, fits []placement.Fit, f *fact) (string, string, []placement.Fit) {
+func (w *World) why(p *pod, fits []placement.Fit, f *Fact) (string, string, []placement.Fit) {
 	for _, b := range []placement.Blocker{placement.Unselected, placement.Unaffine} {
 		rest := slices.DeleteFunc(slices.Clone(fits), func(x placement.Fit) bool { return x.By(b) })
 		if len(rest) == 0 {
@@ -101,7 +101,7 @@ func (w *world) why(p *pod, fits []placement.Fit, f *fact) (string, string, []pl
 	}
 	least := len(slices.MinFunc(fits, func(a, b placement.Fit) int { return cmp.Compare(len(a.Blocked), len(b.Blocked)) }).Blocked)
 	if least == 0 {
-		w.unseen = append(w.unseen, fmt.Sprintf("why %s is pending: a node has room for it now", p.subject))
+		w.Unseen = append(w.Unseen, fmt.Sprintf("why %s is pending: a node has room for it now", p.subject))
 		return "", "", nil
 	}
 	counts := map[placement.Blocker][]placement.Fit{}
@@ -146,7 +146,7 @@ func sortedBlockers(m map[placement.Blocker][]placement.Fit) []placement.Blocker
 	return slices.SortedFunc(maps.Keys(m), func(a, b placement.Blocker) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
 }
 
-func (w *world) sayPlacement(p *pod, b placement.Blocker) string {
+func (w *World) sayPlacement(p *pod, b placement.Blocker) string {
 	if b == placement.Unaffine {
 		return fmt.Sprintf("none of %d nodes satisfies its required node affinity", len(w.nodes))
 	}
@@ -158,7 +158,7 @@ func (w *world) sayPlacement(p *pod, b placement.Blocker) string {
 	return fmt.Sprintf("none of %d nodes has the labels %s", len(w.nodes), strings.Join(want, ", "))
 }
 
-func (w *world) sayTaint(p *pod, seen []placement.Fit, of int) (string, string, []placement.Fit) {
+func (w *World) sayTaint(p *pod, seen []placement.Fit, of int) (string, string, []placement.Fit) {
 	name := "sched-taint"
 	if gpuRequest(p) > 0 {
 		name = "sched-gpu-taint"
@@ -174,7 +174,7 @@ func taintText(t corev1.Taint) string {
 }
 
 // sayShort tells of a resource that no node has enough of.
-func (w *world) sayShort(p *pod, b placement.Blocker, seen []placement.Fit) (string, string, []placement.Fit) {
+func (w *World) sayShort(p *pod, b placement.Blocker, seen []placement.Fit) (string, string, []placement.Fit) {
 	r := corev1.ResourceName(b)
 	want := placement.Requests(p.Pod)[r]
 	best := seen[0].Free[r]
@@ -201,7 +201,7 @@ func (w *world) sayShort(p *pod, b placement.Blocker, seen []placement.Fit) (str
 
 // whyGPU tells apart why whole GPUs are short: none left, none left on one
 // node, or held by a pod that does not use them.
-func (w *world) whyGPU(p *pod, fits []placement.Fit, f *fact) (string, string, []placement.Fit) {
+func (w *World) whyGPU(p *pod, fits []placement.Fit, f *Fact) (string, string, []placement.Fit) {
 	want := gpuRequest(p)
 	var free, most int64
 	for _, x := range fits {
@@ -209,7 +209,7 @@ func (w *world) whyGPU(p *pod, fits []placement.Fit, f *fact) (string, string, [
 		free, most = free+max(q.Value(), 0), max(most, q.Value())
 	}
 	sum := fmt.Sprintf("it asks for %d GPUs on one node; %d nodes that it may use have %d free in all and at most %d on one", want, len(fits), free, max(most, 0))
-	top := w.workload(p.subject)
+	top := w.Workload(p.subject)
 	if w.idleHolders(p, fits, f) {
 		why := sum + ", and pods that do not use theirs hold enough"
 		w.reject(analyzer.Rejected{Cause: "gpu-capacity-exhausted", Subject: top, Why: why})

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ var placeholder = regexp.MustCompile(`\$\{[^:}]*:([^}]*)\}`)
 // readRoutes looks for routes of a gateway's configuration that go to another
 // Service than the one they are called after. It believes in names only where
 // the same file's other routes mostly go where their names say.
-func (w *world) readRoutes() {
+func (w *World) readRoutes() {
 	for _, c := range w.s.ConfigMaps() {
 		for _, file := range slices.Sorted(maps.Keys(c.Object.Data)) {
 			text := c.Object.Data[file]
@@ -41,8 +41,8 @@ func (w *world) readRoutes() {
 				continue // names mean nothing here
 			}
 			for _, a := range astray {
-				w.add(fact{Fact: analyzer.Fact{Subject: analyzer.Subject{Kind: "service", Namespace: c.Object.Namespace, Name: a.meant}, Name: "route-astray", Standing: true, Source: c.Source,
-					Text: fmt.Sprintf("the route %s in %s goes to %s", a.ID, file, a.goes)}, kind: objectKind, weight: 2, detail: map[string]string{"route": a.ID, "goes": a.goes}})
+				w.add(Fact{Fact: analyzer.Fact{Subject: analyzer.Subject{Kind: "service", Namespace: c.Object.Namespace, Name: a.meant}, Name: "route-astray", Standing: true, Source: c.Source,
+					Text: fmt.Sprintf("the route %s in %s goes to %s", a.ID, file, a.goes)}, Kind: ObjectKind, Weight: 2, Detail: map[string]string{"route": a.ID, "goes": a.goes}})
 			}
 		}
 	}
@@ -71,7 +71,7 @@ type stray struct {
 }
 
 // astray sorts routes into those that go elsewhere and the number of the others.
-func (w *world) astray(namespace string, rs []route) (all []stray, right int) {
+func (w *World) astray(namespace string, rs []route) (all []stray, right int) {
 	for _, r := range rs {
 		goes := r.URI[strings.LastIndex(r.URI, "//")+len("//"):]
 		if m := placeholder.FindStringSubmatch(r.URI); m != nil {
@@ -90,7 +90,7 @@ func (w *world) astray(namespace string, rs []route) (all []stray, right int) {
 }
 
 // serviceOf returns the Service with the shortest name that holds id as whole words.
-func (w *world) serviceOf(namespace, id string) string {
+func (w *World) serviceOf(namespace, id string) string {
 	best := ""
 	for _, s := range w.services[namespace] {
 		n := s.Object.Name

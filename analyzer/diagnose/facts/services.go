@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"encoding/json"
@@ -23,7 +23,7 @@ import (
 const probeSuccess catalog.ID = "probe_success"
 
 // readServices compares every Service with the pods that it is for.
-func (w *world) readServices() {
+func (w *World) readServices() {
 	for _, s := range w.s.Services() {
 		if len(s.Object.Spec.Selector) == 0 || s.Object.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
@@ -42,7 +42,7 @@ func (w *world) readServices() {
 // selected returns the pods that the Service selects, ready or not. It looks
 // only at those with the rarest of the labels: a namespace may hold all the
 // pods of a cluster and as many Services.
-func (w *world) selected(s corev1.Service) []*pod {
+func (w *World) selected(s corev1.Service) []*pod {
 	var rarest []*pod
 	first := true
 	for k, v := range s.Spec.Selector {
@@ -60,38 +60,38 @@ func serviceSubject(s corev1.Service) analyzer.Subject {
 	return analyzer.Subject{Kind: "service", Namespace: s.Namespace, Name: s.Name}
 }
 
-func (w *world) addService(s snapshot.Typed[corev1.Service], name, text string) *fact {
-	return w.add(fact{Fact: analyzer.Fact{Subject: serviceSubject(s.Object), Name: name, Standing: true, Text: text, Source: s.Source}, kind: objectKind, weight: 2})
+func (w *World) addService(s snapshot.Typed[corev1.Service], name, text string) *Fact {
+	return w.add(Fact{Fact: analyzer.Fact{Subject: serviceSubject(s.Object), Name: name, Standing: true, Text: text, Source: s.Source}, Kind: ObjectKind, Weight: 2})
 }
 
 // readEmpty looks for what a Service without pods is for: the ready pods of the
-// workload of its name. Where that workload has been given no pods, and someone
+// Workload of its name. Where that workload has been given no pods, and someone
 // misses it, this is the reason.
-func (w *world) readEmpty(s snapshot.Typed[corev1.Service]) {
+func (w *World) readEmpty(s snapshot.Typed[corev1.Service]) {
 	if zero := w.scaledToZero(s.Object); zero != (analyzer.Subject{}) {
 		missed := w.missed(serviceSubject(s.Object))
 		if missed.Source == "" {
 			return // nobody minds
 		}
-		f := w.addService(s, "scaled-to-zero", fmt.Sprintf("%s has been set to no replicas, and %s", w.words(zero), missed.Text))
+		f := w.addService(s, "scaled-to-zero", fmt.Sprintf("%s has been set to no replicas, and %s", w.Words(zero), missed.Text))
 		f.Subject = zero
-		f.also = append(f.also, missed)
+		f.Also = append(f.Also, missed)
 		return
 	}
 	for _, p := range w.namespaces[s.Object.Namespace] {
-		top := w.workload(p.subject)
+		top := w.Workload(p.subject)
 		if p.gone || !p.ready() || top.Name != s.Object.Name {
 			continue
 		}
 		f := w.addService(s, "service-selects-none", fmt.Sprintf("it selects %s, which no pod has; the pods of %s have %s",
-			labels.Set(s.Object.Spec.Selector), w.words(top), labels.Set(p.Labels)))
-		f.also = append(f.also, analyzer.Evidence{Source: p.source, Text: "its labels"})
+			labels.Set(s.Object.Spec.Selector), w.Words(top), labels.Set(p.Labels)))
+		f.Also = append(f.Also, analyzer.Evidence{Source: p.source, Text: "its labels"})
 		return
 	}
 }
 
 // scaledToZero returns the workload with no replicas that the Service would select.
-func (w *world) scaledToZero(s corev1.Service) analyzer.Subject {
+func (w *World) scaledToZero(s corev1.Service) analyzer.Subject {
 	sel := labels.SelectorFromSet(s.Spec.Selector)
 	for _, d := range w.s.Deployments() {
 		if d.Object.Namespace == s.Namespace && orOne(d.Object.Spec.Replicas) == 0 && sel.Matches(labels.Set(d.Object.Spec.Template.Labels)) {
@@ -108,24 +108,24 @@ func (w *world) scaledToZero(s corev1.Service) analyzer.Subject {
 
 // missed returns a sign that a Service does not answer somebody: a probe of it
 // that fails, or an alert about it or about one that calls it.
-func (w *world) missed(service analyzer.Subject) analyzer.Evidence {
+func (w *World) missed(service analyzer.Subject) analyzer.Evidence {
 	for _, m := range w.s.Series(string(probeSuccess)) {
 		if m.Labels["namespace"] == service.Namespace && m.Labels["service"] == service.Name && m.Last().Value == 0 {
-			return analyzer.Evidence{Source: m.Source, At: m.Last().At, Text: "connections to " + w.words(service) + " fail"}
+			return analyzer.Evidence{Source: m.Source, At: m.Last().At, Text: "connections to " + w.Words(service) + " fail"}
 		}
 	}
 	callers := w.callers(service)
 	for i, a := range w.fired {
 		about := a.service()
 		if about == service || slices.Contains(callers, about) {
-			return analyzer.Evidence{Source: fmt.Sprintf("alerts.json#%d", i), At: a.StartsAt, Text: fmt.Sprintf("alert %s fires for %s", a.Labels["alertname"], w.words(about))}
+			return analyzer.Evidence{Source: fmt.Sprintf("alerts.json#%d", i), At: a.StartsAt, Text: fmt.Sprintf("alert %s fires for %s", a.Labels["alertname"], w.Words(about))}
 		}
 	}
 	return analyzer.Evidence{}
 }
 
 // callers returns all that call a service, directly or through others.
-func (w *world) callers(service analyzer.Subject) []analyzer.Subject {
+func (w *World) callers(service analyzer.Subject) []analyzer.Subject {
 	all := []analyzer.Subject{service}
 	seen := map[analyzer.Subject]bool{service: true}
 	for i := 0; i < len(all); i++ {
@@ -142,7 +142,7 @@ func (w *world) callers(service analyzer.Subject) []analyzer.Subject {
 // readPort looks whether the pods have the port that a Service sends to. A
 // number need not be declared to be listened on, so it takes a failed
 // connection to believe that it is wrong.
-func (w *world) readPort(s snapshot.Typed[corev1.Service], port corev1.ServicePort, pods []*pod) {
+func (w *World) readPort(s snapshot.Typed[corev1.Service], port corev1.ServicePort, pods []*pod) {
 	to := port.TargetPort
 	if to == (intstr.IntOrString{}) {
 		to = intstr.FromInt32(port.Port)
@@ -170,9 +170,9 @@ func (w *world) readPort(s snapshot.Typed[corev1.Service], port corev1.ServicePo
 	}
 	switch {
 	case protocolOf(protocol) != protocolOf(port.Protocol):
-		w.addService(s, "service-other-protocol", fmt.Sprintf("it forwards %s to port %s, and its pods listen there for %s", protocolOf(port.Protocol), to.String(), protocolOf(protocol))).also = said(missed)
+		w.addService(s, "service-other-protocol", fmt.Sprintf("it forwards %s to port %s, and its pods listen there for %s", protocolOf(port.Protocol), to.String(), protocolOf(protocol))).Also = said(missed)
 	case to.Type == intstr.String, missed.Source != "":
-		w.addService(s, "service-other-port", fmt.Sprintf("it forwards to port %s, which its pods do not have", to.String())).also = said(missed)
+		w.addService(s, "service-other-port", fmt.Sprintf("it forwards to port %s, which its pods do not have", to.String())).Also = said(missed)
 	}
 }
 
@@ -192,7 +192,7 @@ func protocolOf(p corev1.Protocol) corev1.Protocol {
 }
 
 // refusedAt returns a log line that tells of a refused connection to the address.
-func (w *world) refusedAt(ip string, port int32) analyzer.Evidence {
+func (w *World) refusedAt(ip string, port int32) analyzer.Evidence {
 	if ip == "" || ip == corev1.ClusterIPNone {
 		return analyzer.Evidence{}
 	}
@@ -206,7 +206,7 @@ func (w *world) refusedAt(ip string, port int32) analyzer.Evidence {
 }
 
 // refusals returns the log lines that tell of a connection that failed.
-func (w *world) refusals() []snapshot.Line {
+func (w *World) refusals() []snapshot.Line {
 	if w.refused == nil {
 		w.refused = []snapshot.Line{}
 		for _, l := range w.s.Logs {

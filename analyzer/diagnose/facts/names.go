@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -20,10 +20,10 @@ var address = regexp.MustCompile(`(?:^|//|@)([a-zA-Z0-9][a-zA-Z0-9.-]*):([0-9]{2
 // readNames compares the addresses that workloads are configured with, and the
 // resolvers, with what there is. A wrong address is a fault only where it was
 // tried and failed: images carry addresses that no one ever uses.
-func (w *world) readNames() {
+func (w *World) readNames() {
 	done := map[string]bool{}
 	for _, p := range w.order {
-		top := w.workload(p.subject)
+		top := w.Workload(p.subject)
 		if p.gone || done[top.String()] {
 			continue
 		}
@@ -41,7 +41,7 @@ func (w *world) readNames() {
 }
 
 // readAddress looks whether host:port is a Service of the cluster.
-func (w *world) readAddress(p *pod, top analyzer.Subject, env corev1.EnvVar, host string, port int32) {
+func (w *World) readAddress(p *pod, top analyzer.Subject, env corev1.EnvVar, host string, port int32) {
 	if net.ParseIP(host) != nil || strings.Count(host, ".") > 1 && !strings.Contains(host, ".svc") {
 		return // an address, or a name of the world outside
 	}
@@ -61,7 +61,7 @@ func (w *world) readAddress(p *pod, top analyzer.Subject, env corev1.EnvVar, hos
 		}
 		why, tried = "no Service is called so", analyzer.Evidence{Source: f.Source, At: f.At, Text: f.Text}
 		if w.workloadNamed(namespace, name) {
-			w.addName(p, analyzer.Subject{Kind: "service", Namespace: namespace, Name: name}, "service-absent", fmt.Sprintf("%s calls %s, its workload runs, and %s", w.words(top), host, why), tried)
+			w.addName(p, analyzer.Subject{Kind: "service", Namespace: namespace, Name: name}, "service-absent", fmt.Sprintf("%s calls %s, its workload runs, and %s", w.Words(top), host, why), tried)
 			return
 		}
 	case slices.ContainsFunc(services[i].Object.Spec.Ports, func(x corev1.ServicePort) bool { return x.Port == port }):
@@ -76,23 +76,23 @@ func (w *world) readAddress(p *pod, top analyzer.Subject, env corev1.EnvVar, hos
 	w.addName(p, top, "address-wrong", fmt.Sprintf("its variable %s is %s, and %s", env.Name, env.Value, why), tried)
 }
 
-func (w *world) addName(p *pod, subject analyzer.Subject, name, text string, tried analyzer.Evidence) {
-	f := w.add(fact{Fact: analyzer.Fact{Subject: subject, Name: name, Standing: true, Text: text, Source: p.source}, kind: objectKind, weight: 2})
-	f.also = append(f.also, tried)
+func (w *World) addName(p *pod, subject analyzer.Subject, name, text string, tried analyzer.Evidence) {
+	f := w.add(Fact{Fact: analyzer.Fact{Subject: subject, Name: name, Standing: true, Text: text, Source: p.source}, Kind: ObjectKind, Weight: 2})
+	f.Also = append(f.Also, tried)
 }
 
-func (w *world) workloadNamed(namespace, name string) bool {
+func (w *World) workloadNamed(namespace, name string) bool {
 	return slices.ContainsFunc(w.namespaces[namespace], func(p *pod) bool {
-		return !p.gone && w.workload(p.subject).Name == name
+		return !p.gone && w.Workload(p.subject).Name == name
 	})
 }
 
 // readResolver records resolvers of the pod's own that replace the cluster's.
-func (w *world) readResolver(p *pod, top analyzer.Subject) {
+func (w *World) readResolver(p *pod, top analyzer.Subject) {
 	d := p.Spec.DNSConfig
 	if d == nil || len(d.Nameservers) == 0 || p.ready() {
 		return
 	}
-	w.add(fact{Fact: analyzer.Fact{Subject: top, Name: "resolver-foreign", Standing: true, Source: p.source,
-		Text: fmt.Sprintf("its pods ask the resolvers %s", strings.Join(d.Nameservers, ", "))}, kind: objectKind})
+	w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: "resolver-foreign", Standing: true, Source: p.source,
+		Text: fmt.Sprintf("its pods ask the resolvers %s", strings.Join(d.Nameservers, ", "))}, Kind: ObjectKind})
 }

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ import (
 // readClaims says why a claim has no volume: it runs the binder's comparison
 // again with every volume of the claim's class. The volume that comes nearest
 // tells what is wrong with the claim.
-func (w *world) readClaims() {
+func (w *World) readClaims() {
 	if !w.s.Captured("persistentvolumes") {
 		return
 	}
@@ -39,10 +39,10 @@ func (w *world) readClaims() {
 			continue
 		}
 		name, text, _ := strings.Cut(best[0], ": ")
-		f := w.add(fact{Fact: analyzer.Fact{Subject: analyzer.Subject{Kind: "pvc", Namespace: c.Object.Namespace, Name: c.Object.Name}, Name: name,
-			Standing: true, Source: c.Source, Text: fmt.Sprintf("the nearest volume, %s, does not fit: %s", near.Object.Name, text)}, kind: objectKind, weight: 1})
-		f.detail["volume"] = near.Object.Name
-		f.also = append(f.also, analyzer.Evidence{Source: near.Source, Text: "the volume " + near.Object.Name})
+		f := w.add(Fact{Fact: analyzer.Fact{Subject: analyzer.Subject{Kind: "pvc", Namespace: c.Object.Namespace, Name: c.Object.Name}, Name: name,
+			Standing: true, Source: c.Source, Text: fmt.Sprintf("the nearest volume, %s, does not fit: %s", near.Object.Name, text)}, Kind: ObjectKind, Weight: 1})
+		f.Detail["volume"] = near.Object.Name
+		f.Also = append(f.Also, analyzer.Evidence{Source: near.Source, Text: "the volume " + near.Object.Name})
 	}
 }
 
@@ -55,7 +55,7 @@ func className(c corev1.PersistentVolumeClaim) string {
 
 // provisioned reports whether a provisioner would make a volume for the claim,
 // so that no volume that exists has to fit.
-func (w *world) provisioned(c corev1.PersistentVolumeClaim) bool {
+func (w *World) provisioned(c corev1.PersistentVolumeClaim) bool {
 	return slices.ContainsFunc(w.s.StorageClasses(), func(s snapshot.Typed[storagev1.StorageClass]) bool {
 		return s.Object.Name == className(c) && s.Object.Provisioner != "kubernetes.io/no-provisioner"
 	})

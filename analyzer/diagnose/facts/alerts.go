@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ const lossy = 2.0
 // readServiceAlerts records alerts about services and nodes, and the one
 // service whose own part in what is slow or fails is the largest. A metric
 // alone hurts nobody: without an alert nothing is looked for.
-func (w *world) readServiceAlerts() {
+func (w *World) readServiceAlerts() {
 	var since time.Time
 	var fired []analyzer.Subject
 	slow, failing := false, false
@@ -36,13 +36,13 @@ func (w *world) readServiceAlerts() {
 		}
 		text := clip(fmt.Sprintf("alert %s: %s%s", a.Labels["alertname"], a.Annotations["summary"], a.Annotations["description"]))
 		slow, failing = slow || aboutLatency.MatchString(text), failing || aboutFailures.MatchString(text)
-		w.add(fact{Fact: analyzer.Fact{Subject: s, Name: "service-alert", At: a.StartsAt, Standing: true, Source: fmt.Sprintf("alerts.json#%d", i), Text: text}, kind: alertKind, weight: 1})
+		w.add(Fact{Fact: analyzer.Fact{Subject: s, Name: "service-alert", At: a.StartsAt, Standing: true, Source: fmt.Sprintf("alerts.json#%d", i), Text: text}, Kind: AlertKind, Weight: 1})
 	}
 	if len(fired) == 0 {
 		return
 	}
-	fails, isFailing := ranking.Failing(w.s, w.g, fired, since)
-	slowest, isSlow := ranking.Slowest(w.s, w.g, fired, since)
+	fails, isFailing := ranking.Failing(w.s, w.Graph, fired, since)
+	slowest, isSlow := ranking.Slowest(w.s, w.Graph, fired, since)
 	switch {
 	case isFailing && failing && !slow:
 		w.add(ranked(fails, "service-failing", "failing"))
@@ -60,29 +60,29 @@ var (
 )
 
 // addSlow adds that a service is slow, and whether for want of CPU.
-func (w *world) addSlow(r ranking.Rise) {
+func (w *World) addSlow(r ranking.Rise) {
 	f := ranked(r, "service-slow", "slow")
 	top, known := w.workloadBehind(r.Service)
 	switch m, hungry := ranking.Hungry(w.s, r.Service); {
 	case hungry:
 		f.Name, f.Subject = "service-slow-cpu", top
-		f.also = []analyzer.Evidence{{Source: m.Source, Text: "it uses more CPU than usual and is throttled"}}
+		f.Also = []analyzer.Evidence{{Source: m.Source, Text: "it uses more CPU than usual and is throttled"}}
 	case known && m.Source != "":
 		f.Name, f.Subject = "service-slow-idle", top
-		f.also = []analyzer.Evidence{{Source: m.Source, Text: "it is not short of CPU"}}
+		f.Also = []analyzer.Evidence{{Source: m.Source, Text: "it is not short of CPU"}}
 	}
 	w.add(f)
 }
 
-func ranked(r ranking.Rise, name, word string) fact {
-	return fact{Fact: analyzer.Fact{Subject: r.Service, Name: name, Standing: true, Source: r.Series.Source,
-		Text: fmt.Sprintf("it is %s, %.1f times as much as usual, and what it calls does not account for it", word, r.Ratio)}, kind: metricKind(r.Series.Name())}
+func ranked(r ranking.Rise, name, word string) Fact {
+	return Fact{Fact: analyzer.Fact{Subject: r.Service, Name: name, Standing: true, Source: r.Series.Source,
+		Text: fmt.Sprintf("it is %s, %.1f times as much as usual, and what it calls does not account for it", word, r.Ratio)}, Kind: metricKind(r.Series.Name())}
 }
 
 // workloadBehind returns the workload of the service's name and whether the snapshot has one.
-func (w *world) workloadBehind(service analyzer.Subject) (analyzer.Subject, bool) {
+func (w *World) workloadBehind(service analyzer.Subject) (analyzer.Subject, bool) {
 	for _, p := range w.namespaces[service.Namespace] {
-		if top := w.workload(p.subject); !p.gone && top.Name == service.Name {
+		if top := w.Workload(p.subject); !p.gone && top.Name == service.Name {
 			return top, true
 		}
 	}
@@ -94,7 +94,7 @@ var sentAgain = regexp.MustCompile(`(?i)retransmi`)
 
 // readNodeAlerts reads alerts about a node's packets. The rate tells delay from
 // loss: packets that are late are sent again now and then, lost ones all the time.
-func (w *world) readNodeAlerts() {
+func (w *World) readNodeAlerts() {
 	rates := map[int]float64{}
 	worst := -1
 	all := w.fired
@@ -124,8 +124,8 @@ func (w *world) readNodeAlerts() {
 		name = "node-packets-lost"
 	}
 	a := all[worst]
-	w.add(fact{Fact: analyzer.Fact{Subject: analyzer.Node(a.Labels["node"]), Name: name, At: a.StartsAt, Standing: true, Source: fmt.Sprintf("alerts.json#%d", worst),
-		Text: clip("alert " + a.Labels["alertname"] + ": " + a.Annotations["summary"] + a.Annotations["description"])}, kind: alertKind, weight: 1})
+	w.add(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(a.Labels["node"]), Name: name, At: a.StartsAt, Standing: true, Source: fmt.Sprintf("alerts.json#%d", worst),
+		Text: clip("alert " + a.Labels["alertname"] + ": " + a.Annotations["summary"] + a.Annotations["description"])}, Kind: AlertKind, Weight: 1})
 }
 
 // perSecond is a rate of packets sent again, as alerts write it.

@@ -1,4 +1,4 @@
-package diagnose
+package facts
 
 import (
 	"slices"
@@ -14,14 +14,14 @@ var engines = []string{"mysql", "mariadb", "percona", "postgres"}
 // that of its namespace, of several the one that is not called after another
 // workload. Where that leaves none or more than one, it is the client itself
 // that we can name.
-func (w *world) database(client analyzer.Subject) analyzer.Subject {
-	top := w.workload(client)
+func (w *World) database(client analyzer.Subject) analyzer.Subject {
+	top := w.Workload(client)
 	if db, ok := w.databases[top]; ok {
 		return db
 	}
 	var dbs, others []analyzer.Subject
 	for _, p := range w.namespaces[top.Namespace] {
-		own := w.workload(p.subject)
+		own := w.Workload(p.subject)
 		switch {
 		case p.gone, slices.Contains(dbs, own), slices.Contains(others, own):
 		case isDatabase(p):
