@@ -22,9 +22,6 @@ const (
 	maxBytes = 2 << 30 // of all files, unpacked
 )
 
-// maxGrown bounds the memory that is set aside on the word of a header.
-const maxGrown = 512 << 20
-
 // errTooLarge says that a snapshot is above those bounds.
 var errTooLarge = errors.New("too large for a snapshot")
 
@@ -135,7 +132,7 @@ func (t *tree) add(name string, r io.Reader, said int64) error {
 	}
 	left := maxBytes - t.bytes
 	var b bytes.Buffer
-	b.Grow(int(min(max(said, 0), maxGrown)) + bytes.MinRead) // without room to spare the last read would double it
+	b.Grow(int(min(max(said, 0), left)) + bytes.MinRead) // without room to spare the last read would double it
 	if _, err := b.ReadFrom(io.LimitReader(r, left+1)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -1,6 +1,6 @@
 // Package topology is what is part of what: GPUs of nodes, pods on nodes and
 // of workloads, and which pod held which GPU when. It is built from a
-// snapshot and never changes.
+// snapshot and never changes. [Resolve] finds in it what a person calls a thing.
 //
 // What a reader would get wrong: who holds a GPU is a matter of time. A pod
 // that is gone held its GPU until its last sample, and [Graph.HolderAt] finds

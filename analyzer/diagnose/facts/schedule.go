@@ -14,13 +14,14 @@ import (
 	"vedette.dev/analyzer/diagnose/placement"
 )
 
-// Blame order of blockers that keep the pod off equally many nodes.
+// blameOrder is the order of blockers that keep the pod off equally many nodes.
 var blameOrder = []placement.Blocker{placement.NotReady, placement.Cordoned, placement.Tainted, placement.AntiAffine}
 
 // readScheduling says why pending pods cannot be placed: it runs the
 // scheduler's predicates again on the nodes as they were.
 func (w *World) readScheduling() {
-	if !w.s.Captured("nodes") || len(w.nodes) == 0 {
+	pending := slices.Clone(w.named["pod-unscheduled"])
+	if !w.s.Captured("nodes") || len(w.nodes) == 0 || len(pending) == 0 {
 		return
 	}
 	var nodes []*corev1.Node
@@ -36,7 +37,7 @@ func (w *World) readScheduling() {
 	q := &queue{said: map[string]bool{}, granted: map[string]int64{}, cluster: placement.New(nodes, pods, func(n *corev1.Node, r corev1.ResourceName) bool {
 		return r == gpuResource && len(w.Graph.GPUs(n.Name)) > 0
 	})}
-	for _, f := range slices.Clone(w.named["pod-unscheduled"]) {
+	for _, f := range pending {
 		if f.Standing {
 			w.place(w.pods[f.Subject], f, q)
 		}

@@ -65,7 +65,7 @@ func (w *World) addService(s snapshot.Typed[corev1.Service], name, text string) 
 }
 
 // readEmpty looks for what a Service without pods is for: the ready pods of the
-// Workload of its name. Where that workload has been given no pods, and someone
+// workload of its name. Where that workload has been given no pods, and someone
 // misses it, this is the reason.
 func (w *World) readEmpty(s snapshot.Typed[corev1.Service]) {
 	if zero := w.scaledToZero(s.Object); zero != (analyzer.Subject{}) {

@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +29,24 @@ func TestTexts(t *testing.T) {
 			if slices.Contains(facts(p, x.Near), x.Fact) {
 				t.Errorf("%s matches %q, which is only near", x.Fact, x.Near)
 			}
+		}
+	}
+}
+
+// TestReadRefuses checks that what cannot be meant is an error that names it.
+func TestReadRefuses(t *testing.T) {
+	const text = "texts:\n  - {fact: f, in: log, pattern: 'abc', example: abc, near: ab, source: s}\n"
+	tests := []struct{ name, file, want string }{
+		{"place", strings.Replace(text, "in: log", "in: air", 1), `text f: in is "air"`},
+		{"pattern", strings.Replace(text, "abc'", "(abc'", 1), "missing closing )"},
+		{"example", strings.Replace(text, "example: abc, ", "", 1), "example, near and source are required"},
+		{"field", strings.Replace(text, "near:", "nearly:", 1), "nearly"},
+		{"cause", "causes:\n  - {id: no-such-cause, roots: [f], base: 0.5, say: s}\n", "causes.csv does not have it"},
+		{"base", "causes:\n  - {id: application-crash, roots: [f], base: 1.5, say: s}\n", "base between 0 and 1"},
+	}
+	for _, tt := range tests {
+		if _, err := read("k.yaml", strings.NewReader(tt.file)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got error %v, want one with %q", tt.name, err, tt.want)
 		}
 	}
 }

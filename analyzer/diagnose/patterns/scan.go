@@ -18,9 +18,9 @@ type scanner struct {
 
 const shiftBits = 14 // a table of 16 KiB leaves the processor's first cache room for the text
 
-// block returns the three bytes up to i. It reads four, which is one
-// instruction: with all four, words of which two share a part are told apart
-// no better, and the window moves on by one less.
+// block returns the three bytes up to i. It loads four, which is one
+// instruction where three are three; to keep all four would let the window move
+// on by one byte less.
 func block(s string, i int) uint32 {
 	return (uint32(s[i-3]) | uint32(s[i-2])<<8 | uint32(s[i-1])<<16 | uint32(s[i])<<24) >> 8
 }
