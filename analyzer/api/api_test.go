@@ -20,10 +20,10 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
 	"vedette.dev/analyzer/api"
-	"vedette.dev/analyzer/diagnose"
 	"vedette.dev/analyzer/incident"
 	"vedette.dev/analyzer/store"
 	"vedette.dev/rules"
@@ -115,7 +115,7 @@ func serve(t *testing.T) http.Handler {
 			t.Fatal(err)
 		}
 	}
-	own := &api.Routes{Querier: db, Book: book, Ledger: ledger, Rules: &publish.Everywhere{Dir: dir}, Alerting: alerts, Explain: diagnose.Plain{}, Markdown: diagnose.Markdown,
+	own := &api.Routes{Querier: db, Book: book, Ledger: ledger, Rules: &publish.Everywhere{Dir: dir}, Alerting: alerts, Explain: account.Plain{}, Markdown: account.Markdown,
 		Status: func(context.Context) (api.Status, error) {
 			return api.Status{Version: "v1", Agents: []api.Agent{}}, nil
 		},

@@ -1,9 +1,15 @@
 // Package diagnose goes from what a cluster looked like to why it broke. It
-// reads facts with their true onset out of a snapshot, joins them into a graph
-// of what brings about what, and reports the fewest causes that explain the
-// symptoms, every claim with its source. What facts there are, what follows
-// from them and which cause they point to is data, knowledge.yaml; how facts
-// are read and how two subjects must hang together is Go.
+// joins the facts of a snapshot into a graph of what brings about what, and
+// reports the fewest causes that explain the symptoms, every claim with its
+// source. What follows from a fact and which cause it points to is data,
+// knowledge.yaml; how two subjects must hang together is Go.
+//
+//	snapshot ─► topology ─► facts ─► diagnose ─► analyzer.Report ─► account
+//	                          │          │
+//	                          │          └─► knowledge   links and causes
+//	                          ├─► knowledge ─► patterns  texts, and the one scan for all of them
+//	                          ├─► placement              what keeps a pod off each node
+//	                          └─► ranking                which service is to blame for what is slow
 //
 // What a reader would get wrong: a fact is not a complaint. Only facts with a
 // weight that still stand want explaining; without one the verdict is healthy,
@@ -16,6 +22,7 @@ import (
 	"slices"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/facts"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/topology"
 )
@@ -28,39 +35,44 @@ const maxListed = 20
 
 // Diagnose says what would explain what is wrong in s. A zero focus asks about
 // the whole cluster; otherwise only what is wrong with the focus counts (see
-// [Resolve] for how to find it). The clock is s.CapturedAt, and the same
+// [topology.Resolve] for how to find it). The clock is s.CapturedAt, and the same
 // snapshot gives the same report.
 func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
-	w := look(s)
+	j := &judge{facts.Read(s), s}
 	r := analyzer.Report{
 		APIVersion: "vedette.dev/v1", Kind: "DiagnosisReport", CapturedAt: s.CapturedAt.UTC(),
 		Diagnoses: []analyzer.Diagnosis{}, Rejected: []analyzer.Rejected{}, Unseen: []string{},
 	}
 	if !focus.IsZero() {
 		r.Focus = &focus
-		if !w.g.Knows(focus) && !w.mentions(focus) {
-			w.unseen = append(w.unseen, fmt.Sprintf("%s: not in the snapshot", focus))
+		if !j.Graph.Knows(focus) && !j.Mentions(focus) {
+			j.Unseen = append(j.Unseen, fmt.Sprintf("%s: not in the snapshot", focus))
 		}
 	}
-	wanted := w.wanted(focus)
-	chosen, rejected := w.explain(wanted, focus)
-	for _, c := range chosen {
-		r.Diagnoses = append(r.Diagnoses, w.report(c))
-	}
-	slices.SortStableFunc(r.Diagnoses, func(a, b analyzer.Diagnosis) int {
-		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Cause, b.Cause))
+	wanted := j.wanted(focus)
+	chosen, rejected := j.explain(wanted, focus)
+	slices.SortStableFunc(chosen, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(b.confidence, a.confidence), topology.Compare(a.subject, b.subject), cmp.Compare(a.ID, b.ID))
 	})
-	r.Diagnoses = r.Diagnoses[:min(len(r.Diagnoses), maxDiagnoses)]
-	r.Rejected = append(r.Rejected, w.rejections(rejected, r.Diagnoses, focus)...)
-	r.Unseen = append(r.Unseen, w.blindSpots(wanted)...)
+	for _, c := range chosen[:min(len(chosen), maxDiagnoses)] {
+		r.Diagnoses = append(r.Diagnoses, j.report(c))
+	}
+	r.Rejected = append(r.Rejected, j.rejections(rejected, r.Diagnoses, focus)...)
+	r.Unseen = append(r.Unseen, j.blindSpots(wanted)...)
 	r.Verdict = verdict(wanted, r.Diagnoses)
 	return r
+}
+
+// A judge explains the facts of a world.
+type judge struct {
+	*facts.World
+	s *snapshot.Snapshot
 }
 
 // sure is the confidence from which a cause counts as found.
 const sure = 0.5
 
-func verdict(wanted []*fact, ds []analyzer.Diagnosis) analyzer.Verdict {
+func verdict(wanted []*facts.Fact, ds []analyzer.Diagnosis) analyzer.Verdict {
 	if len(wanted) == 0 {
 		return analyzer.Healthy
 	}
@@ -72,10 +84,10 @@ func verdict(wanted []*fact, ds []analyzer.Diagnosis) analyzer.Verdict {
 
 // wanted returns the facts that want explaining: those that hurt, still stand
 // and are about the focus.
-func (w *world) wanted(focus analyzer.Subject) []*fact {
-	var all []*fact
-	for _, f := range w.facts {
-		if f.weight > 0 && f.Standing && w.about(f, focus) {
+func (j *judge) wanted(focus analyzer.Subject) []*facts.Fact {
+	var all []*facts.Fact
+	for _, f := range j.Facts {
+		if f.Weight > 0 && f.Standing && j.about(f, focus) {
 			all = append(all, f)
 		}
 	}
@@ -84,7 +96,7 @@ func (w *world) wanted(focus analyzer.Subject) []*fact {
 
 // about reports whether f is a fact about the focus: the focus itself, what is
 // part of it, or, for a workload and its pods, each other and the GPUs they hold.
-func (w *world) about(f *fact, focus analyzer.Subject) bool {
+func (j *judge) about(f *facts.Fact, focus analyzer.Subject) bool {
 	if focus.IsZero() || focus.Kind == "cluster" || f.Subject == focus {
 		return true
 	}
@@ -97,35 +109,35 @@ func (w *world) about(f *fact, focus analyzer.Subject) bool {
 		return false
 	}
 	if f.Subject.Kind == "gpu" {
-		for _, h := range w.g.HolderAt(f.Subject, f.At) {
-			if w.workload(h.Pod) == w.workload(focus) {
+		for _, h := range j.Graph.HolderAt(f.Subject, f.At) {
+			if j.Workload(h.Pod) == j.Workload(focus) {
 				return true
 			}
 		}
 		return false
 	}
-	return f.Subject.Namespace == focus.Namespace && w.workload(f.Subject) == w.workload(focus)
+	return f.Subject.Namespace == focus.Namespace && j.Workload(f.Subject) == j.Workload(focus)
 }
 
 // blindSpots lists what the snapshot does not hold and would have helped.
-func (w *world) blindSpots(wanted []*fact) []string {
-	all := slices.Concat(w.s.Unseen, w.s.Problems(), w.unseen)
+func (j *judge) blindSpots(wanted []*facts.Fact) []string {
+	all := slices.Concat(j.s.Unseen, j.s.Problems(), j.Unseen)
 	for _, r := range []string{"pods", "nodes"} {
-		if !w.s.Captured(r) {
+		if !j.s.Captured(r) {
 			all = append(all, r+": not captured")
 		}
 	}
 	seen := map[string]bool{}
 	for _, f := range wanted {
-		if f.Subject.Kind == "pod" && (f.Name == "container-failed" || f.Name == "container-killed") && !w.logged[f.Subject] {
+		if f.Subject.Kind == "pod" && (f.Name == "container-failed" || f.Name == "container-killed") && !j.Logged(f.Subject) {
 			all = append(all, fmt.Sprintf("logs of %s: not captured", f.Subject))
 		}
-		node := w.g.NodeOf(f.Subject)
+		node := j.Graph.NodeOf(f.Subject)
 		if node == "" || seen[node] {
 			continue
 		}
 		seen[node] = true
-		if _, ok := w.s.Kernel[node]; !ok {
+		if _, ok := j.s.Kernel[node]; !ok {
 			all = append(all, fmt.Sprintf("kernel log of node/%s: not captured", node))
 		}
 	}

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/facts"
+	"vedette.dev/analyzer/diagnose/knowledge"
 )
 
 // A relation says which keys of a cause and of an effect must meet for the two
 // facts to hang together.
 type relation struct {
-	from, to func(*world, *fact) []analyzer.Subject
+	from, to func(*judge, *facts.Fact) []analyzer.Subject
 }
 
 // relations are the ways in which subjects hang together, by the names that
@@ -33,96 +35,47 @@ var relations = map[string]*relation{
 	"anywhere":   {everything, everything},
 }
 
-func self(_ *world, f *fact) []analyzer.Subject { return []analyzer.Subject{f.Subject} }
+func self(_ *judge, f *facts.Fact) []analyzer.Subject { return []analyzer.Subject{f.Subject} }
 
-func holders(w *world, f *fact) []analyzer.Subject {
-	return w.holdersAt(f.Subject, f.At)
+func holders(j *judge, f *facts.Fact) []analyzer.Subject {
+	return j.HoldersAt(f.Subject, f.At)
 }
 
-func node(w *world, f *fact) []analyzer.Subject {
-	if n := w.nodeOf(f.Subject); n != "" {
+func node(j *judge, f *facts.Fact) []analyzer.Subject {
+	if n := j.NodeOf(f.Subject); n != "" {
 		return []analyzer.Subject{analyzer.Node(n)}
 	}
 	return nil
 }
 
-func workload(w *world, f *fact) []analyzer.Subject { return []analyzer.Subject{w.workload(f.Subject)} }
+func workload(j *judge, f *facts.Fact) []analyzer.Subject {
+	return []analyzer.Subject{j.Workload(f.Subject)}
+}
 
-func namespace(_ *world, f *fact) []analyzer.Subject {
+func namespace(_ *judge, f *facts.Fact) []analyzer.Subject {
 	if f.Subject.Kind == "namespace" {
 		return []analyzer.Subject{f.Subject}
 	}
 	return []analyzer.Subject{{Kind: "namespace", Name: f.Subject.Namespace}}
 }
 
-func mounts(w *world, f *fact) []analyzer.Subject {
-	p := w.pods[f.Subject]
-	if p == nil {
-		return nil
-	}
-	var claims []analyzer.Subject
-	for _, v := range p.Spec.Volumes {
-		if c := v.PersistentVolumeClaim; c != nil {
-			claims = append(claims, analyzer.Subject{Kind: "pvc", Namespace: p.Namespace, Name: c.ClaimName})
-		}
-	}
-	return claims
-}
+func mounts(j *judge, f *facts.Fact) []analyzer.Subject { return j.Mounts(f.Subject) }
 
-func everything(w *world, _ *fact) []analyzer.Subject {
-	return []analyzer.Subject{analyzer.Cluster(w.s.Cluster.Name)}
+func everything(j *judge, _ *facts.Fact) []analyzer.Subject {
+	return []analyzer.Subject{analyzer.Cluster(j.s.Cluster.Name)}
 }
 
 // listed reads subjects that a reader left in a detail, separated by blanks.
-func listed(detail string) func(*world, *fact) []analyzer.Subject {
-	return func(_ *world, f *fact) []analyzer.Subject {
+func listed(detail string) func(*judge, *facts.Fact) []analyzer.Subject {
+	return func(_ *judge, f *facts.Fact) []analyzer.Subject {
 		var all []analyzer.Subject
-		for _, text := range strings.Fields(f.detail[detail]) {
+		for _, text := range strings.Fields(f.Detail[detail]) {
 			if s, err := analyzer.ParseSubject(text); err == nil {
 				all = append(all, s)
 			}
 		}
 		return all
 	}
-}
-
-// holdersAt returns the pods that held the GPU at t. Where no metric names
-// one, a pod that holds as many GPUs as its node has holds this one.
-func (w *world) holdersAt(gpu analyzer.Subject, t time.Time) []analyzer.Subject {
-	var pods []analyzer.Subject
-	for _, h := range w.g.HolderAt(gpu, t) {
-		if p := w.pods[h.Pod]; p == nil || !endedBefore(p, t) {
-			pods = append(pods, h.Pod)
-		}
-	}
-	if len(pods) > 0 {
-		return pods
-	}
-	node := gpu.Node()
-	for _, n := range w.nodes {
-		if n.Object.Name != node {
-			continue
-		}
-		for _, p := range w.order {
-			if p.Spec.NodeName == node && !endedBefore(p, t) && gpuRequest(p) > 0 && gpuRequest(p) >= gpus(n.Object.Status.Capacity) {
-				pods = append(pods, p.subject)
-			}
-		}
-	}
-	return pods
-}
-
-// endedBefore reports whether every container of p had ended well before t.
-func endedBefore(p *pod, t time.Time) bool {
-	if len(p.Status.ContainerStatuses) == 0 || t.IsZero() {
-		return false
-	}
-	for _, cs := range p.Status.ContainerStatuses {
-		if e := cs.State.Terminated; e == nil || !e.FinishedAt.Add(skewFar).Before(t) {
-			return false
-		}
-	}
-	return true
 }
 
 // How far apart clocks may be. Kubelets write whole seconds.
@@ -132,53 +85,49 @@ const (
 )
 
 // follows reports whether to can be an effect of from as the link says.
-func (w *world) follows(l link, from, to *fact) bool {
+func (j *judge) follows(l knowledge.Link, from, to *facts.Fact) bool {
 	if from == to {
 		return false
 	}
-	if to.kind == alertKind && !from.Standing {
+	if to.Kind == facts.AlertKind && !from.Standing {
 		return false // it fires now: what is over did not make it
 	}
 	if from.At.IsZero() || to.At.IsZero() {
 		return true // an unknown time excludes nothing
 	}
 	skew := skewFar
-	if n := w.nodeOf(from.Subject); n != "" && n == w.nodeOf(to.Subject) {
+	if n := j.NodeOf(from.Subject); n != "" && n == j.NodeOf(to.Subject) {
 		skew = skewNear
 	}
 	d := to.At.Sub(from.At)
-	if from.kind != to.kind {
+	if from.Kind != to.Kind {
 		skew = max(skew, sampling(from), sampling(to))
 	}
-	if from.until.After(from.At) {
-		return d >= -(skew+l.Before) && (l.Within == 0 || to.At.Sub(from.until) <= l.Within+skew)
+	if from.Until.After(from.At) {
+		return d >= -(skew+l.Before) && (l.Within == 0 || to.At.Sub(from.Until) <= l.Within+skew)
 	}
 	return d >= -(skew+l.Before) && (l.Within == 0 || d <= l.Within+skew)
 }
 
 // sampling is how late a metric may notice: one scrape. Kernel lines and
 // events are noted when they happen.
-func sampling(f *fact) time.Duration {
-	if strings.HasPrefix(string(f.kind), "metric ") {
+func sampling(f *facts.Fact) time.Duration {
+	if f.Kind.Sampled() {
 		return time.Minute
 	}
 	return 0
 }
 
 // effects returns, for every fact, the facts that follow from it directly.
-func (w *world) effects() map[*fact][]*fact {
-	byName := map[string][]*fact{}
-	for _, f := range w.facts {
-		byName[f.Name] = append(byName[f.Name], f)
-	}
-	out := map[*fact][]*fact{}
-	seen := map[[2]*fact]bool{}
-	for _, l := range knowledge().Links {
+func (j *judge) effects() map[*facts.Fact][]*facts.Fact {
+	out := map[*facts.Fact][]*facts.Fact{}
+	seen := map[[2]*facts.Fact]bool{}
+	for _, l := range knowledge.All().Links {
 		rel := relations[l.Where]
-		byKey := map[analyzer.Subject][]*fact{}
+		byKey := map[analyzer.Subject][]*facts.Fact{}
 		for _, name := range l.To {
-			for _, f := range byName[name] {
-				for _, k := range rel.to(w, f) {
+			for _, f := range j.Called(name) {
+				for _, k := range rel.to(j, f) {
 					byKey[k] = append(byKey[k], f)
 				}
 			}
@@ -187,10 +136,10 @@ func (w *world) effects() map[*fact][]*fact {
 			continue
 		}
 		for _, name := range l.From {
-			for _, f := range byName[name] {
-				for _, k := range rel.from(w, f) {
+			for _, f := range j.Called(name) {
+				for _, k := range rel.from(j, f) {
 					for _, to := range byKey[k] {
-						if pair := [2]*fact{f, to}; !seen[pair] && w.follows(l, f, to) {
+						if pair := [2]*facts.Fact{f, to}; !seen[pair] && j.follows(l, f, to) {
 							seen[pair] = true
 							out[f] = append(out[f], to)
 						}
@@ -199,12 +148,12 @@ func (w *world) effects() map[*fact][]*fact {
 			}
 		}
 	}
-	at := map[*fact]int{}
-	for i, f := range w.facts {
+	at := map[*facts.Fact]int{}
+	for i, f := range j.Facts {
 		at[f] = i
 	}
 	for _, fs := range out {
-		slices.SortFunc(fs, func(a, b *fact) int { return cmp.Compare(at[a], at[b]) })
+		slices.SortFunc(fs, func(a, b *facts.Fact) int { return cmp.Compare(at[a], at[b]) })
 	}
 	return out
 }

@@ -10,26 +10,27 @@ import (
 	"time"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/facts"
 	"vedette.dev/analyzer/topology"
 	"vedette.dev/rules/fault"
 )
 
 // report writes a chosen cause up.
-func (w *world) report(c *candidate) analyzer.Diagnosis {
+func (j *judge) report(c *candidate) analyzer.Diagnosis {
 	row := fault.Causes()[c.ID]
 	d := analyzer.Diagnosis{
 		Cause: c.ID, Subject: c.subject, Confidence: c.confidence,
-		Chain: w.chain(c), Evidence: w.evidence(c), Affected: w.affected(c),
-		Remedy: slices.Clone(row.Remedy), Caveats: w.caveats(c),
+		Chain: j.chain(c), Evidence: j.evidence(c), Affected: j.affected(c),
+		Remedy: slices.Clone(row.Remedy), Caveats: j.caveats(c),
 	}
-	d.Summary = w.summary(c, d.Affected)
+	d.Summary = j.summary(c, d.Affected)
 	d.FirstSymptom = firstSymptom(c)
 	return d
 }
 
 // firstSymptom returns the earliest of what the cause explains, by true onset.
 func firstSymptom(c *candidate) *analyzer.Symptom {
-	var first *fact
+	var first *facts.Fact
 	for _, f := range c.reached {
 		if !f.At.IsZero() && c.tells(f) && (first == nil || f.At.Before(first.At)) {
 			first = f
@@ -44,13 +45,13 @@ func firstSymptom(c *candidate) *analyzer.Symptom {
 // tells reports whether f belongs into the story of c: a root, what it was
 // chosen for, and what stands between them. Of what no longer stands, that
 // which began with the incident.
-func (c *candidate) tells(f *fact) bool {
-	return f.Standing || c.parent[f] == nil || f.weight == 0 || !f.At.Before(c.roots[0].At)
+func (c *candidate) tells(f *facts.Fact) bool {
+	return f.Standing || c.parent[f] == nil || f.Weight == 0 || !f.At.Before(c.roots[0].At)
 }
 
 // summary says in one sentence what is so and what came of it.
-func (w *world) summary(c *candidate, affected []analyzer.Subject) string {
-	s := c.fill(w, c.Say)
+func (j *judge) summary(c *candidate, affected []analyzer.Subject) string {
+	s := c.fill(j, c.Say)
 	if n := len(c.roots); n > 1 && c.subject.Kind != "gpu" {
 		if pods := distinct(c.roots); pods > 1 {
 			s += fmt.Sprintf(", in %d pods", pods)
@@ -64,7 +65,7 @@ func (w *world) summary(c *candidate, affected []analyzer.Subject) string {
 			continue
 		}
 		if a.Kind != "node" && a.Kind != "gpu" && a != c.subject {
-			tops = append(tops, w.words(a))
+			tops = append(tops, j.Words(a))
 		}
 	}
 	switch {
@@ -79,7 +80,7 @@ func (w *world) summary(c *candidate, affected []analyzer.Subject) string {
 	return s + "."
 }
 
-func distinct(fs []*fact) int {
+func distinct(fs []*facts.Fact) int {
 	seen := map[analyzer.Subject]bool{}
 	for _, f := range fs {
 		if f.Subject.Kind == "pod" {
@@ -90,11 +91,11 @@ func distinct(fs []*fact) int {
 }
 
 // fill puts the subject and the details of the root into a text.
-func (c *candidate) fill(w *world, say string) string {
-	pairs := []string{"{subject}", w.words(c.subject)}
+func (c *candidate) fill(j *judge, say string) string {
+	pairs := []string{"{subject}", j.Words(c.subject)}
 	root := c.roots[0]
-	for _, k := range slices.Sorted(maps.Keys(root.detail)) {
-		pairs = append(pairs, "{"+k+"}", root.detail[k])
+	for _, k := range slices.Sorted(maps.Keys(root.Detail)) {
+		pairs = append(pairs, "{"+k+"}", root.Detail[k])
 	}
 	s := strings.NewReplacer(pairs...).Replace(say)
 	for {
@@ -110,19 +111,19 @@ func (c *candidate) fill(w *world, say string) string {
 
 // chain tells the story from the cause to what was seen. Pods of one workload
 // to which the same happened are one link.
-func (w *world) chain(c *candidate) []analyzer.Link {
+func (j *judge) chain(c *candidate) []analyzer.Link {
 	type group struct {
 		name string
 		top  analyzer.Subject
 	}
-	first := map[group]*fact{}
+	first := map[group]*facts.Fact{}
 	count := map[group]map[analyzer.Subject]bool{}
 	var order []group
 	for _, f := range c.reached {
 		if !c.tells(f) {
 			continue
 		}
-		g := group{f.Name, w.workload(f.Subject)}
+		g := group{f.Name, j.Workload(f.Subject)}
 		if first[g] == nil {
 			first[g], count[g] = f, map[analyzer.Subject]bool{}
 			order = append(order, g)
@@ -136,7 +137,7 @@ func (w *world) chain(c *candidate) []analyzer.Link {
 		f := first[g]
 		l := analyzer.Link{Subject: f.Subject, What: f.Text, At: f.At}
 		if n := len(count[g]); n > 1 {
-			l.What = fmt.Sprintf("%s; and likewise %d more of %s", f.Text, n-1, w.words(g.top))
+			l.What = fmt.Sprintf("%s; and likewise %d more of %s", f.Text, n-1, j.Words(g.top))
 		}
 		links = append(links, l)
 	}
@@ -156,17 +157,17 @@ func late(t time.Time) time.Time {
 
 // evidence lists what the claim rests on: the roots first, then the rest by
 // time, no source twice.
-func (w *world) evidence(c *candidate) []analyzer.Evidence {
+func (j *judge) evidence(c *candidate) []analyzer.Evidence {
 	var all []analyzer.Evidence
-	add := func(f *fact) {
+	add := func(f *facts.Fact) {
 		all = append(all, analyzer.Evidence{Source: f.Source, At: f.At, Text: f.Text})
-		all = append(all, f.also...)
+		all = append(all, f.Also...)
 	}
 	for _, f := range c.roots {
 		add(f)
 	}
-	rest := slices.DeleteFunc(slices.Clone(c.reached), func(f *fact) bool { return slices.Contains(c.roots, f) || !c.tells(f) })
-	slices.SortStableFunc(rest, func(a, b *fact) int { return late(a.At).Compare(late(b.At)) })
+	rest := slices.DeleteFunc(slices.Clone(c.reached), func(f *facts.Fact) bool { return c.parent[f] == nil || !c.tells(f) })
+	slices.SortStableFunc(rest, func(a, b *facts.Fact) int { return late(a.At).Compare(late(b.At)) })
 	for _, f := range rest {
 		add(f)
 	}
@@ -183,15 +184,15 @@ func (w *world) evidence(c *candidate) []analyzer.Evidence {
 }
 
 // affected lists what else the cause hurts: pods, and what they belong to.
-func (w *world) affected(c *candidate) []analyzer.Subject {
+func (j *judge) affected(c *candidate) []analyzer.Subject {
 	set := map[analyzer.Subject]bool{}
 	for _, f := range c.reached {
-		if f.weight == 0 || !c.tells(f) {
+		if f.Weight == 0 || !c.tells(f) {
 			continue
 		}
 		set[f.Subject] = true
 		if f.Subject.Kind == "pod" {
-			set[w.workload(f.Subject)] = true
+			set[j.Workload(f.Subject)] = true
 		}
 	}
 	if n := c.subject.Node(); n != "" && c.subject.Kind == "gpu" {
@@ -206,7 +207,7 @@ func (w *world) affected(c *candidate) []analyzer.Subject {
 }
 
 // caveats says why the diagnosis may be wrong.
-func (w *world) caveats(c *candidate) []string {
+func (j *judge) caveats(c *candidate) []string {
 	all := []string{}
 	if c.Caveat != "" {
 		all = append(all, c.Caveat)
@@ -215,7 +216,7 @@ func (w *world) caveats(c *candidate) []string {
 		all = append(all, "against it: "+f.Text)
 	}
 	for _, f := range c.roots {
-		code, _ := strconv.Atoi(f.detail["xid"]) // an Xid's, or 0
+		code, _ := strconv.Atoi(f.Detail["xid"]) // an Xid's, or 0
 		all = append(all, disputes(fault.Xids()[fault.Xid(code)])...)
 	}
 	if ks := c.kinds(); len(ks) == 1 {
@@ -225,7 +226,7 @@ func (w *world) caveats(c *candidate) []string {
 		all = append(all, "no metric says which GPU is at this bus address")
 	}
 	for _, f := range c.reached {
-		if f.At.IsZero() && f.weight > 0 {
+		if f.At.IsZero() && f.Weight > 0 {
 			all = append(all, "not everything that it explains has a known time")
 			break
 		}

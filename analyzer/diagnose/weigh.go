@@ -7,38 +7,36 @@ import (
 	"slices"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/facts"
+	"vedette.dev/analyzer/diagnose/knowledge"
 	"vedette.dev/analyzer/topology"
 )
 
 // A candidate is a cause that some facts point to, and what it would explain.
 type candidate struct {
-	*signature
+	*knowledge.Cause
 	subject    analyzer.Subject
-	roots      []*fact
-	reached    []*fact // roots first, then what follows, in the order of the walk
-	parent     map[*fact]*fact
-	against    []*fact
-	covers     []*fact // the wanted facts that it was chosen for
+	roots      []*facts.Fact
+	reached    []*facts.Fact // roots first, then what follows, in the order of the walk
+	parent     map[*facts.Fact]*facts.Fact
+	against    []*facts.Fact
+	covers     []*facts.Fact // the wanted facts that it was chosen for
 	confidence float64
 }
 
 // candidates returns a cause for every signature and subject with a root. The
 // rejected are those whose predicate does not hold.
-func (w *world) candidates(effects map[*fact][]*fact) (all []*candidate, rejected []analyzer.Rejected) {
-	byName := map[string][]*fact{}
-	for _, f := range w.facts {
-		byName[f.Name] = append(byName[f.Name], f)
-	}
-	for i := range knowledge().Causes {
-		sig := &knowledge().Causes[i]
+func (j *judge) candidates(effects map[*facts.Fact][]*facts.Fact) (all []*candidate, rejected []analyzer.Rejected) {
+	for i := range knowledge.All().Causes {
+		sig := &knowledge.All().Causes[i]
 		bySubject := map[analyzer.Subject]*candidate{}
 		var order []*candidate
 		for _, name := range sig.Roots {
-			for _, f := range byName[name] {
-				for _, s := range w.blames(sig.On, f) {
+			for _, f := range j.Called(name) {
+				for _, s := range j.blames(sig.On, f) {
 					c := bySubject[s]
 					if c == nil {
-						c = &candidate{signature: sig, subject: s}
+						c = &candidate{Cause: sig, subject: s}
 						bySubject[s] = c
 						order = append(order, c)
 					}
@@ -48,14 +46,14 @@ func (w *world) candidates(effects map[*fact][]*fact) (all []*candidate, rejecte
 		}
 		for _, c := range order {
 			if c.When != "" {
-				if why := predicates[c.When](w, c); why != "" {
+				if why := predicates[c.When](j, c); why != "" {
 					rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject, Why: why})
 					continue
 				}
 			}
 			c.walk(effects)
 			for _, name := range c.Against {
-				for _, f := range byName[name] {
+				for _, f := range j.Called(name) {
 					if f.Subject == c.subject {
 						c.against = append(c.against, f)
 					}
@@ -69,27 +67,27 @@ func (w *world) candidates(effects map[*fact][]*fact) (all []*candidate, rejecte
 }
 
 // blames returns whom a root blames. A root whose holder is not known blames nobody.
-func (w *world) blames(on string, f *fact) []analyzer.Subject {
+func (j *judge) blames(on string, f *facts.Fact) []analyzer.Subject {
 	switch on {
 	case "workload":
-		return []analyzer.Subject{w.workload(f.Subject)}
+		return []analyzer.Subject{j.Workload(f.Subject)}
 	case "holder":
 		var tops []analyzer.Subject
-		for _, p := range w.holdersAt(f.Subject, f.At) {
-			if top := w.workload(p); !slices.Contains(tops, top) {
+		for _, p := range j.HoldersAt(f.Subject, f.At) {
+			if top := j.Workload(p); !slices.Contains(tops, top) {
 				tops = append(tops, top)
 			}
 		}
 		return tops
 	case "node", "namespace", "cluster":
-		return []analyzer.Subject{w.blame(on, f.Subject)}
+		return []analyzer.Subject{j.Blame(on, f.Subject)}
 	}
 	return []analyzer.Subject{f.Subject}
 }
 
 // walk finds everything that follows from the roots.
-func (c *candidate) walk(effects map[*fact][]*fact) {
-	c.parent = map[*fact]*fact{}
+func (c *candidate) walk(effects map[*facts.Fact][]*facts.Fact) {
+	c.parent = map[*facts.Fact]*facts.Fact{}
 	for _, f := range c.roots {
 		c.parent[f] = nil
 	}
@@ -131,8 +129,8 @@ func (c *candidate) weigh() float64 {
 const agreeing = 2
 
 // kinds returns the kinds of evidence among the roots and their near effects.
-func (c *candidate) kinds() []kind {
-	var ks []kind
+func (c *candidate) kinds() []facts.Kind {
+	var ks []facts.Kind
 	for _, f := range c.reached {
 		near := f
 		for range agreeing {
@@ -140,8 +138,8 @@ func (c *candidate) kinds() []kind {
 				near = p
 			}
 		}
-		if c.parent[near] == nil && !slices.Contains(ks, f.kind) {
-			ks = append(ks, f.kind)
+		if c.parent[near] == nil && !slices.Contains(ks, f.Kind) {
+			ks = append(ks, f.Kind)
 		}
 	}
 	return ks
@@ -150,16 +148,27 @@ func (c *candidate) kinds() []kind {
 // explain chooses the fewest causes that explain the wanted facts: again and
 // again the one that explains most of what is left, each step weighted by how
 // sure the cause is. What follows from a chosen cause is no longer a cause.
-func (w *world) explain(wanted []*fact, focus analyzer.Subject) (chosen []*candidate, rejected []analyzer.Rejected) {
-	all, rejected := w.candidates(w.effects())
-	left := map[*fact]bool{}
+func (j *judge) explain(wanted []*facts.Fact, focus analyzer.Subject) (chosen []*candidate, rejected []analyzer.Rejected) {
+	all, rejected := j.candidates(j.effects())
+	left := map[*facts.Fact]bool{}
+	of := map[*facts.Fact][]int{} // the candidates that explain a fact
 	for _, f := range wanted {
 		left[f] = true
 	}
+	gains := make([]float64, len(all))
+	for i, c := range all {
+		gains[i] = c.gain(left)
+		for _, f := range c.reached {
+			if left[f] {
+				of[f] = append(of[f], i)
+			}
+		}
+	}
+	taken := map[*candidate]bool{}
 	for len(left) > 0 {
 		best, most := -1, 0.0
 		for i, c := range all {
-			if gain := c.gain(left) * c.confidence; gain > most+1e-9 || best >= 0 && math.Abs(gain-most) <= 1e-9 && gain > 0 && before(c, all[best]) {
+			if gain := gains[i] * c.confidence; !taken[c] && (gain > most+1e-9 || best >= 0 && math.Abs(gain-most) <= 1e-9 && gain > 0 && before(c, all[best])) {
 				best, most = i, gain
 			}
 		}
@@ -167,30 +176,38 @@ func (w *world) explain(wanted []*fact, focus analyzer.Subject) (chosen []*candi
 			break
 		}
 		c := all[best]
+		less := map[int]bool{} // the candidates that explain less of what is left from now on
 		for _, f := range c.reached {
 			if left[f] {
 				c.covers = append(c.covers, f)
 				delete(left, f)
+				for _, i := range of[f] {
+					less[i] = true
+				}
 			}
 		}
+		for i := range less {
+			gains[i] = all[i].gain(left)
+		}
 		chosen = append(chosen, c)
-		all = slices.Delete(all, best, best+1)
+		taken[c] = true
 	}
+	all = slices.DeleteFunc(all, func(c *candidate) bool { return taken[c] })
 	for _, c := range all {
 		if by := explainer(c, chosen); by != nil && c.confidence > 0 {
 			rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject,
-				Why: fmt.Sprintf("it follows from %s of %s, which explains it and more", by.ID, w.words(by.subject))})
+				Why: fmt.Sprintf("it follows from %s of %s, which explains it and more", by.ID, j.Words(by.subject))})
 		}
 	}
 	return chosen, rejected
 }
 
 // gain sums the weights of what c explains of left.
-func (c *candidate) gain(left map[*fact]bool) float64 {
+func (c *candidate) gain(left map[*facts.Fact]bool) float64 {
 	sum := 0.0
 	for _, f := range c.reached {
 		if left[f] {
-			sum += f.weight
+			sum += f.Weight
 		}
 	}
 	return sum
@@ -214,13 +231,13 @@ func explainer(c *candidate, chosen []*candidate) *candidate {
 
 // rejections returns those about what was reported or asked for, in order,
 // without what is a diagnosis after all.
-func (w *world) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis, focus analyzer.Subject) []analyzer.Rejected {
-	all := slices.Concat(w.rejected, more)
+func (j *judge) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis, focus analyzer.Subject) []analyzer.Rejected {
+	all := slices.Concat(j.Rejected, more)
 	all = slices.DeleteFunc(all, func(r analyzer.Rejected) bool {
 		if slices.ContainsFunc(ds, func(d analyzer.Diagnosis) bool { return d.Cause == r.Cause && d.Subject == r.Subject }) {
 			return true
 		}
-		return !w.about(&fact{Fact: analyzer.Fact{Subject: r.Subject, At: w.now}}, focus)
+		return !j.about(&facts.Fact{Fact: analyzer.Fact{Subject: r.Subject, At: j.s.CapturedAt.UTC()}}, focus)
 	})
 	slices.SortFunc(all, func(a, b analyzer.Rejected) int {
 		return cmp.Or(cmp.Compare(a.Cause, b.Cause), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Why, b.Why))
@@ -231,17 +248,17 @@ func (w *world) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis, fo
 
 // predicates are conditions that a pattern cannot state. Each says why it does
 // not hold, or "" where it does.
-var predicates = map[string]func(*world, *candidate) string{
+var predicates = map[string]func(*judge, *candidate) string{
 	"followsProgram": followsProgram,
 	"onlyClient":     onlyClient,
 }
 
 // onlyClient holds where no other workload complains of the same: what all
 // clients see is the fault of what they call.
-func onlyClient(w *world, c *candidate) string {
-	for _, f := range w.facts {
-		if f.Standing && f.Subject != c.subject && slices.Contains(c.Roots, f.Name) {
-			return fmt.Sprintf("%s sees the same: suspect what both call", w.words(f.Subject))
+func onlyClient(j *judge, c *candidate) string {
+	for _, f := range j.Called(c.Roots...) {
+		if f.Standing && f.Subject != c.subject {
+			return fmt.Sprintf("%s sees the same: suspect what both call", j.Words(f.Subject))
 		}
 	}
 	return ""
@@ -249,24 +266,21 @@ func onlyClient(w *world, c *candidate) string {
 
 // followsProgram holds where a fault goes with the program. One GPU that shows
 // it under several workloads while its neighbours do not is the GPU's fault.
-func followsProgram(w *world, c *candidate) string {
+func followsProgram(j *judge, c *candidate) string {
 	for _, f := range c.roots {
 		tops, gpus := map[analyzer.Subject]bool{}, map[analyzer.Subject]bool{}
-		for _, o := range w.facts {
-			if !slices.Contains(c.Roots, o.Name) {
-				continue
-			}
-			for _, p := range w.holdersAt(o.Subject, o.At) {
+		for _, o := range j.Called(c.Roots...) {
+			for _, p := range j.HoldersAt(o.Subject, o.At) {
 				if o.Subject == f.Subject {
-					tops[w.workload(p)] = true
+					tops[j.Workload(p)] = true
 				}
-				if w.workload(p) == c.subject {
+				if j.Workload(p) == c.subject {
 					gpus[o.Subject] = true
 				}
 			}
 		}
 		if len(tops) > 1 && len(gpus) == 1 {
-			return fmt.Sprintf("%s shows it under %d different workloads and under this one no other GPU does: suspect the GPU", w.words(f.Subject), len(tops))
+			return fmt.Sprintf("%s shows it under %d different workloads and under this one no other GPU does: suspect the GPU", j.Words(f.Subject), len(tops))
 		}
 	}
 	return ""

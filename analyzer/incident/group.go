@@ -33,10 +33,12 @@ func (c claim) shares(fs []analyzer.Finding) bool {
 	})
 }
 
-// group gives every finding to the likeliest cause that explains it. What is
-// left is grouped by signal and place, so that one trouble of eight GPUs of a
-// node is one incident.
-func group(fs []analyzer.Finding, r analyzer.Report) []claim {
+// group gives every finding to the likeliest cause that explains it, else to an
+// open incident whose cause does: a diagnosis is of a moment, and another pod of
+// a job that waits may be noticed in one in which none waits. What is left is
+// grouped by signal and place, so that one trouble of eight GPUs of a node is
+// one incident.
+func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident) []claim {
 	var claims []claim
 	for i := range r.Diagnoses {
 		if d := &r.Diagnoses[i]; d.Confidence >= standing {
@@ -54,6 +56,9 @@ func group(fs []analyzer.Finding, r analyzer.Report) []claim {
 		}
 		where := place(f.Subject)
 		key := "unexplained|" + f.Signal + "|" + where.String()
+		if i := slices.IndexFunc(open, func(in analyzer.Incident) bool { return in.Diagnosis != nil && explains(*in.Diagnosis, f.Subject) }); i >= 0 {
+			where, key = open[i].Subject, open[i].Key
+		}
 		i := slices.IndexFunc(claims, func(c claim) bool { return c.key == key })
 		if i < 0 {
 			i = len(claims)
@@ -167,15 +172,20 @@ func severity(fs []analyzer.Finding) string {
 	return severities[worst]
 }
 
-// end closes in.
-func end(in *analyzer.Incident, now time.Time) {
+// holds reports whether c explains all that in is about and nothing explained.
+func (c claim) holds(in analyzer.Incident) bool {
+	return c.diagnosis != nil && in.Cause == "" && !slices.ContainsFunc(in.Findings, func(f analyzer.Finding) bool { return !explains(*c.diagnosis, f.Subject) })
+}
+
+// end closes in, and says why.
+func end(in *analyzer.Incident, now time.Time, why string) {
 	in.Closed = now.UTC()
 	for i := range in.Findings {
 		if in.Findings[i].To.IsZero() {
 			in.Findings[i].To = in.Updated
 		}
 	}
-	note(in, analyzer.Moment{At: now, Subject: in.Subject, Kind: "closed", Text: fmt.Sprintf("nothing of it seen for %s", quiet)})
+	note(in, analyzer.Moment{At: now, Subject: in.Subject, Kind: "closed", Text: why})
 }
 
 // note adds a moment to the timeline, once, in time order. A timeline that is

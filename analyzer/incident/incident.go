@@ -77,7 +77,7 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 
 	var changed []analyzer.Incident
 	touched := map[string]bool{}
-	for _, g := range group(fs, r) {
+	for _, g := range group(fs, r, open) {
 		in, news, err := b.entry(ctx, tx, g, open, now)
 		if err != nil {
 			return nil, err
@@ -93,12 +93,19 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 		if news {
 			changed = append(changed, in)
 		}
+		for i := range open { // what was noticed before its cause was known
+			if o := &open[i]; o.ID != in.ID && g.holds(*o) && o.Open() {
+				end(o, now, "it is part of incident "+in.ID)
+			}
+		}
 	}
 	for _, in := range open {
-		if touched[in.ID] || now.Sub(in.Updated) < quiet {
-			continue
+		if in.Open() {
+			if touched[in.ID] || now.Sub(in.Updated) < quiet {
+				continue
+			}
+			end(&in, now, fmt.Sprintf("nothing of it seen for %s", quiet))
 		}
-		end(&in, now)
 		if err := put(ctx, tx, in); err != nil {
 			return nil, fmt.Errorf("close incident %s: %w", in.ID, err)
 		}
@@ -112,6 +119,7 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 // that ended lately and comes back; or a new one. It reports whether it was
 // opened, reopened or explained.
 func (b *Book) entry(ctx context.Context, tx *sql.Tx, g claim, open []analyzer.Incident, now time.Time) (analyzer.Incident, bool, error) {
+	open = slices.DeleteFunc(slices.Clone(open), func(in analyzer.Incident) bool { return !in.Open() }) // closed a moment ago
 	for _, in := range open {
 		if in.Key == g.key {
 			return in, false, nil

@@ -82,14 +82,62 @@ func TestUnexplainedThenExplained(t *testing.T) {
 	if got, want := state(t, b), "open::1 open::1 open::1"; got != want {
 		t.Fatalf("got %q, want %q", got, want)
 	}
-	if changed := record(t, b, noon.Add(15*time.Second), fell, lost, far); len(changed) != 1 || changed[0].Cause != "gpu-fell-off-bus" {
+	// The cause became known, and the other incident of its node is a part of it.
+	if changed := record(t, b, noon.Add(15*time.Second), fell, lost, far); len(changed) != 2 || changed[0].Cause != "gpu-fell-off-bus" || changed[1].Open() {
 		t.Errorf("the cause became known and %+v was reported", changed)
 	}
 	// The diagnosis does not hold for a moment: the incident goes on under its cause.
 	record(t, b, noon.Add(30*time.Second), blank, lost, far)
-	if got, want := state(t, b), "open:gpu-fell-off-bus:1 open::1 open::1"; got != want && !strings.Contains(got, "open:gpu-fell-off-bus:1") {
+	if got, want := state(t, b), "open::1 open:gpu-fell-off-bus:1 closed::1"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// TestPodsOfOneJob checks that the pods of a job that waits are one incident,
+// though they are not all noticed while the diagnosis speaks of it.
+func TestPodsOfOneJob(t *testing.T) {
+	job := analyzer.Subject{Kind: "job", Namespace: "batch", Name: "rerank"}
+	pod := func(i int) analyzer.Finding {
+		return analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Pod("batch", fmt.Sprintf("rerank-%d-x7k2p", i)), Signal: "PodPending", From: noon}
+	}
+	other := analyzer.Finding{Kind: analyzer.Alert, Subject: analyzer.Pod("batch", "index-0"), Signal: "PodPending", From: noon}
+	waits := analyzer.Report{Diagnoses: []analyzer.Diagnosis{{Cause: "gpu-capacity-exhausted", Subject: job, Confidence: 0.9, Summary: "it waits"}}}
+
+	t.Run("noticed after the cause", func(t *testing.T) {
+		b := open(t)
+		record(t, b, noon, waits, pod(0))
+		record(t, b, noon.Add(time.Minute), blank, pod(1))
+		if got, want := state(t, b), "open:gpu-capacity-exhausted:2"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		record(t, b, noon.Add(2*time.Minute), blank, pod(1), other)
+		if got, want := state(t, b), "open::1 open:gpu-capacity-exhausted:2"; got != want {
+			t.Errorf("with a pod of another job: got %q, want %q", got, want)
+		}
+	})
+	t.Run("noticed before the cause", func(t *testing.T) {
+		b := open(t)
+		record(t, b, noon, blank, pod(0))
+		record(t, b, noon.Add(time.Second), blank, pod(0), far)
+		record(t, b, noon.Add(time.Minute), waits, pod(1))
+		record(t, b, noon.Add(2*time.Minute), waits, pod(0), pod(1))
+		ins, err := b.List(t.Context(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var of []string
+		for _, in := range ins {
+			if in.Open() && in.Subject.Namespace == "batch" {
+				of = append(of, in.ID)
+			}
+			if !in.Open() && in.Timeline[len(in.Timeline)-1].Text != "it is part of incident "+of[0] {
+				t.Errorf("incident %s ended so: %q", in.ID, in.Timeline[len(in.Timeline)-1].Text)
+			}
+		}
+		if len(of) != 1 {
+			t.Errorf("%d open incidents of one job, want 1: %s", len(of), state(t, b))
+		}
+	})
 }
 
 func TestAnomalyAloneOpensNothing(t *testing.T) {

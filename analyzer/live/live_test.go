@@ -15,6 +15,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/analyzer/diagnose/facts"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/live"
 	"vedette.dev/analyzer/snapshot"
@@ -73,7 +74,7 @@ func TestDiagnoseTheRunningSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	camera := &live.Camera{Querier: db, History: past, Metrics: diagnose.Metrics(), Cluster: snapshot.Cluster{Name: "prod"}}
+	camera := &live.Camera{Querier: db, History: past, Metrics: facts.Metrics(), Cluster: snapshot.Cluster{Name: "prod"}}
 	var onsets []time.Time
 	for _, now := range []time.Time{noon, noon.Add(23 * time.Second)} {
 		s, err := camera.Take(t.Context(), now)
@@ -134,7 +135,7 @@ func samePacked(t *testing.T, camera *live.Camera) {
 func TestAClosedHistoryCostsOnlyItself(t *testing.T) {
 	db, past := open(t)
 	past.Close()
-	camera := &live.Camera{Querier: db, History: past, Metrics: diagnose.Metrics()}
+	camera := &live.Camera{Querier: db, History: past, Metrics: facts.Metrics()}
 	s, err := camera.Take(t.Context(), noon)
 	if err == nil || s == nil || !strings.Contains(strings.Join(s.Unseen, "\n"), "events: ") {
 		t.Errorf("snapshot %+v, error %v; want both, and the events among the unseen", s, err)
@@ -153,7 +154,7 @@ func TestWatchedInVain(t *testing.T) {
 	if err := app.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := (&live.Camera{Querier: db, History: past, Metrics: diagnose.Metrics()}).Take(t.Context(), noon)
+	s, err := (&live.Camera{Querier: db, History: past, Metrics: facts.Metrics()}).Take(t.Context(), noon)
 	if err != nil {
 		t.Fatal(err)
 	}

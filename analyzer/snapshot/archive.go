@@ -20,7 +20,6 @@ import (
 const (
 	maxFiles = 200_000
 	maxBytes = 2 << 30 // of all files, unpacked
-	maxLine  = 16 << 20
 )
 
 // errTooLarge says that a snapshot is above those bounds.
@@ -69,7 +68,11 @@ func (t *tree) addDir(fsys fs.FS) error {
 			return err
 		}
 		defer f.Close()
-		return t.add(name, f)
+		size := int64(0)
+		if fi, err := d.Info(); err == nil {
+			size = fi.Size()
+		}
+		return t.add(name, f, size)
 	})
 }
 
@@ -113,14 +116,14 @@ func (t *tree) addArchive(name string, f io.Reader) error {
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
-		if err := t.add(clean, tr); err != nil {
+		if err := t.add(clean, tr, h.Size); err != nil {
 			return err
 		}
 	}
 }
 
-// add reads one file, unless it is the truth.
-func (t *tree) add(name string, r io.Reader) error {
+// add reads one file, unless it is the truth. It is said to have so many bytes.
+func (t *tree) add(name string, r io.Reader, said int64) error {
 	if path.Base(name) == truthFile {
 		return nil
 	}
@@ -128,10 +131,12 @@ func (t *tree) add(name string, r io.Reader) error {
 		return fmt.Errorf("more than %d files: %w", maxFiles, errTooLarge)
 	}
 	left := maxBytes - t.bytes
-	data, err := io.ReadAll(io.LimitReader(r, left+1))
-	if err != nil {
+	var b bytes.Buffer
+	b.Grow(int(min(max(said, 0), left)) + bytes.MinRead) // without room to spare the last read would double it
+	if _, err := b.ReadFrom(io.LimitReader(r, left+1)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	data := b.Bytes()
 	if int64(len(data)) > left {
 		return fmt.Errorf("%s: more than %d bytes in all: %w", name, int64(maxBytes), errTooLarge)
 	}

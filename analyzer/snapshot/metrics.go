@@ -14,68 +14,104 @@ import (
 	"time"
 )
 
-// ParseMetrics reads OpenMetrics text whose samples carry times in seconds.
+// parseMetrics reads OpenMetrics text whose samples carry times in seconds.
 // Series come in the order of their selectors, samples in time order. A line
 // that does not parse is told to bad with its number and left out.
 //
 // It is our own reader because the maintained ones either take the older text
 // format, whose times are whole milliseconds, or bring the TSDB with them.
-func ParseMetrics(r io.Reader, source string, bad func(line int, err error)) ([]Series, error) {
-	by := map[string]*Series{}
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 64<<10), maxLine)
-	for n := 1; sc.Scan(); n++ {
-		line := strings.TrimSpace(sc.Text())
+func parseMetrics(text, source string, bad func(line int, err error)) []Series {
+	by := map[string]*Series{}      // by selector as we write it
+	written := map[string]*Series{} // by selector as it stood in the text: most lines are another sample of a series that was seen
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		labels, p, err := parseSample(line)
+		as := selectorIn(line)
+		s := written[as]
+		rest := line[len(as):]
+		if s == nil {
+			labels, after, err := parseSelector(line)
+			if err != nil {
+				bad(n, err)
+				continue
+			}
+			as, rest = line[:len(line)-len(after)], after
+			key := Selector(labels)
+			if s = by[key]; s == nil {
+				s = &Series{Labels: labels, Source: source + "#" + key}
+				by[key] = s
+			}
+			written[as] = s
+		}
+		p, err := parseSample(rest)
 		if err != nil {
 			bad(n, err)
 			continue
-		}
-		key := Selector(labels)
-		s := by[key]
-		if s == nil {
-			s = &Series{Labels: labels, Source: source + "#" + key}
-			by[key] = s
 		}
 		s.Samples = append(s.Samples, p)
 	}
 	all := make([]Series, 0, len(by))
 	for _, key := range slices.Sorted(maps.Keys(by)) {
 		s := by[key]
+		if len(s.Samples) == 0 {
+			continue // no line of it parsed to the end
+		}
 		slices.SortStableFunc(s.Samples, func(a, b Sample) int { return a.At.Compare(b.At) })
 		all = append(all, *s)
 	}
-	return all, sc.Err()
+	return all
 }
 
-// parseSample reads one line: name{labels} value [seconds] [# exemplar].
-func parseSample(line string) (map[string]string, Sample, error) {
-	labels, rest, err := parseSelector(line)
-	if err != nil {
-		return nil, Sample{}, err
+// selectorIn guesses where the selector of a line ends. A wrong guess is the
+// selector of no series.
+func selectorIn(line string) string {
+	if i := strings.LastIndexByte(line, '}'); i >= 0 {
+		return line[:i+1]
 	}
+	return line[:max(0, strings.IndexAny(line, " \t"))]
+}
+
+// parseSample reads what follows the selector: value [seconds] [# exemplar].
+func parseSample(rest string) (Sample, error) {
 	rest, _, _ = strings.Cut(rest, " # ")
-	fields := strings.Fields(rest)
-	if len(fields) < 1 || len(fields) > 2 {
-		return nil, Sample{}, fmt.Errorf("%d fields after the labels, want a value and a time", len(fields))
+	value, rest := field(rest)
+	stamp, rest := field(rest)
+	if more := len(strings.Fields(rest)); value == "" || more > 0 {
+		have := more
+		for _, f := range []string{value, stamp} {
+			if f != "" {
+				have++
+			}
+		}
+		return Sample{}, fmt.Errorf("%d fields after the labels, want a value and a time", have)
 	}
-	v, err := strconv.ParseFloat(fields[0], 64)
+	v, err := strconv.ParseFloat(value, 64)
 	if err != nil {
-		return nil, Sample{}, fmt.Errorf("value %q is not a number", fields[0])
+		return Sample{}, fmt.Errorf("value %q is not a number", value)
 	}
 	p := Sample{Value: v}
-	if len(fields) == 1 {
-		return labels, p, nil
+	if stamp == "" {
+		return p, nil
 	}
-	secs, err := strconv.ParseFloat(fields[1], 64)
+	secs, err := strconv.ParseFloat(stamp, 64)
 	if err != nil || math.Abs(secs) > maxSeconds || math.IsNaN(secs) {
-		return nil, Sample{}, fmt.Errorf("time %q is not seconds since 1970", fields[1])
+		return Sample{}, fmt.Errorf("time %q is not seconds since 1970", stamp)
 	}
 	p.At = time.UnixMilli(int64(math.Round(secs * 1000))).UTC()
-	return labels, p, nil
+	return p, nil
+}
+
+// field cuts the first field off s.
+func field(s string) (first, rest string) {
+	s = strings.TrimLeft(s, " \t")
+	if i := strings.IndexAny(s, " \t"); i >= 0 {
+		return s[:i], s[i:]
+	}
+	return s, ""
 }
 
 // maxSeconds is the year 9999: what RFC 3339 can write.
@@ -156,7 +192,7 @@ func validName(s string) bool {
 	return s != ""
 }
 
-// writeMetrics writes what [ParseMetrics] reads.
+// writeMetrics writes what [parseMetrics] reads.
 func writeMetrics(w io.Writer, all []Series) error {
 	sorted := slices.SortedFunc(slices.Values(all), func(a, b Series) int {
 		return cmp.Compare(Selector(a.Labels), Selector(b.Labels))

@@ -1,7 +1,7 @@
 package snapshot
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -126,6 +126,19 @@ func (s *Snapshot) Problems() []string {
 	return slices.Sorted(slices.Values(s.broken))
 }
 
+// Pod returns the pod that r is a revision of, where it is one and its name is
+// wanted: a history has many revisions of the same pods.
+func (r Revision) Pod(wanted func(namespace, name string) bool) (*corev1.Pod, bool) {
+	if !bytes.Contains(r.Raw, []byte(`"Pod"`)) {
+		return nil, false
+	}
+	if n, err := decode[named](r.Raw); err != nil || !wanted(n.Metadata.Namespace, n.Metadata.Name) {
+		return nil, false
+	}
+	p, err := decode[corev1.Pod](r.Raw)
+	return &p, err == nil && p.Kind == "Pod"
+}
+
 func typed[T any](s *Snapshot, resource string) []Typed[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,12 +147,12 @@ func typed[T any](s *Snapshot, resource string) []Typed[T] {
 	}
 	list := make([]Typed[T], 0, len(s.Objects[resource]))
 	for _, o := range s.Objects[resource] {
-		t := Typed[T]{Source: o.Source}
-		if err := json.Unmarshal(o.Raw, &t.Object); err != nil {
+		x, err := decode[T](o.Raw)
+		if err != nil {
 			s.broken = append(s.broken, fmt.Sprintf("%s: %v", o.Source, err))
 			continue
 		}
-		list = append(list, t)
+		list = append(list, Typed[T]{x, o.Source})
 	}
 	if s.decoded == nil {
 		s.decoded = map[string]any{}

@@ -9,8 +9,11 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // headFile says when and where a snapshot was taken. Without it there is none.
@@ -91,6 +94,7 @@ func parse(t *tree) (*Snapshot, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
 		s.parseFile(name, t.files[name])
+		delete(t.files, name) // its memory may be of use for the next
 	}
 	s.arrange()
 	return s, nil
@@ -114,7 +118,7 @@ func (s *Snapshot) parseFile(name string, data []byte) {
 		var raw []json.RawMessage
 		s.note(name, data, json.Unmarshal(data, &raw))
 		for _, a := range raw {
-			s.Alerts = append(s.Alerts, compact(a))
+			s.Alerts = append(s.Alerts, s.press.compact(a))
 		}
 	case parts[0] == "objects" && len(parts) == 2 && strings.HasSuffix(name, ".json"):
 		s.addObjects(name, strings.TrimSuffix(parts[1], ".json"), data)
@@ -138,57 +142,59 @@ func (s *Snapshot) note(name string, data []byte, err error) {
 }
 
 func (s *Snapshot) addObjects(name, resource string, data []byte) {
-	var l list
-	if err := json.Unmarshal(data, &l); err != nil {
-		s.note(name, data, err)
-		return
-	}
-	all := make([]Object, 0, len(l.Items))
-	for i, raw := range l.Items {
-		var n named
-		if err := json.Unmarshal(raw, &n); err != nil {
-			s.Unseen = append(s.Unseen, fmt.Sprintf("%s: item %d: %v", name, i+1, err))
-			continue
+	items, ok := split(data)
+	if !ok {
+		var l list
+		if err := json.Unmarshal(data, &l); err != nil {
+			s.note(name, data, err)
+			return
 		}
-		all = append(all, Object{compact(raw), SourceOf(resource, n.Metadata.Namespace, n.Metadata.Name)})
+		for i, raw := range l.Items {
+			n, err := decode[named](raw)
+			if err != nil {
+				s.Unseen = append(s.Unseen, fmt.Sprintf("%s: item %d: %v", name, i+1, err))
+				continue
+			}
+			items = append(items, item{raw, n})
+		}
+	}
+	all := make([]Object, 0, len(items))
+	for _, x := range items {
+		all = append(all, Object{s.press.compact(x.raw), SourceOf(resource, x.Metadata.Namespace, x.Metadata.Name)})
 	}
 	s.Objects[resource] = all
 }
 
 func (s *Snapshot) addEvent(line []byte, source string) error {
-	e := Event{Source: source}
-	if err := json.Unmarshal(line, &e.Event); err != nil {
+	e, err := decode[corev1.Event](line)
+	if err != nil {
 		return err
 	}
-	s.Events = append(s.Events, e)
+	s.Events = append(s.Events, Event{e, source})
 	return nil
 }
 
 func (s *Snapshot) addRevision(line []byte, source string) error {
-	var r revision
-	if err := json.Unmarshal(line, &r); err != nil {
+	r, err := decode[revision](line)
+	if err != nil {
 		return err
 	}
 	if len(r.Object) == 0 || r.Object[0] != '{' {
 		return errors.New("there is no object in it")
 	}
-	s.History = append(s.History, Revision{r.At.UTC(), r.Type, compact(r.Object), source})
+	s.History = append(s.History, Revision{r.At.UTC(), r.Type, s.press.compact(r.Object), source})
 	return nil
 }
 
 func (s *Snapshot) addMetrics(name string, data []byte) {
-	var err error
 	bad := 0
-	s.Metrics, err = ParseMetrics(bytes.NewReader(data), name, func(line int, err error) {
+	s.Metrics = parseMetrics(string(data), name, func(line int, err error) {
 		if bad++; bad <= maxNoted {
 			s.Unseen = append(s.Unseen, fmt.Sprintf("%s:%d: %v", name, line, err))
 		}
 	})
 	if bad > maxNoted {
 		s.Unseen = append(s.Unseen, fmt.Sprintf("%s: %d more lines do not parse", name, bad-maxNoted))
-	}
-	if err != nil {
-		s.Unseen = append(s.Unseen, fmt.Sprintf("%s: %v", name, err))
 	}
 }
 
@@ -227,19 +233,18 @@ func (s *Snapshot) arrange() {
 
 // parseLines splits a log whose lines start with their time.
 func parseLines(name string, data []byte) []Line {
-	var lines []Line
-	n := 0
-	for raw := range bytes.Lines(data) {
-		n++
-		text := strings.ToValidUTF8(strings.TrimRight(string(raw), "\r\n"), "\uFFFD")
-		l := Line{Text: text, Source: fmt.Sprintf("%s:%d", name, n)}
+	whole := strings.ToValidUTF8(string(data), "\uFFFD") // the lines are parts of it
+	lines := make([]Line, 0, strings.Count(whole, "\n")+1)
+	for text := range strings.Lines(whole) {
+		text = strings.TrimRight(text, "\r\n")
+		l := Line{Text: text, Source: name + ":" + strconv.Itoa(len(lines)+1)}
 		stamp, rest, _ := strings.Cut(text, " ")
 		if at, err := time.Parse(time.RFC3339Nano, stamp); err == nil {
 			l.At, l.Text = at.UTC(), rest
 		}
 		lines = append(lines, l)
 	}
-	return lines
+	return slices.Clip(lines)
 }
 
 // errorLine returns the line of data that a JSON error is about.
@@ -253,15 +258,6 @@ func errorLine(data []byte, err error) int {
 		return lineAt(data, kind.Offset)
 	}
 	return 1
-}
-
-// compact returns raw without its white space, so that equal objects are equal bytes.
-func compact(raw json.RawMessage) json.RawMessage {
-	var b bytes.Buffer
-	if err := json.Compact(&b, raw); err != nil {
-		return slices.Clone(raw) // not reached: raw was parsed before
-	}
-	return b.Bytes()
 }
 
 // local reports whether name can be one element of a path.

@@ -25,7 +25,8 @@ import (
 // own history, with sources such as "history#123".
 //
 // The typed accessors ([Snapshot.Pods] and the like) decode a resource when it
-// is first asked for and remember it: change Objects before, not after.
+// is first asked for and remember it, and so does [Snapshot.Series]: change
+// Objects and Metrics before, not after.
 type Snapshot struct {
 	CapturedAt time.Time // the clock of every conclusion from this snapshot
 	Window     Window
@@ -47,6 +48,8 @@ type Snapshot struct {
 	mu      sync.Mutex
 	decoded map[string]any // typed lists by resource
 	broken  []string       // objects that did not decode
+	series  map[string][]Series
+	press   press
 }
 
 // A Window is the stretch of time that a snapshot tells of.
@@ -109,6 +112,19 @@ func (e Event) Times() int {
 		return int(max(e.Series.Count, 1))
 	}
 	return int(max(e.Count, 1))
+}
+
+// About returns what the event is about.
+func (e Event) About() analyzer.Subject {
+	o := e.InvolvedObject
+	kind := strings.ToLower(o.Kind)
+	if kind == "persistentvolumeclaim" {
+		kind = "pvc"
+	}
+	if kind == "node" {
+		return analyzer.Node(o.Name)
+	}
+	return analyzer.Subject{Kind: kind, Namespace: o.Namespace, Name: o.Name}
 }
 
 // A Line is one line of a log. At is zero where the log did not say.
@@ -186,15 +202,18 @@ func (s *Snapshot) Captured(resource string) bool {
 	return ok
 }
 
-// Series returns the series of the metric called name, in the order of s.
+// Series returns the series of the metric called name, in the order of s. The
+// caller must not change them.
 func (s *Snapshot) Series(name string) []Series {
-	var found []Series
-	for _, m := range s.Metrics {
-		if m.Name() == name {
-			found = append(found, m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.series == nil {
+		s.series = map[string][]Series{}
+		for _, m := range s.Metrics {
+			s.series[m.Name()] = append(s.series[m.Name()], m)
 		}
 	}
-	return found
+	return s.series[name]
 }
 
 // SourceOf returns the source of the object called namespace/name in a

@@ -213,10 +213,10 @@ func TestReadRefuses(t *testing.T) {
 
 func TestTooLarge(t *testing.T) {
 	tr := &tree{files: map[string][]byte{}, bytes: maxBytes - 3}
-	if err := tr.add("a", strings.NewReader("abc")); err != nil {
+	if err := tr.add("a", strings.NewReader("abc"), 3); err != nil {
 		t.Errorf("what just fits: %v", err)
 	}
-	if err := tr.add("b", strings.NewReader("d")); err == nil {
+	if err := tr.add("b", strings.NewReader("d"), 1); err == nil {
 		t.Error("one byte above the bound was read")
 	}
 }
@@ -228,17 +228,48 @@ func FuzzMetrics(f *testing.F) {
 	f.Add("x{a=\"1\",a=\"2\"} 1\n{} 1\n# EOF")
 	f.Fuzz(func(t *testing.T, text string) {
 		skip := func(int, error) {}
-		first, err := ParseMetrics(strings.NewReader(text), "m", skip)
-		if err != nil {
-			return
-		}
+		first := parseMetrics(text, "m", skip)
 		var b bytes.Buffer
 		if err := writeMetrics(&b, first); err != nil {
 			t.Fatal(err)
 		}
-		second, err := ParseMetrics(&b, "m", func(n int, err error) { t.Errorf("line %d of our own: %v", n, err) })
-		if d := cmp.Diff(first, second, cmpopts.EquateNaNs()); err != nil || d != "" {
-			t.Errorf("%v (-first +second):\n%s", err, d)
+		second := parseMetrics(b.String(), "m", func(n int, err error) { t.Errorf("line %d of our own: %v", n, err) })
+		if d := cmp.Diff(first, second, cmpopts.EquateNaNs()); d != "" {
+			t.Errorf("(-first +second):\n%s", d)
+		}
+	})
+}
+
+// FuzzObjects checks that cutting a List in one pass reads what decoding it reads.
+func FuzzObjects(f *testing.F) {
+	f.Add([]byte(`{"items": [ {"metadata":{"name":"a","namespace":"b"}, "x": [1.0, "\u00e9\ud800", {"a":1,"a":2}] } , {"Metadata":{"NAME":"c"}}],"kind":"List"} `))
+	f.Add([]byte(`{"items":[null]}`))
+	f.Add([]byte(`{"items":[],"Items":[{}]}`))
+	f.Add([]byte("{\"items\":[{\"a\":\"\xff\"}]}x"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		items, ok := split(bytes.Clone(data))
+		if !ok {
+			return
+		}
+		var l list
+		if err := json.Unmarshal(data, &l); err != nil && !strings.Contains(err.Error(), "cannot unmarshal") {
+			t.Fatalf("it was cut, and decoding says %v", err)
+		} else if err != nil {
+			return // its kind is not a text: nobody asks for it
+		}
+		if len(items) != len(l.Items) {
+			t.Fatalf("%d items, want %d", len(items), len(l.Items))
+		}
+		var p press
+		for i, x := range items {
+			var n named
+			if err := json.Unmarshal(l.Items[i], &n); err != nil || n != x.named {
+				t.Errorf("item %d is called %v, want %v, %v", i, x.named, n, err)
+			}
+			var want bytes.Buffer
+			if err := json.Compact(&want, l.Items[i]); err != nil || want.String() != string(p.compact(x.raw)) {
+				t.Errorf("item %d is %s, want %s, %v", i, p.compact(x.raw), want.String(), err)
+			}
 		}
 	})
 }

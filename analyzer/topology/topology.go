@@ -1,6 +1,6 @@
 // Package topology is what is part of what: GPUs of nodes, pods on nodes and
 // of workloads, and which pod held which GPU when. It is built from a
-// snapshot and never changes.
+// snapshot and never changes. [Resolve] finds in it what a person calls a thing.
 //
 // What a reader would get wrong: who holds a GPU is a matter of time. A pod
 // that is gone held its GPU until its last sample, and [Graph.HolderAt] finds
@@ -33,6 +33,9 @@ type Graph struct {
 	up       map[analyzer.Subject][]snapshot.Edge // by From: partOf, runsOn, ownedBy, calls, mounts
 	down     map[analyzer.Subject][]snapshot.Edge // the same by To
 	holdings []Holding                            // by GPU, then time
+	holders  map[analyzer.Subject][]Holding       // the same, by GPU
+	held     map[analyzer.Subject][]Holding       // the same, by pod
+	hosts    map[string]string                    // nodes by every name that a metric may give them
 	byPCI    map[string]analyzer.Subject          // node + " " + bus id
 	index    map[analyzer.Subject]string          // a GPU's number on its node
 	known    map[analyzer.Subject]bool
@@ -44,10 +47,10 @@ func New(s *snapshot.Snapshot) *Graph {
 		up: map[analyzer.Subject][]snapshot.Edge{}, down: map[analyzer.Subject][]snapshot.Edge{},
 		byPCI: map[string]analyzer.Subject{}, index: map[analyzer.Subject]string{}, known: map[analyzer.Subject]bool{},
 	}
-	nodes := g.addNodes(s)
+	g.hosts = g.addNodes(s)
 	g.addObjects(s)
 	g.addPods(s)
-	g.addGPUs(s, nodes)
+	g.addGPUs(s)
 	for _, e := range s.Edges {
 		if e.Kind == snapshot.Holds {
 			g.holdings = append(g.holdings, Holding{Pod: e.From, GPU: e.To, Source: "topology.json"})
@@ -145,21 +148,17 @@ const Holds = "vedette_gpu_pod"
 
 // addGPUs reads the labels of dcgm-exporter's series and of [Holds]: where each
 // GPU is and which pods held it while samples named them.
-func (g *Graph) addGPUs(s *snapshot.Snapshot, nodes map[string]string) {
+func (g *Graph) addGPUs(s *snapshot.Snapshot) {
 	held := map[[2]analyzer.Subject]*Holding{}
 	for _, m := range s.Metrics {
 		if !strings.HasPrefix(m.Name(), "DCGM_FI_") && m.Name() != Holds {
 			continue
 		}
-		gpu, ok := GPUOf(m.Labels)
-		if !ok {
+		if _, ok := GPUOf(m.Labels); !ok {
 			continue
 		}
+		gpu := g.GPUOf(m.Labels)
 		node := gpu.Node()
-		if name, ok := nodes[node]; ok && name != node {
-			gpu = analyzer.GPU(name, m.Labels["UUID"])
-			node = name
-		}
 		g.add(gpu, snapshot.PartOf, analyzer.Node(node))
 		g.index[gpu] = m.Labels["gpu"]
 		if id := NormalPCI(m.Labels["pci_bus_id"]); id != "" {
@@ -199,6 +198,16 @@ func GPUOf(labels map[string]string) (analyzer.Subject, bool) {
 	return analyzer.Subject{}, false
 }
 
+// GPUOf returns the GPU that a series of dcgm-exporter is about, under the name
+// that the cluster has for its node.
+func (g *Graph) GPUOf(labels map[string]string) analyzer.Subject {
+	gpu, _ := GPUOf(labels)
+	if name := g.hosts[gpu.Node()]; name != "" {
+		return analyzer.GPU(name, labels["UUID"])
+	}
+	return gpu
+}
+
 func (g *Graph) arrange() {
 	byFrom := func(a, b snapshot.Edge) int {
 		return cmp.Or(Compare(a.From, b.From), cmp.Compare(a.Kind, b.Kind), Compare(a.To, b.To))
@@ -212,6 +221,11 @@ func (g *Graph) arrange() {
 	slices.SortFunc(g.holdings, func(a, b Holding) int {
 		return cmp.Or(Compare(a.GPU, b.GPU), a.From.Compare(b.From), Compare(a.Pod, b.Pod))
 	})
+	g.holders, g.held = map[analyzer.Subject][]Holding{}, map[analyzer.Subject][]Holding{}
+	for _, h := range g.holdings {
+		g.holders[h.GPU] = append(g.holders[h.GPU], h)
+		g.held[h.Pod] = append(g.held[h.Pod], h)
+	}
 }
 
 // Compare orders subjects by kind, namespace and name.

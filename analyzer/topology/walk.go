@@ -70,10 +70,8 @@ func (g *Graph) NodeOf(s analyzer.Subject) string {
 			return e.To.Node()
 		}
 	}
-	for _, h := range g.holdings { // a pod that is gone and held a GPU there
-		if h.Pod == s {
-			return h.GPU.Node()
-		}
+	for _, h := range g.held[s] { // a pod that is gone and held a GPU there
+		return h.GPU.Node()
 	}
 	return ""
 }
@@ -111,12 +109,7 @@ func (g *Graph) GPUByPCI(node, busID string) (analyzer.Subject, bool) {
 
 // Holders returns the pods that were seen to hold the GPU, the latest first.
 func (g *Graph) Holders(gpu analyzer.Subject) []Holding {
-	var hs []Holding
-	for _, h := range g.holdings {
-		if h.GPU == gpu {
-			hs = append(hs, h)
-		}
-	}
+	hs := slices.Clone(g.holders[gpu])
 	slices.SortStableFunc(hs, func(a, b Holding) int { return b.To.Compare(a.To) })
 	return hs
 }
@@ -140,8 +133,8 @@ func (g *Graph) HolderAt(gpu analyzer.Subject, t time.Time) []Holding {
 // Held returns the GPUs that the pod was seen to hold.
 func (g *Graph) Held(pod analyzer.Subject) []analyzer.Subject {
 	var gpus []analyzer.Subject
-	for _, h := range g.holdings {
-		if h.Pod == pod && !slices.Contains(gpus, h.GPU) {
+	for _, h := range g.held[pod] {
+		if !slices.Contains(gpus, h.GPU) {
 			gpus = append(gpus, h.GPU)
 		}
 	}

@@ -10,10 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/detect"
 	"vedette.dev/analyzer/diagnose"
 	"vedette.dev/analyzer/forecast"
 	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/analyzer/topology"
 )
 
 // The verbs of this file need no service: they work on files.
@@ -35,12 +37,12 @@ func diagnoseCommand(s *screen) *cobra.Command {
 				if on, err = analyzer.ParseSubject(focus); err != nil {
 					return usage(err)
 				}
-				if !diagnose.Holds(snap, on) {
+				if !topology.Has(snap, on) {
 					return usage(fmt.Errorf("the snapshot holds nothing called %s", on))
 				}
 			}
 			r := diagnose.Diagnose(snap, on)
-			return s.write(c.OutOrStdout(), r, func(w io.Writer) { diagnose.WriteText(w, r) })
+			return s.write(c.OutOrStdout(), r, func(w io.Writer) { account.WriteText(w, r) })
 		},
 	}
 	c.Flags().StringVar(&path, "snapshot", "", "the snapshot: a directory, .tar.gz or .tar.zst")

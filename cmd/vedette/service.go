@@ -22,12 +22,13 @@ import (
 	"google.golang.org/grpc"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
 	"vedette.dev/analyzer/api"
 	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/detect"
-	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/analyzer/diagnose/facts"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/incident"
 	"vedette.dev/analyzer/ingest"
@@ -182,7 +183,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.book.Close)
-	s.camera = &live.Camera{Querier: s.db, History: s.past, Metrics: diagnose.Metrics(),
+	s.camera = &live.Camera{Querier: s.db, History: s.past, Metrics: facts.Metrics(),
 		Cluster: snapshot.Cluster{Name: cfg.Cluster.Name, Provider: cfg.Cluster.Provider, Version: cfg.Cluster.Version}}
 	s.loop = &analyzer.Loop{
 		Watchers:  []analyzer.Watcher{s.alerts, s.bank},
@@ -247,7 +248,7 @@ func (s *service) listen() error {
 	prom := &api.Prometheus{Store: s.db, Alerting: s.alerts, Catalog: catalog.Builtin(), Version: version, Started: s.started,
 		Logger: quieter(s.log), Gatherer: s.registry, Registerer: s.registry}
 	own := &api.Routes{Querier: s.db, Book: s.book, Ledger: s.ledger, Rules: s.published, Alerting: s.alerts,
-		Explain: diagnose.Plain{}, Markdown: diagnose.Markdown, Status: s.status, Now: time.Now}
+		Explain: account.Plain{}, Markdown: account.Markdown, Status: s.status, Now: time.Now}
 	files, err := fs.Sub(ui, "ui")
 	if err != nil {
 		return err

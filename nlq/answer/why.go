@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/analyzer/topology"
 	"vedette.dev/nlq"
 )
 
@@ -22,9 +24,9 @@ func (d *Desk) why(ctx context.Context, a *Answer, w nlq.Why, now time.Time) err
 	}
 	var focus analyzer.Subject
 	if w.Name != "" {
-		focus, err = diagnose.Resolve(s, w.Kind, w.Name)
+		focus, err = topology.Resolve(s, w.Kind, w.Name)
 	}
-	var many *diagnose.AmbiguousError
+	var many *topology.AmbiguousError
 	switch {
 	case errors.As(err, &many):
 		var nearest []string
@@ -33,7 +35,7 @@ func (d *Desk) why(ctx context.Context, a *Answer, w nlq.Why, now time.Time) err
 		}
 		a.unclear(fmt.Sprintf("Several things are called %s. Which one do you mean?", w.Name), nearest)
 		return nil
-	case errors.Is(err, diagnose.ErrUnknownFocus):
+	case errors.Is(err, topology.ErrUnknownFocus):
 		a.unclear(fmt.Sprintf("Nothing seen in the last half hour is called %s.", w.Name), []string{"what is wrong with the cluster"})
 		a.Unclear.Words = []string{w.Name}
 		return nil
@@ -48,7 +50,7 @@ func (d *Desk) why(ctx context.Context, a *Answer, w nlq.Why, now time.Time) err
 		a.Why.Focus = &focus
 	}
 	if len(r.Diagnoses) > 0 {
-		told, err := diagnose.Plain{}.Explain(ctx, analyzer.Incident{Diagnosis: &r.Diagnoses[0], Rejected: r.Rejected, Unseen: r.Unseen})
+		told, err := account.Plain{}.Explain(ctx, analyzer.Incident{Diagnosis: &r.Diagnoses[0], Rejected: r.Rejected, Unseen: r.Unseen})
 		if err != nil {
 			return err
 		}

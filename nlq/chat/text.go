@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/action"
-	"vedette.dev/analyzer/diagnose"
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/answer"
 	"vedette.dev/rules/catalog"
@@ -189,7 +189,7 @@ func queryText(w io.Writer, a answer.Answer) {
 
 func whyText(w io.Writer, y *answer.WhyResult) {
 	fmt.Fprintln(w)
-	diagnose.WriteText(w, y.Report)
+	account.WriteText(w, y.Report)
 	if len(y.Incidents) > 0 {
 		fmt.Fprintf(w, "\nSee: vedette incidents show %s\n", strings.Join(y.Incidents, ", "))
 	}

@@ -1,0 +1,113 @@
+package facts
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/analyzer/topology"
+	"vedette.dev/rules/fault"
+)
+
+var (
+	// NVRM: Xid (PCI:0000:4e:00): 79, pid=1234, name=python, GPU has fallen off the bus.
+	xidLine = regexp.MustCompile(`NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]+)[^)]*\)[^:]*: (\d+)\b,?\s*(.*)`)
+	// NVRM: GPU 0000:4e:00.0: GPU has fallen off the bus.
+	lostLine = regexp.MustCompile(`NVRM: (?:The )?(?:NVIDIA )?GPU (?:at )?(?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F:.]+).*fallen off the bus`)
+	// The first lines of a kernel that has just started.
+	bootLine = regexp.MustCompile(`^(?:\[[ 0-9.]+\] )?(Linux version \d|Command line: )`)
+)
+
+const fellOffBus fault.Xid = 79
+
+// episodeGap parts one series of the same Xid from the next. Drivers repeat a
+// line for as long as a program retries, for minutes at most.
+const episodeGap = 5 * time.Minute
+
+// readKernel reads Xids out of the kernel logs; other lines are patterns of knowledge.yaml.
+func (w *World) readKernel() {
+	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
+		lines := w.s.Kernel[node]
+		var booted time.Time
+		for _, l := range lines {
+			if bootLine.MatchString(l.Text) {
+				booted = l.At
+			}
+		}
+		episodes := map[string]*Fact{}
+		for _, l := range lines {
+			w.readXid(node, l, episodes)
+		}
+		for _, f := range episodes {
+			f.Standing = f.At.IsZero() || !f.At.Before(booted)
+		}
+	}
+}
+
+func (w *World) readXid(node string, l snapshot.Line, episodes map[string]*Fact) {
+	code, pci, rest := fault.Xid(0), "", ""
+	if m := xidLine.FindStringSubmatch(l.Text); m != nil {
+		n, err := strconv.Atoi(m[2])
+		if err != nil {
+			return // more digits than a number has
+		}
+		code, pci, rest = fault.Xid(n), m[1], m[3]
+	} else if m := lostLine.FindStringSubmatch(l.Text); m != nil {
+		code, pci = fellOffBus, m[1]
+	} else {
+		return
+	}
+	gpu, ok := w.Graph.GPUByPCI(node, pci)
+	if !ok {
+		gpu = analyzer.GPU(node, "PCI:"+cmp.Or(topology.NormalPCI(pci), pci))
+	}
+	key := fmt.Sprintf("%s %d", gpu, code)
+	ev := analyzer.Evidence{Source: l.Source, At: l.At, Text: l.Text}
+	if f := episodes[key]; f != nil && l.At.Sub(lastSeen(f)) <= episodeGap {
+		f.Also, f.Until = append(f.Also, ev), l.At
+		return
+	}
+	f := w.addXid(gpu, code, l.At, l.Source, KernelKind)
+	f.Also = append(f.Also, ev)
+	if _, name, ok := strings.Cut(rest, "name="); ok {
+		f.Detail["process"], _, _ = strings.Cut(name, ",")
+	}
+	episodes[key] = f
+}
+
+func lastSeen(f *Fact) time.Time { return f.Also[len(f.Also)-1].At }
+
+// addXid records an Xid as a fact called xid-<code>.
+func (w *World) addXid(gpu analyzer.Subject, code fault.Xid, at time.Time, source string, k Kind) *Fact {
+	x := fault.Xids()[code]
+	text := fmt.Sprintf("Xid %d", code)
+	if x.Meaning != "" {
+		text += ": " + strings.TrimSuffix(x.Meaning, ".")
+	}
+	return w.add(Fact{
+		Fact: analyzer.Fact{Subject: gpu, Name: fmt.Sprintf("xid-%d", code), At: at, Standing: true, Text: text, Source: source},
+		Kind: k, Weight: xidWeight(x), Detail: map[string]string{"xid": strconv.Itoa(int(code))},
+	})
+}
+
+// xidWeight is how much an Xid hurts by itself. One that the program brought
+// upon itself, and one that only cleans up, hurt through the pod that ends:
+// where no pod ends there is nothing to complain of.
+func xidWeight(x fault.XidFact) float64 {
+	switch c := fault.Causes()[x.Cause]; {
+	case x.Cause == "gpu-row-remap-pending" || x.Cause == "gpu-ecc-contained":
+		return 1
+	case c.Scope == "gpu" || c.Scope == "node":
+		return 3
+	case x.Cause == "" && x.Fatal && strings.HasPrefix(x.Remedy, "RESET"), x.Remedy == "CHECK_MECHANICALS":
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,98 @@
+package facts
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/snapshot"
+)
+
+// address is host:port as configuration holds it, alone or within a URL.
+var address = regexp.MustCompile(`(?:^|//|@)([a-zA-Z0-9][a-zA-Z0-9.-]*):([0-9]{2,5})(?:/|$)`)
+
+// readNames compares the addresses that workloads are configured with, and the
+// resolvers, with what there is. A wrong address is a fault only where it was
+// tried and failed: images carry addresses that no one ever uses.
+func (w *World) readNames() {
+	done := map[string]bool{}
+	for _, p := range w.order {
+		top := w.Workload(p.subject)
+		if p.gone || done[top.String()] {
+			continue
+		}
+		done[top.String()] = true
+		w.readResolver(p, top)
+		for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+			for _, env := range c.Env {
+				if m := address.FindStringSubmatch(env.Value); m != nil {
+					port, _ := strconv.Atoi(m[2])
+					w.readAddress(p, top, env, m[1], int32(port))
+				}
+			}
+		}
+	}
+}
+
+// readAddress looks whether host:port is a Service of the cluster.
+func (w *World) readAddress(p *pod, top analyzer.Subject, env corev1.EnvVar, host string, port int32) {
+	if net.ParseIP(host) != nil || strings.Count(host, ".") > 1 && !strings.Contains(host, ".svc") {
+		return // an address, or a name of the world outside
+	}
+	name, rest, _ := strings.Cut(host, ".")
+	namespace, _, _ := strings.Cut(rest, ".")
+	if namespace == "" {
+		namespace = p.Namespace
+	}
+	why, tried := "", analyzer.Evidence{}
+	services := w.services[namespace]
+	i := slices.IndexFunc(services, func(s snapshot.Typed[corev1.Service]) bool { return s.Object.Name == name })
+	switch {
+	case i < 0:
+		f := w.unresolved(name)
+		if f == nil {
+			return
+		}
+		why, tried = "no Service is called so", analyzer.Evidence{Source: f.Source, At: f.At, Text: f.Text}
+		if w.workloadNamed(namespace, name) {
+			w.addName(p, analyzer.Subject{Kind: "service", Namespace: namespace, Name: name}, "service-absent", fmt.Sprintf("%s calls %s, its workload runs, and %s", w.Words(top), host, why), tried)
+			return
+		}
+	case slices.ContainsFunc(services[i].Object.Spec.Ports, func(x corev1.ServicePort) bool { return x.Port == port }):
+		return
+	default:
+		tried = w.refusedAt(services[i].Object.Spec.ClusterIP, port)
+		if tried.Source == "" {
+			return
+		}
+		why = fmt.Sprintf("the Service %s has no port %d", name, port)
+	}
+	w.addName(p, top, "address-wrong", fmt.Sprintf("its variable %s is %s, and %s", env.Name, env.Value, why), tried)
+}
+
+func (w *World) addName(p *pod, subject analyzer.Subject, name, text string, tried analyzer.Evidence) {
+	f := w.add(Fact{Fact: analyzer.Fact{Subject: subject, Name: name, Standing: true, Text: text, Source: p.source}, Kind: ObjectKind, Weight: 2})
+	f.Also = append(f.Also, tried)
+}
+
+func (w *World) workloadNamed(namespace, name string) bool {
+	return slices.ContainsFunc(w.namespaces[namespace], func(p *pod) bool {
+		return !p.gone && w.Workload(p.subject).Name == name
+	})
+}
+
+// readResolver records resolvers of the pod's own that replace the cluster's.
+func (w *World) readResolver(p *pod, top analyzer.Subject) {
+	d := p.Spec.DNSConfig
+	if d == nil || len(d.Nameservers) == 0 || p.ready() {
+		return
+	}
+	w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: "resolver-foreign", Standing: true, Source: p.source,
+		Text: fmt.Sprintf("its pods ask the resolvers %s", strings.Join(d.Nameservers, ", "))}, Kind: ObjectKind})
+}

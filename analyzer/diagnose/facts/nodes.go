@@ -1,0 +1,135 @@
+package facts
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/placement"
+	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/rules/catalog"
+)
+
+// gpuResource is what pods request a whole GPU by.
+const gpuResource = "nvidia.com/gpu"
+
+// pressures are the conditions by which a kubelet says what it is short of.
+var pressures = []struct {
+	condition corev1.NodeConditionType
+	fact      string
+}{
+	{corev1.NodeMemoryPressure, "node-memory-pressure"},
+	{corev1.NodeDiskPressure, "node-disk-pressure"},
+	{corev1.NodePIDPressure, "node-pid-pressure"},
+}
+
+// units are the services of a node whose end is a fact.
+var units = map[string]string{
+	"kubelet.service": "unit-kubelet-down", "containerd.service": "unit-runtime-down", "crio.service": "unit-runtime-down",
+	"kube-proxy.service": "unit-kube-proxy-down", "kube-scheduler.service": "unit-kube-scheduler-down",
+	"nvidia-fabricmanager.service": "unit-fabricmanager-down",
+}
+
+func (w *World) readNodes() {
+	for _, n := range w.nodes {
+		w.readConditions(n)
+		w.readAllocatable(n)
+	}
+	w.readUnits()
+}
+
+func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
+	self := analyzer.Node(n.Object.Name)
+	for _, c := range n.Object.Status.Conditions {
+		said := strings.TrimSuffix(fmt.Sprintf("%s is %s (%s: %s)", c.Type, c.Status, c.Reason, c.Message), ": )")
+		f := Fact{Fact: analyzer.Fact{Subject: self, At: c.LastTransitionTime.Time, Standing: true, Source: n.Source, Text: said},
+			Kind: ObjectKind, Detail: map[string]string{"message": c.Message}}
+		switch {
+		case c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue:
+			f.Name, f.Weight = "node-not-ready", 3
+			w.add(f)
+		case c.Type == "AcceleratedHardwareReady" && c.Status == corev1.ConditionFalse:
+			f.Name = "agent-hardware-not-ready" // set by the EKS node monitoring agent
+			w.add(f)
+		}
+		for _, p := range pressures {
+			if c.Type == p.condition && c.Status == corev1.ConditionTrue {
+				f.Name, f.Weight = p.fact, 1
+				w.add(f)
+			}
+		}
+	}
+}
+
+// readAllocatable compares the GPUs that a node has with those it offers.
+func (w *World) readAllocatable(n snapshot.Typed[corev1.Node]) {
+	self := analyzer.Node(n.Object.Name)
+	has := max(gpus(n.Object.Status.Capacity), int64(len(w.Graph.GPUs(n.Object.Name))))
+	offers := gpus(n.Object.Status.Allocatable)
+	plugin, broken := w.devicePlugin(n.Object.Name)
+	if broken && has > 0 {
+		w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "device-plugin-not-ready", At: plugin.since(), Standing: true,
+			Text: fmt.Sprintf("the device plug-in's pod %s/%s is not ready", plugin.Namespace, plugin.Name), Source: plugin.source}, Kind: ObjectKind, Detail: map[string]string{"pod": plugin.subject.String()}})
+	}
+	if w.migNode(n.Object) || offers >= has {
+		return
+	}
+	name := "node-gpus-short"
+	if offers == 0 {
+		name = "node-gpus-none"
+	}
+	w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: name, Standing: true, Source: n.Source,
+		Text: fmt.Sprintf("the node offers %d of its %d GPUs", offers, has)}, Kind: ObjectKind, Weight: 2})
+}
+
+// migNode reports whether the node offers slices of GPUs instead of whole ones.
+func (w *World) migNode(n corev1.Node) bool {
+	for r := range n.Status.Allocatable {
+		if strings.HasPrefix(string(r), "nvidia.com/mig-") {
+			return true
+		}
+	}
+	return false
+}
+
+func gpus(r corev1.ResourceList) int64 {
+	q := r[gpuResource]
+	return q.Value()
+}
+
+// gpuRequest returns how many whole GPUs the pod asks for.
+func gpuRequest(p *pod) int64 { return gpus(placement.Requests(p.Pod)) }
+
+// devicePlugin returns the NVIDIA device plug-in's pod on the node and whether
+// it is there and not ready.
+func (w *World) devicePlugin(node string) (*pod, bool) {
+	for _, p := range w.placed[node] {
+		if !p.gone && strings.Contains(p.Name, "nvidia-device-plugin") {
+			return p, !p.ready()
+		}
+	}
+	return nil, false
+}
+
+// unitState is node_exporter's metric of systemd's units.
+const unitState catalog.ID = "node_systemd_unit_state"
+
+// readUnits reads node_exporter's view of systemd at the end of the snapshot.
+func (w *World) readUnits() {
+	for _, m := range w.s.Series(string(unitState)) {
+		name := units[m.Labels["name"]]
+		if name == "" || m.Labels["state"] != "active" || m.Last().Value != 0 {
+			continue
+		}
+		node := m.Labels["node"]
+		if node == "" {
+			node, _, _ = strings.Cut(m.Labels["instance"], ":")
+		}
+		i := slices.IndexFunc(m.Samples, func(p snapshot.Sample) bool { return p.Value == 0 })
+		w.add(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(node), Name: name, At: m.Samples[i].At, Standing: true, Source: m.Source,
+			Text: fmt.Sprintf("unit %s is not active", m.Labels["name"])}, Kind: metricKind(m.Name()), Weight: 2})
+	}
+}

@@ -1,0 +1,113 @@
+package facts
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"vedette.dev/analyzer"
+)
+
+// readWorkloads records which controllers do not have what they want.
+func (w *World) readWorkloads() {
+	for _, j := range w.s.Jobs() {
+		self := analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}
+		for _, c := range j.Object.Status.Conditions {
+			if c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue {
+				w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "job-failed", At: c.LastTransitionTime.Time, Standing: true, Source: j.Source,
+					Text: fmt.Sprintf("the job failed: %s: %s", c.Reason, c.Message)}, Kind: ObjectKind, Weight: 2})
+			}
+		}
+	}
+	for _, d := range w.s.Deployments() {
+		w.readShort(analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
+	}
+	for _, d := range w.s.StatefulSets() {
+		w.readShort(analyzer.Subject{Kind: "statefulset", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
+	}
+	for _, d := range w.s.DaemonSets() {
+		w.readShort(analyzer.Subject{Kind: "daemonset", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
+	}
+}
+
+func (w *World) readShort(self analyzer.Subject, source string) {
+	s := w.short(self)
+	if len(s) == 0 {
+		return
+	}
+	w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "workload-short", At: w.controllers[self].since, Standing: true, Source: source, Text: s},
+		Kind: ObjectKind, Weight: 1})
+}
+
+// A controller is what a Deployment, StatefulSet or DaemonSet wants and has.
+type controller struct {
+	wanted, ready int32
+	since         time.Time // when it stopped being available, where it says so
+}
+
+// indexControllers reads what every controller and job says of itself.
+func (w *World) indexControllers() {
+	w.controllers, w.jobs = map[analyzer.Subject]controller{}, map[analyzer.Subject]*batchv1.Job{}
+	for _, d := range w.s.Deployments() {
+		c := controller{wanted: orOne(d.Object.Spec.Replicas), ready: d.Object.Status.ReadyReplicas}
+		for _, x := range d.Object.Status.Conditions {
+			if x.Type == appsv1.DeploymentAvailable && x.Status == corev1.ConditionFalse {
+				c.since = x.LastTransitionTime.Time
+				break
+			}
+		}
+		w.controllers[analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}] = c
+	}
+	for _, d := range w.s.StatefulSets() {
+		w.controllers[analyzer.Subject{Kind: "statefulset", Namespace: d.Object.Namespace, Name: d.Object.Name}] =
+			controller{wanted: orOne(d.Object.Spec.Replicas), ready: d.Object.Status.ReadyReplicas}
+	}
+	for _, d := range w.s.DaemonSets() {
+		w.controllers[analyzer.Subject{Kind: "daemonset", Namespace: d.Object.Namespace, Name: d.Object.Name}] =
+			controller{wanted: d.Object.Status.DesiredNumberScheduled, ready: d.Object.Status.NumberReady}
+	}
+	for _, j := range w.s.Jobs() {
+		w.jobs[analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}] = &j.Object
+	}
+}
+
+// short says how many pods the controller lacks, "" where it lacks none.
+func (w *World) short(self analyzer.Subject) string {
+	c := w.controllers[self]
+	if c.ready >= c.wanted {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d wanted pods are ready", c.ready, c.wanted)
+}
+
+// known reports whether the snapshot holds the controller itself, so that its
+// status can be believed.
+func (w *World) known(self analyzer.Subject) bool {
+	resource := map[string]string{"deployment": "deployments.apps", "statefulset": "statefulsets.apps", "daemonset": "daemonsets.apps"}[self.Kind]
+	return resource != "" && w.s.Captured(resource) && w.Graph.Knows(self)
+}
+
+func orOne(n *int32) int32 {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
+
+// wantedPods is how many pods a job runs at a time.
+func wantedPods(j *batchv1.Job) int32 { return orOne(j.Spec.Parallelism) }
+
+func jobComplete(j *batchv1.Job) bool { return jobIs(j, batchv1.JobComplete) }
+func jobFailed(j *batchv1.Job) bool   { return jobIs(j, batchv1.JobFailed) }
+
+func jobIs(j *batchv1.Job, kind batchv1.JobConditionType) bool {
+	for _, c := range j.Status.Conditions {
+		if c.Type == kind && c.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,98 @@
+package knowledge
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vedette.dev/analyzer/diagnose/patterns"
+)
+
+// A Place is where a pattern is looked for.
+type Place string
+
+// The places.
+const (
+	Log    Place = "log"    // lines of containers
+	Kernel Place = "kernel" // lines of nodes' kernels
+	Event  Place = "event"  // "Reason: message" of Events
+	Status Place = "status" // "Reason: message" of pods and their containers
+)
+
+var places = []Place{Log, Kernel, Event, Status}
+
+// A Text is a pattern whose match is a fact. Named groups become details of
+// the fact; the group ms says how many milliseconds before its own time it began.
+type Text struct {
+	Fact    string  `yaml:"fact"`
+	In      Place   `yaml:"in"`
+	Also    Place   `yaml:"also"`    // a second place
+	Pattern string  `yaml:"pattern"` // RE2; what has no word to look for costs every line
+	On      string  `yaml:"on"`      // whom the fact is about: "" is where it was seen; node, workload, namespace or cluster
+	Weight  float64 `yaml:"weight"`
+	Example string  `yaml:"example"` // a text that matches
+	Near    string  `yaml:"near"`    // one that almost does
+	Source  string  `yaml:"source"`
+}
+
+// A Shelf is the texts of one place.
+type Shelf struct {
+	texts []*Text
+	set   *patterns.Set
+}
+
+// A Found is a text that a line matches.
+type Found struct {
+	*Text
+	Details map[string]string // what its named groups hold; never nil
+}
+
+func (b *Book) shelve() error {
+	b.shelves = map[Place]*Shelf{}
+	for i := range b.Texts {
+		t := &b.Texts[i]
+		if !slices.Contains(places, t.In) || t.Also != "" && !slices.Contains(places, t.Also) {
+			return fmt.Errorf("text %s: in is %q and also %q, want one of %v", t.Fact, t.In, t.Also, places)
+		}
+		if t.Example == "" || t.Near == "" || t.Source == "" {
+			return fmt.Errorf("text %s: %w", t.Fact, errors.New("example, near and source are required"))
+		}
+	}
+	for _, p := range places {
+		s := &Shelf{}
+		var exprs []string
+		for i := range b.Texts {
+			if t := &b.Texts[i]; t.In == p || t.Also == p {
+				s.texts = append(s.texts, t)
+				exprs = append(exprs, t.Pattern)
+			}
+		}
+		var err error
+		if s.set, err = patterns.Compile(exprs); err != nil {
+			return fmt.Errorf("texts in %s: %w", p, err)
+		}
+		b.shelves[p] = s
+	}
+	return nil
+}
+
+// In returns the texts of a place.
+func (b *Book) In(p Place) *Shelf { return b.shelves[p] }
+
+// Match returns the texts whose patterns match line, in the order of the file;
+// for most lines nil.
+func (s *Shelf) Match(line string) []Found {
+	var all []Found
+	for _, m := range s.set.Match(line) {
+		details := map[string]string{}
+		for g, name := range s.set.Expr(m.Expr).SubexpNames() {
+			name = strings.TrimRight(name, "0123456789") // host2 is another place of the pattern for host
+			if from, to := m.Groups[2*g], m.Groups[2*g+1]; name != "" && to > from {
+				details[name] = line[from:to]
+			}
+		}
+		all = append(all, Found{s.texts[m.Expr], details})
+	}
+	return all
+}

@@ -1,0 +1,126 @@
+// Package placement says what keeps a pod off each node: it runs the
+// scheduler's predicates again over the nodes and pods as they were. It knows
+// those that a snapshot can decide: readiness, cordons, taints, selectors,
+// affinity, anti-affinity and resources.
+//
+// What a reader would get wrong: it does not say which of them is to blame. A
+// node that lacks both memory and a label says nothing about either.
+package placement
+
+import (
+	"encoding/json"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// A Blocker is a predicate of the scheduler that keeps a pod off a node. A
+// resource that is short is a blocker under its own name.
+type Blocker string
+
+// The blockers that are no resources.
+const (
+	NotReady   Blocker = "not-ready"
+	Cordoned   Blocker = "cordoned"
+	Tainted    Blocker = "taint"
+	Unselected Blocker = "selector"
+	Unaffine   Blocker = "affinity"
+	AntiAffine Blocker = "anti-affinity"
+)
+
+const (
+	controlPlane = "node-role.kubernetes.io/control-plane"
+	oldMaster    = "node-role.kubernetes.io/master"
+)
+
+// A Fit is what keeps one pod off one node.
+type Fit struct {
+	Node    *corev1.Node
+	Blocked []Blocker
+	Free    map[corev1.ResourceName]resource.Quantity // of what the pod requests
+	Taint   corev1.Taint                              // the first one that is not tolerated
+}
+
+// By reports whether b is among what keeps the pod off the node.
+func (f Fit) By(b Blocker) bool { return slices.Contains(f.Blocked, b) }
+
+// Only reports whether b alone keeps the pod off the node.
+func (f Fit) Only(b Blocker) bool { return len(f.Blocked) == 1 && f.Blocked[0] == b }
+
+// A Cluster is nodes and what runs on them.
+type Cluster struct {
+	nodes   []*corev1.Node
+	byName  map[string]*corev1.Node
+	pods    []*corev1.Pod
+	used    map[string]corev1.ResourceList // by node
+	lends   func(*corev1.Node, corev1.ResourceName) bool
+	decided map[string][]Fit // by what of a pod decides
+}
+
+// New returns the cluster of the nodes and pods. Lends reports whether a node
+// has a device although it offers none, as one whose plug-in is down.
+func New(nodes []*corev1.Node, pods []*corev1.Pod, lends func(*corev1.Node, corev1.ResourceName) bool) *Cluster {
+	c := &Cluster{nodes: nodes, byName: map[string]*corev1.Node{}, pods: pods, used: used(pods), lends: lends, decided: map[string][]Fit{}}
+	for _, n := range nodes {
+		c.byName[n.Name] = n
+	}
+	return c
+}
+
+// Fits returns what keeps p off each node that is meant for it, in the order
+// of the nodes. Pods that ask for the same share the answer: do not change it.
+func (c *Cluster) Fits(p *corev1.Pod) []Fit {
+	wants := Requests(p)
+	key, err := json.Marshal([]any{p.Namespace, p.Spec.NodeSelector, p.Spec.Tolerations, p.Spec.Affinity, wants})
+	if err == nil && c.decided[string(key)] != nil {
+		return c.decided[string(key)]
+	}
+	repels := c.repulsions(p)
+	all := make([]Fit, 0, len(c.nodes))
+	for _, n := range c.nodes {
+		f := Fit{Node: n, Free: map[corev1.ResourceName]resource.Quantity{}}
+		f.Blocked, f.Taint = gates(p, n, repels)
+		for _, r := range sorted(wants) {
+			free := n.Status.Allocatable[r].DeepCopy()
+			free.Sub(c.used[n.Name][r])
+			f.Free[r] = free
+			if want := wants[r]; free.Cmp(want) < 0 {
+				f.Blocked = append(f.Blocked, Blocker(r))
+			}
+		}
+		all = append(all, f)
+	}
+	c.decided[string(key)] = c.meant(wants, all)
+	return c.decided[string(key)]
+}
+
+// meant leaves out nodes that are not meant for a pod: those of the control
+// plane and those without the device that it asks for, unless no other is left.
+func (c *Cluster) meant(wants corev1.ResourceList, fits []Fit) []Fit {
+	others := func(drop func(Fit) bool) {
+		if rest := slices.DeleteFunc(slices.Clone(fits), drop); len(rest) > 0 {
+			fits = rest
+		}
+	}
+	others(func(f Fit) bool {
+		return f.Taint.Key == controlPlane || f.Taint.Key == oldMaster || controls(f.Node)
+	})
+	for r := range wants {
+		if Device(r) {
+			others(func(f Fit) bool {
+				has := f.Node.Status.Capacity[r]
+				return has.IsZero() && !c.lends(f.Node, r)
+			})
+		}
+	}
+	return fits
+}
+
+// controls reports whether a node is labelled as one of the control plane, as
+// kubeadm does and as distributions without its taint do.
+func controls(n *corev1.Node) bool {
+	_, now := n.Labels[controlPlane]
+	_, once := n.Labels[oldMaster]
+	return now || once || n.Labels["kubernetes.io/role"] == "master"
+}
