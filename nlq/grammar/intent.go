@@ -267,6 +267,8 @@ func (f *frame) labelsOf(m catalog.Metric, place string) []string {
 func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
 	up := len(f.compares) == 0 || strings.HasPrefix(f.compares[0].op, ">")
 	switch d := f.dimension(m.Unit); {
+	case m.Unit == "{bool}" && f.kind == lookup && len(f.compares) == 0:
+		return nlq.Sum // of how many it is so
 	case m.Unit == "{bool}", m.Unit == "{xid}": // a sum of codes says nothing
 		return nlq.Maximum
 	case d == "power" || d == "bytes" || d == "bytes/s" || d == "energy" || strings.HasPrefix(d, "count") || m.Type == catalog.Counter:

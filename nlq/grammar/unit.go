@@ -23,6 +23,12 @@ func (f *frame) takeUnit() {
 			}
 		}
 	}
+	for i := range f.items { // "memory used % per node"
+		_, by := f.says(i+1, "by")
+		if u, ok := f.lexicon.unit(f.items[i].raw); i > 0 && by && ok && u.dimension == "ratio" && f.items[i].number == nil && !f.items[i].used {
+			last = i
+		}
+	}
 	for i := range f.items { // "kilowatts per namespace"
 		u, ok := f.lexicon.unit(f.items[i].raw)
 		if word := f.lexicon.ofUnit[u.dimension]; ok && f.items[i].number == nil && !f.items[i].used && len(f.items[i].raw) > 2 && (u.dimension == "power" || u.dimension == "energy") {

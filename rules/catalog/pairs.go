@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -50,7 +51,46 @@ func (c *Catalog) ofPairs() []Derived {
 			ds = append(ds, d)
 		}
 	}
-	return append(ds, c.ofFailures(own)...)
+	return slices.Concat(ds, c.ofFailures(own), c.ofHits(own), c.ofCreations(own))
+}
+
+// ofHits returns the share of hits of what has no row of its own: of two
+// counters of the same lookups, one of hits and one of misses.
+func (c *Catalog) ofHits(own map[ID]bool) []Derived {
+	var ds []Derived
+	for _, m := range c.metrics {
+		misses := strings.Replace(string(m.ID), "_hits", "_misses", 1)
+		o, ok := c.Metric(ID(misses))
+		if m.Type != Counter || own[m.ID] || !ok || o.Type != Counter || o.ID == m.ID {
+			continue
+		}
+		d := Derived{Metric: m, Expr: fmt.Sprintf("rate(%s[5m]) / (rate(%[1]s[5m]) + rate(%s[5m]))", m.ID, misses)}
+		d.Labels = slices.DeleteFunc(slices.Clone(m.Labels), func(l string) bool { return !o.Has(l) })
+		d.ID, d.Type, d.Unit, d.Min, d.Max, d.Bad, d.Help = m.ID+":share", Gauge, "1", "0", "1", "low", "As a share of hits and misses: "+m.Help
+		d.Words = nil
+		for _, w := range m.Words {
+			d.Words = append(d.Words, strings.TrimSuffix(w, "s")+" rate")
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+// ofCreations returns the ages of objects that say when they were created and
+// have no row of their own.
+func (c *Catalog) ofCreations(own map[ID]bool) []Derived {
+	var ds []Derived
+	for _, m := range c.metrics {
+		thing, created := strings.CutSuffix(string(m.ID), "_created")
+		if !created || m.Type != Gauge || m.Unit != "s" || own[m.ID] {
+			continue
+		}
+		d := Derived{Metric: m, Expr: "time() - " + string(m.ID)}
+		d.ID, d.Bad, d.Help = ID(thing+"_age_seconds"), "", "Time since creation: "+m.Help
+		d.Words = []string{m.Entity + " age", "age of " + m.Entity}
+		ds = append(ds, d)
+	}
+	return ds
 }
 
 // partner returns what m, which is called used, is a share of, and the word that
