@@ -1,7 +1,6 @@
 package grammar
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +35,7 @@ func (f *frame) inMeasure(i int) bool {
 	if i == 0 || before.used || before.number != nil || len(before.norms) != 1 || len(f.items[i].norms) != 1 || f.plain(before) || isPlaceWord(before.norms[0]) {
 		return false
 	}
-	two := []string{before.norms[0], f.items[i].norms[0]}
-	slices.Sort(two)
-	return len(f.words.having(two)) > 0
+	return f.words.called(before.norms[0], f.items[i].norms[0])
 }
 
 // takeSpeed reads: rising faster than 2 degrees per minute.

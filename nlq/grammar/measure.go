@@ -180,6 +180,14 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 		return m, err
 	}
+	if less := f.without(strong, f.badState); len(less) < len(strong) {
+		for _, w := range []string{"failure", "failed", "error"} { // "failing rule evaluations" are counted as failures
+			if m, ok := f.shorter(append(slices.Clone(less), w), weak, strong); ok && m.Type == catalog.Counter {
+				f.badSaid = true
+				return m, nil
+			}
+		}
+	}
 	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
 		if len(less) == len(strong) {
 			continue

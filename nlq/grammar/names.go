@@ -59,7 +59,7 @@ func (f *frame) takeLabel(i int) bool {
 // takeNamedLabel reads a label by the words of its name: cluster queue gpu-batch.
 func (f *frame) takeNamedLabel(i int) bool {
 	label, n, ok := f.labelAt(i)
-	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" || f.shapeOf(i+n).Name != "" {
+	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" || n == 1 && f.shapeOf(i+n).Name != "" {
 		return false
 	}
 	name, to := f.name(i + n)
@@ -85,6 +85,9 @@ func (f *frame) takeExporter(i int) bool {
 	if p, n, ok := f.place(i + 1); ok && p.Name == "exporter" && n == 1 {
 		it := f.items[i]
 		_, det := it.has("determiner")
+		if next := at(f.items, i+2); len(next.norms) == 1 && f.tells(i+2) && f.words.called(f.items[i+1].norms[0], next.norms[0]) {
+			return false // the exporter queue of a collector is no target
+		}
 		if it.used || det || it.number != nil || it.sign || f.lexicon.stop[it.low] {
 			return false
 		}
@@ -283,8 +286,14 @@ func (f *frame) modelName(said string) string {
 	if strings.Contains(said, "*") || !f.placeNamed("model").Shape.MatchString(said) {
 		return said
 	}
-	return "*" + strings.ToUpper(strings.TrimSuffix(said, "s")) + "*"
+	if said = strings.ToUpper(said); strings.HasSuffix(said, "S") && !seriesS[said] {
+		said = strings.TrimSuffix(said, "S") // "the H100s"
+	}
+	return "*" + said + "*"
 }
+
+// seriesS are the models whose name ends as a plural does.
+var seriesS = map[string]bool{"L40S": true}
 
 // prepositions say the place of a bare name.
 var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace", "excluding": "namespace", "ignoring": "namespace", "but ignore the": "pod", "ignore the": "pod", "but ignore": "pod", "apart from": "namespace", "besides": "namespace", "leaving out": "namespace"}

@@ -135,6 +135,11 @@ var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // labelAt returns the label whose name the items from i say, and how many they are.
 func (f *frame) labelAt(i int) (label string, n int, ok bool) {
+	if it := at(f.items, i); strings.Contains(it.low, "_") && !it.used { // model_name, as it is written
+		if l, ok := f.words.labels[strings.ReplaceAll(it.low, "_", " ")]; ok {
+			return l, 1, true
+		}
+	}
 	for n := min(3, len(f.items)-i); n > 0; n-- {
 		var said []string
 		for _, it := range f.items[i : i+n] {
@@ -190,6 +195,13 @@ func (v *vocabulary) having(words []string) []*named {
 		}
 	}
 	return out
+}
+
+// called reports whether some measure is called by both words.
+func (v *vocabulary) called(a, b string) bool {
+	two := []string{a, b}
+	slices.Sort(two)
+	return len(v.having(two)) > 0
 }
 
 // ids returns the numbers of those of words that are known, and whether all are.
