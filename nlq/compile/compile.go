@@ -119,7 +119,7 @@ func measure(m nlq.Measure, c *catalog.Catalog) (parser.Expr, error) {
 		return nil, fmt.Errorf("compile %s: there is no aggregation %q", m.Metric, m.Agg)
 	}
 	for _, l := range m.By {
-		if !d.Has(l) {
+		if !d.Has(l) && !c.Splits(m.Metric, l) {
 			return nil, fmt.Errorf("compile %s: its series have no label %s to keep", m.Metric, l)
 		}
 	}
@@ -228,7 +228,7 @@ func expand(d catalog.Derived, m nlq.Measure, c *catalog.Catalog) (parser.Expr, 
 		return nil, fmt.Errorf("read its expression: %w", err)
 	}
 	for _, w := range m.Where {
-		if !d.Takes(w.Label) {
+		if !c.Takes(d.ID, w.Label) {
 			return nil, fmt.Errorf("it cannot be narrowed by label %s", w.Label)
 		}
 	}

@@ -94,8 +94,10 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 		_, derived := f.catalog.Derived(id)
 		worse := slices.ContainsFunc(ids, func(other catalog.ID) bool {
 			o, _ := f.catalog.Measure(other)
-			_, composed := f.catalog.Derived(other)
+			of, composed := f.catalog.Derived(other)
 			switch {
+			case composed && !derived && f.dimension(o.Unit) == f.dimension(m.Unit) && strings.Contains(of.Expr, string(id)+"{"):
+				return true // the same, of fewer series
 			case other == id || o.Entity != m.Entity:
 				return false
 			case amount && f.dimension(m.Unit) == "ratio" && f.dimension(o.Unit) != "ratio":

@@ -166,6 +166,16 @@ func (f *frame) calledByAll(items []item) bool {
 func (f *frame) beside(m catalog.Metric) {
 	f.implied = append(f.implied, m.Entity)
 	f.outUnit = f.dimension(m.Unit)
+	if w := f.lexicon.ofUnit[f.outUnit]; w != "" && !f.saysMore() {
+		f.extra = append(f.extra, w) // "a GPU within 5 degrees of its slowdown temperature"
+	}
+}
+
+// saysMore reports whether a word is left that may say what is measured.
+func (f *frame) saysMore() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool {
+		return !it.used && it.number == nil && !f.plain(it) && len(it.norms) == 1 && f.words.is(it.norms[0]) && !isPlaceWord(it.norms[0])
+	})
 }
 
 // like is m of the same series as t, put together in the same way.

@@ -185,6 +185,13 @@ func (f *frame) takeTop(i int, bottom bool) {
 	}
 }
 
+// longerLabel reports whether a label is called by more than n words from item j
+// on: by cluster queue.
+func (f *frame) longerLabel(j, n int) bool {
+	_, k, ok := f.labelAt(j)
+	return ok && k > n
+}
+
 // takeBy reads: per node, by namespace and pod. In "top 5 nodes by memory" it
 // says what is ranked, which is the measure.
 func (f *frame) takeBy(i int) {
@@ -201,7 +208,7 @@ func (f *frame) takeBy(i int) {
 			f.use(j)
 			f.use(j + 1)
 			j += 2
-		} else if p, n, ok := f.place(j); ok {
+		} else if p, n, ok := f.place(j); ok && !f.longerLabel(j, n) {
 			f.by = append(f.by, p.Name)
 			for k := range n {
 				f.items[j+k].used = true

@@ -180,13 +180,9 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 		return m, err
 	}
-	if less := f.without(strong, f.badState); len(less) < len(strong) {
-		for _, w := range []string{"failure", "failed", "error"} { // "failing rule evaluations" are counted as failures
-			if m, ok := f.shorter(append(slices.Clone(less), w), weak, strong); ok && m.Type == catalog.Counter {
-				f.badSaid = true
-				return m, nil
-			}
-		}
+	if m, ok := f.failures(strong, weak); ok {
+		f.badSaid = true
+		return m, nil
 	}
 	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
 		if len(less) == len(strong) {
@@ -214,6 +210,23 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 	}
 	return catalog.Metric{}, f.nothing(strong, weak)
+}
+
+// failures returns what counts the failures of what strong says to be failing:
+// "failing rule evaluations".
+func (f *frame) failures(strong, weak []string) (catalog.Metric, bool) {
+	less := f.without(strong, f.badState)
+	if len(less) == len(strong) || len(less) == 0 {
+		return catalog.Metric{}, false
+	}
+	for _, what := range [][]string{less, f.without(less, f.brand)} {
+		for _, w := range []string{"failure", "failed", "error"} {
+			if m, ok := f.shorter(append(slices.Clone(what), w), weak, strong); ok && m.Type == catalog.Counter && len(what) > 0 {
+				return m, true
+			}
+		}
+	}
+	return catalog.Metric{}, false
 }
 
 // unattached reports whether GPUs that no pod holds are meant.

@@ -438,13 +438,19 @@ func (f *frame) place(i int) (nlq.Place, int, bool) {
 		said := strings.Join(words, " ")
 		for _, p := range f.places {
 			for _, w := range p.Words {
-				if said == w {
-					return p, n, true
+				if said == w && (p.Name != "cluster" || f.isName(i+n) || f.after(i, "by")) {
+					return p, n, true // every other cluster is the one that is asked
 				}
 			}
 		}
 	}
 	return nlq.Place{}, 0, false
+}
+
+// after reports whether item i stands behind a word of role r.
+func (f *frame) after(i int, r role) bool {
+	_, ok := at(f.items, i-1).has(r)
+	return ok
 }
 
 func (f *frame) placeNamed(name string) nlq.Place {

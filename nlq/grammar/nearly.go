@@ -39,7 +39,7 @@ func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {
-			return f.brand(w) && !slices.Contains(less, w) && brandOf(n.id) != w && strings.ToLower(m.Exporter) != w || f.badState(w) && !slices.Contains(less, w) && m.Unit != "{bool}"
+			return f.brand(w) && !slices.Contains(less, w) && brandOf(n.id) != w && singular(strings.ToLower(m.Exporter)) != w || f.badState(w) && !slices.Contains(less, w) && m.Unit != "{bool}"
 		})
 		if ok {
 			best, found = len(n.words), m
@@ -51,7 +51,7 @@ func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 // brandOf returns whose metric id is: the first word of its name.
 func brandOf(id catalog.ID) string {
 	first, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(string(id)), ":", "_"), "_")
-	return first
+	return singular(first) // as the words of a question are
 }
 
 // enough is the share, by weight, of what was said that a measure's name must

@@ -92,8 +92,11 @@ func (f *frame) takeSpread() {
 		}
 		f.ends(i - 1)
 		for j := range f.items {
-			if _, again := f.says(j, "spread"); again {
+			if again, ok := f.says(j, "spread"); ok {
 				f.use(j)
+				if again == "deviation" {
+					how = again // "spread (std dev) of"
+				}
 			}
 		}
 		var by []string

@@ -93,8 +93,11 @@ var features = []feature{
 	{"expires-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
 	{"age-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
 	{"timestamp", 0, is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
-	{"up-target", 3, is(func(r *reading, c *candidate) bool {
+	{"up-target", 5, is(func(r *reading, c *candidate) bool {
 		return r.cues["gone"] && c.ID == "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
+	})},
+	{"target-else", -2, is(func(r *reading, c *candidate) bool {
+		return r.cues["gone"] && c.ID != "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
 	{"up-gone", 0, is(func(r *reading, c *candidate) bool {
 		return r.cues["gone"] && c.ID == "up" && !r.has("target", "targets", "exporter", "exporters", "scraped")

@@ -104,12 +104,20 @@ func (c *Catalog) Splits(id ID, label string) bool {
 	if d, ok := c.Derived(id); ok && strings.Contains(d.Expr, "sum by (le)") && d.Takes(label) {
 		return true
 	}
-	m, _ := c.Measure(id)
-	return m.Has(label)
+	m, _ := c.Metric(id)
+	d, _ := c.Derived(id)
+	return m.Has(label) || d.Has(label) || label == External && m.ID != ""
 }
+
+// External is the label that says which cluster series are of: a server adds it
+// to whatever it scrapes or sends, so that no exporter lists it.
+const External = "cluster"
 
 // Takes reports whether the measure id can be narrowed by label.
 func (c *Catalog) Takes(id ID, label string) bool {
+	if label == External {
+		return true
+	}
 	if d, ok := c.Derived(id); ok {
 		return d.Takes(label)
 	}
