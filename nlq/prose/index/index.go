@@ -190,7 +190,10 @@ func (x *Index) Find(query map[string]float64, n int) []Hit {
 	}
 	hits := make([]Hit, 0, n+1)
 	for _, i := range s.touched {
-		h := Hit{ID: x.docs[i].id, Said: s.found[i] / asked, Named: s.named[i] / x.docs[i].weight}
+		h := Hit{ID: x.docs[i].id, Said: s.found[i] / asked}
+		if w := x.docs[i].weight; w > 0 { // a name may have no word that tells anything: up
+			h.Named = s.named[i] / w
+		}
 		s.found[i], s.named[i] = 0, 0
 		if len(hits) == n && better(h, hits[n-1]) >= 0 {
 			continue

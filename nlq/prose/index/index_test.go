@@ -57,3 +57,20 @@ func TestName(t *testing.T) {
 		}
 	}
 }
+
+// A metric that is called by words none of which is in its name is found by
+// numbers, and not by what dividing by nothing comes to.
+func TestFindNameWithoutWords(t *testing.T) {
+	const rows = `metric,type,unit,entity,labels,min,max,bad,words,help,exporter,default,window,source
+up,gauge,{bool},source,,0,1,low,oven reached,Whether an oven answers,bakery,on,,ours
+`
+	c, err := catalog.Parse("bakery.csv", strings.NewReader(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &index.Words{Stop: map[string]bool{"up": true}}
+	hits := index.New(c, w).Find(map[string]float64{w.Key("oven"): 1}, 1)
+	if len(hits) != 1 || hits[0].Named != 0 || hits[0].Score() != hits[0].Score() {
+		t.Errorf("Find(oven) = %+v, want up, of whose name nothing was said", hits)
+	}
+}
