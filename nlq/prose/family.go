@@ -20,7 +20,7 @@ type pair struct {
 // share returns the share that m is of its whole, where the text speaks of
 // shares and m is an amount.
 func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
-	if ofOne(m) || m.Unit == "%" || !r.percent() && !r.cues["share"] {
+	if ofOne(m) || m.Unit == "%" || !r.percent() && (!r.cues["share"] || r.amount(m)) {
 		return nil, false
 	}
 	p, ok := r.partner(m, "part", "whole")
@@ -31,6 +31,16 @@ func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
 		r.mirror() // "less than a fifth left": more than four used
 	}
 	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
+}
+
+// amount reports whether the limit in the text is an amount of what m counts:
+// 500 bytes of its capacity are no share of it.
+func (r *reading) amount(m catalog.Metric) bool {
+	if len(r.conds) == 0 || r.conds[0].limit.Dimension() == "count" {
+		return false
+	}
+	_, ok := r.conds[0].limit.In(m.Unit)
+	return ok && r.conds[0].limit.Dimension() != ""
 }
 
 // spare returns how much of its whole m leaves, where the text speaks of what is
