@@ -239,8 +239,8 @@ func (f *frame) takeBy(i int) {
 // calledSo reports whether the words around the "per" at i are what a measure
 // is called: time per output token.
 func (f *frame) calledSo(i, to int) bool {
-	if f.items[i].low != "per" || i == 0 {
-		return false
+	if f.items[i].low != "per" || i == 0 || slices.ContainsFunc(f.items[i-1].norms, isPlaceWord) {
+		return false // "pods per phase" are counted
 	}
 	said := slices.Clone(f.items[i-1].norms)
 	for _, it := range f.items[i+1 : to] {

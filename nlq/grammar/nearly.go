@@ -54,6 +54,14 @@ func brandOf(id catalog.ID) string {
 	return singular(first) // as the words of a question are
 }
 
+// ofAnother reports whether the measure id is of other software than words name.
+func (f *frame) ofAnother(id catalog.ID, words []string) bool {
+	of := brandOf(id)
+	return f.brand(of) && !slices.Contains(words, of) && slices.ContainsFunc(words, func(w string) bool {
+		return w != of && f.brand(w) && f.lexicon.sets["software"][w]
+	})
+}
+
 // enough is the share, by weight, of what was said that a measure's name must
 // cover, and of the name that must have been said, for the measure to be meant
 // although words are left over. With less, one in two was wrong on requests of
@@ -113,6 +121,9 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 				continue
 			}
 			m, _ := f.catalog.Measure(n.id)
+			if f.ofAnother(n.id, strong) {
+				continue
+			}
 			if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
 				s *= 0.85 // there only where somebody asked for it
 			}

@@ -64,8 +64,7 @@ func (f *frame) takeRatio() {
 				op = after
 			}
 			f.useAll(took...)
-			f.outUnit = f.dimension(m.Unit)
-			f.implied = append(f.implied, m.Entity)
+			f.beside(m)
 			f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {
 				of := nlq.Measure{Metric: m.ID}
 				if ms, ok := t.(nlq.Measure); ok {
