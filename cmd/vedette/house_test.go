@@ -75,7 +75,7 @@ var mayImport = map[string]string{
 	"analyzer/scale/keda":                "analyzer/scale analyzer/scale/keda/externalscaler",
 	"analyzer/scale/keda/externalscaler": "",
 	"analyzer/scale/cluster":             "analyzer/action analyzer/scale",
-	"analyzer/snapshot":                  "analyzer",
+	"analyzer/snapshot":                  "analyzer rules/strictcsv",
 	"analyzer/store":                     "analyzer/series",
 	"analyzer/topology":                  "analyzer analyzer/snapshot",
 	"analyzer/diagnose":                  "analyzer analyzer/diagnose/facts analyzer/diagnose/knowledge analyzer/snapshot analyzer/topology rules/fault",
