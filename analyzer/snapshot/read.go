@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -71,6 +72,19 @@ func Read(name string) (*Snapshot, error) {
 	s, err := parse(t)
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// Unpack reads what [Snapshot.Pack] wrote.
+func Unpack(r io.Reader) (*Snapshot, error) {
+	t := &tree{files: map[string][]byte{}}
+	s, err := (*Snapshot)(nil), t.addArchive("snapshot.tar.gz", r)
+	if err == nil {
+		s, err = parse(t)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unpack snapshot: %w", err)
 	}
 	return s, nil
 }
@@ -168,6 +182,14 @@ func (s *Snapshot) addObjects(name, resource string, data []byte) {
 	}
 	s.Objects[resource] = all
 }
+
+// AddLog adds what one container wrote, as kubectl logs --timestamps prints it.
+func (s *Snapshot) AddLog(namespace, pod, container string, previous bool, text []byte) {
+	s.Logs = append(s.Logs, Log{namespace, pod, container, previous, parseLines(namespace+"/"+pod+"/"+container, text, 0)})
+}
+
+// AddEvent adds an Event of the API server, as JSON.
+func (s *Snapshot) AddEvent(raw []byte, source string) error { return s.addEvent(raw, source) }
 
 func (s *Snapshot) addEvent(line []byte, source string) error {
 	e, err := decode[corev1.Event](line)

@@ -140,7 +140,7 @@ func (l *look) all(ctx context.Context, kinds []kind, served map[string]resource
 	})
 }
 
-// list returns the objects of one kind, by namespace and name.
+// list returns the objects of one kind by namespace and name, events by time.
 func (l *look) list(ctx context.Context, k kind, at resource) ([]Object, error) {
 	example, gvk := typeOf(at.GroupVersionResource)
 	m := &mirror{kind: k, gvk: gvk}
@@ -174,7 +174,11 @@ func (l *look) list(ctx context.Context, k kind, at resource) ([]Object, error) 
 		}
 	}
 	slices.SortFunc(all, func(a, b Object) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		when := 0
+		if k.resource == events {
+			when = a.At.Compare(b.At)
+		}
+		return cmp.Or(when, cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return all, err
 }
