@@ -12,9 +12,12 @@ import (
 	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose"
+	"vedette.dev/analyzer/snapshot"
 )
 
 // photographer makes the account of deploy/snapshot-rbac.yaml and returns a
@@ -78,4 +81,131 @@ func TestSnapshot(t *testing.T) {
 // right reports whether the first diagnosis is the one.
 func (s *situation) right(r analyzer.Report) bool {
 	return len(r.Diagnoses) > 0 && string(r.Diagnoses[0].Cause) == s.Cause && slices.Contains(s.Subjects, r.Diagnoses[0].Subject.String())
+}
+
+// notDumped are the situations that rest on kinds which kubectl does not dump.
+var notDumped = []string{"claim", "job", "quota", "autoscaler", "ingress-class", "ingress-backend"}
+
+// TestDumps: what other programs capture of the same cluster has the same first
+// diagnosis, where it holds what that rests on.
+func TestDumps(t *testing.T) {
+	k := startKube(t)
+	now := time.Now()
+	all := situations(t, now)
+	k.breakIt(t, all, now)
+	root, dir := k.config(t, k.addr, "root"), t.TempDir()
+
+	files := filepath.Join(dir, "dump")
+	must(t, kubectl, "--kubeconfig", root, "cluster-info", "dump", "-A", "--output-directory", files)
+	yamls := filepath.Join(dir, "yamls")
+	must(t, kubectl, "--kubeconfig", root, "cluster-info", "dump", "-A", "-o", "yaml", "--output-directory", yamls)
+	text := write(t, filepath.Join(dir, "dump.txt"), must(t, kubectl, "--kubeconfig", root, "cluster-info", "dump", "-A"))
+	captures := map[string][]string{files: notDumped, yamls: notDumped, text: notDumped}
+	if _, err := os.Stat(supportBundle); err == nil {
+		spec := write(t, filepath.Join(dir, "spec.yaml"), "apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\nmetadata: {name: all}\nspec: {collectors: [{clusterInfo: {}}, {clusterResources: {}}]}\n")
+		bundle := filepath.Join(dir, "bundle.tar.gz")
+		must(t, supportBundle, "--kubeconfig", root, "--interactive=false", "-o", bundle, spec)
+		captures[bundle] = nil
+	} else {
+		t.Logf("left out: a real support bundle, since %s is not there", supportBundle)
+	}
+	for path, without := range captures {
+		snap, err := snapshot.Read(path)
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(path), err)
+			continue
+		}
+		for _, s := range all {
+			if s.Open || slices.Contains(without, s.name) {
+				continue
+			}
+			on, err := analyzer.ParseSubject(s.focus())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := diagnose.Diagnose(snap, on)
+			switch {
+			case s.Healthy && len(r.Diagnoses) > 0:
+				t.Errorf("%s, %s: nothing is wrong, and it is %s of %s", filepath.Base(path), s.name, r.Diagnoses[0].Cause, r.Diagnoses[0].Subject)
+			case !s.Healthy && !s.right(r):
+				t.Errorf("%s, %s: %s %v, want %s of one of %v", filepath.Base(path), s.name, r.Verdict, r.Diagnoses, s.Cause, s.Subjects)
+			}
+			for _, d := range r.Diagnoses {
+				for _, e := range d.Evidence {
+					if strings.HasPrefix(e.Source, "objects/") || strings.HasPrefix(e.Source, "events.jsonl") {
+						t.Errorf("%s, %s: the source %s is no file of it", filepath.Base(path), s.name, e.Source)
+					}
+				}
+			}
+		}
+	}
+	converted := filepath.Join(dir, "s.tar.gz")
+	must(t, vedette, "snapshot", "convert", files, "-o", converted)
+	for _, s := range all {
+		if s.name == "oom" && !s.right(diagnosed(t, converted, s.focus())) {
+			t.Error("a dump that was made a snapshot lost why")
+		}
+	}
+}
+
+const (
+	kubectl       = "../bin/kubectl"
+	supportBundle = "../bin/support-bundle" // of github.com/replicatedhq/troubleshoot/cmd/troubleshoot, where somebody built it
+)
+
+// TestForgotten: a pod that is gone and an event that the API server has
+// forgotten are explained from what the service kept, and a look at the API
+// server with a service beside it has both.
+func TestForgotten(t *testing.T) {
+	k := startKube(t)
+	token := k.admit(t)
+	if err := k.node(t.Context(), "gpu-01"); err != nil {
+		t.Fatal(err)
+	}
+	k.namespace(t, "ml")
+	c := startServerAt(t, t.TempDir(), "", "127.0.0.1:0", "127.0.0.1:0", watching(k.config(t, k.addr, token)))
+	c.within(t, "the node", patience, func() bool { return len(c.query(`kube_node_info`)) == 1 })
+
+	why := `Failed to pull image "registry.example/train:9": rpc error: code = NotFound desc = failed to pull and unpack image "registry.example/train:9": registry.example/train:9: not found`
+	k.pod(t, "lost-0", "gpu-01", "1", nil, corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{Name: "main", Image: "registry.example/train:9",
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "Back-off pulling image"}}}}})
+	e := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Name: "lost-0.1", Namespace: "ml"}, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "ml", Name: "lost-0"},
+		Type: "Warning", Reason: "Failed", Message: why, FirstTimestamp: metav1.Now(), LastTimestamp: metav1.Now(), Count: 9}
+	if _, err := k.CoreV1().Events("ml").Create(t.Context(), e, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.within(t, "the pod", patience, func() bool { return len(c.query(`kube_pod_status_phase{pod="lost-0", phase="Pending"} == 1`)) == 1 })
+	if err := k.CoreV1().Events("ml").Delete(t.Context(), "lost-0.1", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	k.remove(t, "lost-0")
+	c.within(t, "the end of the pod", patience, func() bool { return len(c.query(`kube_pod_info{pod="lost-0"}`)) == 0 })
+
+	dir := t.TempDir()
+	kept, both := filepath.Join(dir, "kept.tar.gz"), filepath.Join(dir, "both.tar.gz")
+	must(t, vedette, "--server", c.url, "--token-file", c.apiFile, "snapshot", "take", "--since", "2h", "-n", "ml", "-o", kept)
+	must(t, vedette, "--server", c.url, "--token-file", c.apiFile, "snapshot", "take", "--kubeconfig", k.config(t, k.addr, "root"), "--since", "2h", "-o", both)
+	for _, path := range []string{kept, both} {
+		s, err := snapshot.Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if span := s.Window.To.Sub(s.Window.From); span != 2*time.Hour {
+			t.Errorf("%s goes back %s", filepath.Base(path), span)
+		}
+		told := ""
+		for _, e := range s.Events {
+			told += e.Message
+		}
+		for _, r := range s.History {
+			told += r.Type + string(r.Raw)
+		}
+		if !strings.Contains(told, "registry.example/train:9: not found") || !strings.Contains(told, "DELETED") || !strings.Contains(told, `"lost-0"`) {
+			t.Errorf("%s does not tell of the pod that is gone", filepath.Base(path))
+		}
+		r := diagnosed(t, path, "pod/ml/lost-0")
+		if len(r.Diagnoses) == 0 || r.Diagnoses[0].Cause != "image-not-found" || r.Diagnoses[0].Subject.String() != "pod/ml/lost-0" {
+			t.Errorf("%s: of the pod that is gone it says %s, %v; unseen %q", filepath.Base(path), r.Verdict, r.Diagnoses, r.Unseen)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-// The API server that the end-to-end tests run against. k8s.io/kubernetes can be
+// The API server and the kubectl that the end-to-end tests run against. k8s.io/kubernetes can be
 // built from the module proxy only with its staging modules replaced by their
 // releases.
 module vedette.dev/e2e/tools/kube
