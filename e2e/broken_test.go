@@ -128,7 +128,7 @@ type builder struct {
 // breakIt puts all situations into k, and a kubelet that has the logs.
 func (k *kube) breakIt(t *testing.T, all []*situation, now time.Time) *builder {
 	t.Helper()
-	api := &rest.Config{Host: "https://" + k.addr, BearerToken: "root", TLSClientConfig: rest.TLSClientConfig{Insecure: true}, QPS: -1}
+	api := &rest.Config{Host: "https://" + k.addr, BearerToken: "root", TLSClientConfig: rest.TLSClientConfig{Insecure: true}, QPS: -1, WarningHandler: rest.NoWarnings{}}
 	client, err := dynamic.NewForConfig(api)
 	if err != nil {
 		t.Fatal(err)
