@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,8 +83,8 @@ type kept struct {
 			Kind, Name string
 		} `json:"ownerReferences"`
 	} `json:"metadata"`
-	Spec   any `json:"spec"`
-	Status any `json:"status"`
+	Spec   json.RawMessage `json:"spec"`
+	Status json.RawMessage `json:"status"`
 }
 
 func (k kept) subject() analyzer.Subject {
