@@ -44,9 +44,18 @@ func redactText(text string) string {
 	return secret.Replace(text, func(string) string { return secret.Hidden })
 }
 
+// redactLines redacts each line by itself, and a key that goes over lines whole.
 func redactLines(lines []Line) {
+	inKey := false
 	for i := range lines {
-		lines[i].Text = redactText(lines[i].Text)
+		text := lines[i].Text
+		ends := strings.Contains(text, "-----END ")
+		if inKey && !ends {
+			lines[i].Text = secret.Hidden
+			continue
+		}
+		inKey = !ends && strings.Contains(text, "-----BEGIN ") && strings.Contains(text, " KEY-----")
+		lines[i].Text = redactText(text)
 	}
 }
 

@@ -22,7 +22,8 @@ func TestRedact(t *testing.T) {
 			"secrets": {{Raw: json.RawMessage(`{"kind":"Secret","metadata":{"name":"db-secret"},"data":{"password":"WFlaWlk=XYZZY-data"}}`)}}},
 		History: []Revision{{Raw: json.RawMessage(dirty)}},
 		Events:  []Event{{Event: corev1.Event{Message: "login with password=XYZZY-event refused"}}},
-		Logs:    []Log{{Lines: []Line{{Text: "Authorization: Bearer XYZZY-log-1234"}}}},
+		Logs: []Log{{Lines: []Line{{Text: "Authorization: Bearer XYZZY-log-1234"}, {Text: "-----BEGIN RSA PRIVATE KEY-----"}, {Text: "XYZZY/in+a+key"},
+			{Text: "-----END RSA PRIVATE KEY-----"}, {Text: "the key is read"}}}},
 		Kernel:  map[string][]Line{"n": {{Text: "audit: cmd=mount password=XYZZY-kernel"}}},
 	}
 	write := func() string {
@@ -39,7 +40,7 @@ func TestRedact(t *testing.T) {
 	for i := strings.Index(got, "XYZZY"); i >= 0; i = -1 {
 		t.Errorf("left: …%s…", got[max(0, i-60):min(len(got), i+40)])
 	}
-	for _, kept := range []string{`"secretName": "db-secret"`, `"serviceAccountName": "app"`, `"key": "password"`, `"value": "kept"`, `"--verbose"`, `secret \"db-secret\" not found`, `1.0`, `"redacted": true`, "postgres://app:[redacted]@db/x"} {
+	for _, kept := range []string{`"secretName": "db-secret"`, `"serviceAccountName": "app"`, `"key": "password"`, `"value": "kept"`, `"--verbose"`, `secret \"db-secret\" not found`, `1.0`, "the key is read", `"redacted": true`, "postgres://app:[redacted]@db/x"} {
 		if !strings.Contains(got, kept) {
 			t.Errorf("lost: %s in\n%s", kept, got)
 		}

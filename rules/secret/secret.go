@@ -23,14 +23,26 @@ const Hidden = "[redacted]"
 //go:embed patterns.csv
 var patternsCSV []byte
 
-var patterns = sync.OnceValue(func() []*regexp.Regexp {
-	var all []*regexp.Regexp
-	err := strictcsv.Each("patterns.csv", bytes.NewReader(patternsCSV), "pattern,source", func(f []string) error {
-		re, err := regexp.Compile(f[0])
-		if err == nil && f[1] == "" {
-			err = errors.New("there is no source")
+// A pattern is a row of patterns.csv.
+type pattern struct {
+	near [][]string // all of one of them are in a text that matches
+	hex  bool       // or a long number is
+	*regexp.Regexp
+}
+
+var patterns = sync.OnceValue(func() []pattern {
+	var all []pattern
+	err := strictcsv.Each("patterns.csv", bytes.NewReader(patternsCSV), "near,pattern,source", func(f []string) error {
+		p := pattern{hex: f[0] == "hex()"}
+		for either := range strings.SplitSeq(f[0], "|") {
+			p.near = append(p.near, strings.Split(either, "&"))
 		}
-		all = append(all, re)
+		var err error
+		p.Regexp, err = regexp.Compile(f[1])
+		if err == nil && (f[0] == "" || f[2] == "") {
+			err = errors.New("there is nothing near it, or no source")
+		}
+		all = append(all, p)
 		return err
 	})
 	if err != nil {
@@ -39,9 +51,44 @@ var patterns = sync.OnceValue(func() []*regexp.Regexp {
 	return all
 })
 
+// may reports whether a text can match at all.
+func (p pattern) may(lower string) bool {
+	if p.hex {
+		return longHex(lower)
+	}
+	return slices.ContainsFunc(p.near, func(all []string) bool {
+		return !slices.ContainsFunc(all, func(word string) bool { return !strings.Contains(lower, word) })
+	})
+}
+
+// longHex reports whether text has a number as long as the shortest digest, SHA-1's.
+func longHex(lower string) bool {
+	run := 0
+	for i := range len(lower) {
+		if c := lower[i]; '0' <= c && c <= '9' || 'a' <= c && c <= 'f' {
+			if run++; run == 40 {
+				return true
+			}
+			continue
+		}
+		run = 0
+	}
+	return false
+}
+
+// shortest is how long a text is at least that holds a secret and says so.
+const shortest = 8
+
 // Replace returns text with what put returns for each secret in it.
 func Replace(text string, put func(secret string) string) string {
+	if len(text) < shortest {
+		return text
+	}
+	lower := strings.ToLower(text)
 	for _, p := range patterns() {
+		if !p.may(lower) {
+			continue
+		}
 		var b strings.Builder
 		done := 0
 		for _, at := range p.FindAllStringSubmatchIndex(text, -1) {
@@ -55,6 +102,7 @@ func Replace(text string, put func(secret string) string) string {
 		}
 		if done > 0 {
 			text = b.String() + text[done:]
+			lower = strings.ToLower(text)
 		}
 	}
 	return text

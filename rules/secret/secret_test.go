@@ -32,6 +32,35 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+// TestNear: no pattern matches a text that is passed over, each of which is a
+// text of the other tests or one made of a row.
+func TestNear(t *testing.T) {
+	seen := map[string]bool{}
+	for _, text := range []string{
+		"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----", "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxw", "AKIAIOSFODNN7EXAMPLE", "ghp_0123456789abcdefghij",
+		"github_pat_0123456789abcdefghij", "glpat-0123456789abcdef", "xoxb-0123456789", "https://hooks.slack.com/services/T0/B0/x", "sk-0123456789abcdef", "hf_0123456789abcdefghij",
+		"AIza0123456789abcdefghijklmnopqrstuvw", "glsa_0123456789abcdefghij", "nvapi-0123456789abcdefghij", "Bearer 12345678", "redis://:pass@h", "PASSWD=abcd", "passphrase: abcd", "Api-Key=abcd",
+		"accessKey=abcd", "PRIVATE_KEY=abcd", "SECRET=abcd", "secret: a1bcd", "the password is abc1", "token=abcdefgh", "token is 1abcdefgh", "key 0123456789abcdefABCDEF0123456789abcdefAB",
+	} {
+		if hide(text) == text {
+			t.Errorf("nothing of %q is a secret", text)
+		}
+		for _, p := range patterns() {
+			if p.MatchString(text) {
+				seen[p.String()] = true
+				if !p.may(strings.ToLower(text)) {
+					t.Errorf("%q matches %s and is passed over", text, p)
+				}
+			}
+		}
+	}
+	for _, p := range patterns() {
+		if !seen[p.String()] {
+			t.Errorf("no text here matches %s", p)
+		}
+	}
+}
+
 func TestNamed(t *testing.T) {
 	for name, want := range map[string]bool{"DB_PASSWORD": true, "--api-key": true, "hf-token": true, "KEYBOARD": false, "PATH": false} {
 		if Named(name) != want {
