@@ -24,7 +24,7 @@ func TestRedact(t *testing.T) {
 		Events:  []Event{{Event: corev1.Event{Message: "login with password=XYZZY-event refused"}}},
 		Logs: []Log{{Lines: []Line{{Text: "Authorization: Bearer XYZZY-log-1234"}, {Text: "-----BEGIN RSA PRIVATE KEY-----"}, {Text: "XYZZY/in+a+key"},
 			{Text: "-----END RSA PRIVATE KEY-----"}, {Text: "the key is read"}}}},
-		Kernel:  map[string][]Line{"n": {{Text: "audit: cmd=mount password=XYZZY-kernel"}}},
+		Kernel: map[string][]Line{"n": {{Text: "audit: cmd=mount password=XYZZY-kernel"}}},
 	}
 	write := func() string {
 		var b strings.Builder
