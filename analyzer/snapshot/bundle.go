@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -54,7 +53,9 @@ type bundle struct {
 }
 
 func (f *form) convert(t *tree) (*Snapshot, error) {
-	b := &bundle{Snapshot: &Snapshot{Origin: f.name, Objects: map[string][]Object{}, Kernel: map[string][]Line{}},
+	// None of them says what the cluster is called, and what is wrong with all of
+	// it needs a subject.
+	b := &bundle{Snapshot: &Snapshot{Origin: f.name, Cluster: Cluster{Name: "cluster"}, Objects: map[string][]Object{}, Kernel: map[string][]Line{}},
 		seen: map[string]bool{}, pages: map[string]bool{}}
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
 		f.file(b, name, t.files[name])
@@ -217,6 +218,3 @@ func (b *bundle) logOf(name, namespace, pod, container string, previous bool, da
 	}
 	b.Logs = append(b.Logs, Log{namespace, pod, container, previous, parseLines(name, data, 0)})
 }
-
-// version says which Kubernetes it was, once.
-func (b *bundle) version(v string) { b.Cluster.Version = cmp.Or(b.Cluster.Version, v) }

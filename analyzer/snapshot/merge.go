@@ -1,6 +1,9 @@
 package snapshot
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Add adds what o, a look at the same cluster from elsewhere, tells and s does
 // not: kinds of objects that s did not capture, events that s has forgotten,
@@ -14,6 +17,7 @@ func (s *Snapshot) Add(o *Snapshot) {
 			s.Objects[resource] = os
 		}
 	}
+	s.Cluster = Cluster{cmp.Or(s.Cluster.Name, o.Cluster.Name), cmp.Or(s.Cluster.Provider, o.Cluster.Provider), cmp.Or(s.Cluster.Version, o.Cluster.Version)}
 	s.addEvents(o.Events)
 	type key struct {
 		namespace, pod, container string

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,7 +158,7 @@ func (s *shot) fromCluster(ctx context.Context, now time.Time) (*snapshot.Snapsh
 		return nil, err
 	}
 	snap := &snapshot.Snapshot{CapturedAt: now, Window: snapshot.Window{From: now.Add(-s.since), To: now}, Origin: "vedette",
-		Cluster: snapshot.Cluster{Version: sight.Version}, Objects: map[string][]snapshot.Object{}, Events: []snapshot.Event{}, Unseen: sight.Unseen}
+		Cluster: snapshot.Cluster{Name: cmp.Or(cluster.NameOf(s.kubeconfig), "cluster"), Version: sight.Version}, Objects: map[string][]snapshot.Object{}, Events: []snapshot.Event{}, Unseen: sight.Unseen}
 	for resource, os := range sight.Objects {
 		all := make([]snapshot.Object, len(os))
 		for i, o := range os {
