@@ -36,7 +36,7 @@ import (
 //
 // Its documents are objects with their status, and beside it
 //
-//	events: [{about, type, reason, message, count, component}]     events about the object, as of a minute ago
+//	events: [{about, type, reason, message, count, component}]     about the object, last seen just now; one or two of them only when it started
 //	logs: {main: text, main.previous: text}                        what its container wrote
 //
 // A document with a workload is a Deployment, its ReplicaSet and a Pod of one
@@ -98,7 +98,8 @@ func situations(t *testing.T, now time.Time) []*situation {
 			if i > 0 {
 				into = &d
 			}
-			if err := yaml.Unmarshal([]byte(text), into); err == nil && i > 0 {
+			err := yaml.Unmarshal([]byte(text), into)
+			if err == nil && i > 0 {
 				err = yaml.Unmarshal([]byte(text), &d.object)
 			}
 			if err != nil {
@@ -348,7 +349,7 @@ func (b *builder) after(d document, o map[string]any) {
 		event := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Event",
 			"metadata":       map[string]any{"name": fmt.Sprintf("%s.%s%d", u.GetName(), strings.ToLower(e.Reason), i), "namespace": ns},
 			"involvedObject": about, "type": cmp.Or(e.Type, "Warning"), "reason": e.Reason, "message": e.Message, "count": int64(max(e.Count, 1)),
-			"firstTimestamp": stamp(b.now.Add(-20 * time.Minute)), "lastTimestamp": stamp(b.now.Add(-time.Minute)), "source": map[string]any{"component": e.Component}}}
+			"firstTimestamp": stamp(b.now.Add(-20 * time.Minute)), "lastTimestamp": stamp(time.Now()), "source": map[string]any{"component": e.Component}}}
 		if e.Count == 1 || e.Count == 2 {
 			event.Object["lastTimestamp"] = stamp(b.now.Add(-20 * time.Minute))
 		}
