@@ -86,6 +86,15 @@ bench-agent: bin/vedette-agent ## the agent beside NVIDIA's dcgm-exporter: proce
 record-exporter: ## the pages of dcgm-exporter that the agent's tests compare with
 	$(GO) run -tags e2e ./e2e/versus -exporter "$$(e2e/versus/exporter)" -record cmd/vedette-agent/testdata/exporter
 
+# A minute, and some more for k8sgpt the first time: see e2e/peers/k8sgpt, which
+# takes $K8SGPT or $K8SGPT_SOURCE. All of it listens on loopback and ends with it.
+.PHONY: bench-peers
+bench-peers: bin/vedette ## what we and k8sgpt find in the same broken cluster on a real API server
+	@e2e/install kube || { echo 'left out: etcd and the API server, which cannot be built here'; exit 0; }; \
+	peer=$$(e2e/peers/k8sgpt); \
+	[ -n "$$peer" ] || { echo 'left out: k8sgpt, whose source or modules cannot be had here'; exit 0; }; \
+	cd e2e && $(GO) test -tags e2e -count 1 -run TestPeers -args -k8sgpt "$$(realpath "../$$peer" 2>/dev/null || echo "$$peer")"
+
 .PHONY: bench-nlq
 bench-nlq: bin/vedette ## how the development requests fare, where they are at hand
 	nlq/batch/bench.sh

@@ -35,9 +35,10 @@ const maxListed = 20
 
 // Diagnose says what would explain what is wrong in s. A zero focus asks about
 // the whole cluster; otherwise only what is wrong with the focus counts (see
-// [topology.Resolve] for how to find it). The clock is s.CapturedAt, and the same
-// snapshot gives the same report.
+// [topology.Resolve] for how to find it); one that is gone is taken as it last
+// was. The clock is s.CapturedAt, and the same snapshot gives the same report.
 func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
+	s = s.Recall(focus)
 	j := &judge{facts.Read(s), s}
 	r := analyzer.Report{
 		APIVersion: "vedette.dev/v1", Kind: "DiagnosisReport", CapturedAt: s.CapturedAt.UTC(),

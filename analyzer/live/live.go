@@ -3,7 +3,7 @@
 // a live cluster is diagnosed by the same pure function as a captured one.
 //
 // What a reader would get wrong: nothing here asks the cluster. What no agent
-// sent is not in the snapshot, and the snapshot says so.
+// and no watch told is not in the snapshot, and the snapshot says so.
 package live
 
 import (
@@ -26,11 +26,16 @@ import (
 )
 
 const (
-	// window is how far back a live snapshot looks: a job's other ranks give up
+	// window is how far back a live snapshot looks where nobody says: a job's other ranks give up
 	// on a dead one after NCCL's default of 10 to 30 minutes.
 	window = 30 * time.Minute
-	// step is the spacing of its metrics: two readings of an agent at its default period.
-	step = 30 * time.Second
+	// Longest is how far back one may look: longer is no incident any more, and
+	// more than one person reads.
+	Longest = 24 * time.Hour
+	// step is the spacing of its metrics: two readings of an agent at its default
+	// period. A long look has wider steps, so that there are no more than maxSteps.
+	step     = 30 * time.Second
+	maxSteps = 240 // two hours of them
 	// fresh is how old a reading may be to count as one, so that a GPU that is
 	// gone does not live on for PromQL's usual five minutes.
 	fresh = 90 * time.Second
@@ -47,6 +52,10 @@ type Camera struct {
 // Take captures the half hour before now. What could be had is returned with
 // the errors of what could not, which the snapshot also lists as unseen.
 func (c *Camera) Take(ctx context.Context, now time.Time) (*snapshot.Snapshot, error) {
+	return c.since(ctx, now, window)
+}
+
+func (c *Camera) since(ctx context.Context, now time.Time, window time.Duration) (*snapshot.Snapshot, error) {
 	now = now.UTC()
 	s := &snapshot.Snapshot{CapturedAt: now, Window: snapshot.Window{From: now.Add(-window), To: now},
 		Cluster: c.Cluster, Origin: "vedette", Objects: map[string][]snapshot.Object{}, Kernel: map[string][]snapshot.Line{}}
@@ -92,7 +101,7 @@ func (c *Camera) objects(ctx context.Context, s *snapshot.Snapshot) error {
 // full says that there was more than is taken.
 func (c *Camera) full(s *snapshot.Snapshot, what string, n int) {
 	if n >= history.Most {
-		s.Unseen = append(s.Unseen, fmt.Sprintf("%s: only the newest %d of the last %s", what, n, window))
+		s.Unseen = append(s.Unseen, fmt.Sprintf("%s: only the newest %d of the last %s", what, n, s.Window.To.Sub(s.Window.From)))
 	}
 }
 
@@ -178,6 +187,8 @@ func (c *Camera) metrics(ctx context.Context, s *snapshot.Snapshot) error {
 	expr := fmt.Sprintf(`last_over_time({__name__=~%q}[%ds])`, strings.Join(names, "|"), int(fresh.Seconds()))
 	// On a grid that does not move with the clock, so that an onset seen twice
 	// is the same; the reading of now comes after it.
+	window := s.Window.To.Sub(s.Window.From)
+	step := max(step, (window / maxSteps).Truncate(step))
 	end := s.CapturedAt.Truncate(step)
 	ss, err := c.Querier.Query(ctx, expr, series.Range{From: end.Add(-window), To: end, Step: step})
 	if err != nil {

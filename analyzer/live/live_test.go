@@ -131,6 +131,46 @@ func samePacked(t *testing.T, camera *live.Camera) {
 	}
 }
 
+// A snapshot may be asked to go further back, and to be of one namespace; it has
+// no secrets. What cannot be meant is refused.
+func TestHandlerQuery(t *testing.T) {
+	db, past := open(t)
+	pod := `{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"namespace":%q},"spec":{"containers":[{"name":"main","args":["--token=XYZZY12345"]}]},"status":{}}`
+	var rs []history.Record
+	for _, ns := range []string{"ml", "shop"} {
+		rs = append(rs, history.Record{Kind: history.KubeObject, At: noon.Add(-time.Hour), Subject: analyzer.Subject{Kind: "pod", Namespace: ns, Name: "a"}, Text: fmt.Sprintf(pod, "a", ns),
+			Attrs: map[string]string{history.AttrResource: "pods", history.AttrVerb: "DELETED"}})
+	}
+	if err := past.Append(t.Context(), rs); err != nil {
+		t.Fatal(err)
+	}
+	camera := &live.Camera{Querier: db, History: past, Metrics: facts.Metrics()}
+	ask := func(query string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		camera.Handler(func() time.Time { return noon }).ServeHTTP(w, httptest.NewRequest("GET", "/vedette/v1/snapshot"+query, nil))
+		return w
+	}
+	for query, want := range map[string]int{"": 0, "?since=2h": 2, "?since=2h&namespace=ml": 1} {
+		s, err := snapshot.Unpack(ask(query).Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.History) != want || !s.Redacted {
+			t.Errorf("%q: %d revisions, redacted %v; want %d", query, len(s.History), s.Redacted, want)
+		}
+		for _, r := range s.History {
+			if strings.Contains(string(r.Raw), "XYZZY") {
+				t.Errorf("%q: it holds %s", query, r.Raw)
+			}
+		}
+	}
+	for _, query := range []string{"?since=yesterday", "?since=-1h", "?since=1000h"} {
+		if w := ask(query); w.Code != 400 || !strings.Contains(w.Body.String(), "since") {
+			t.Errorf("%q is answered with %d %s", query, w.Code, w.Body)
+		}
+	}
+}
+
 // What cannot be read is an error and is said in the snapshot; the rest is there.
 func TestAClosedHistoryCostsOnlyItself(t *testing.T) {
 	db, past := open(t)

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -34,7 +36,7 @@ type tree struct {
 	bytes int64
 }
 
-// load reads a directory or an archive of one.
+// load reads a directory, an archive of one, or a file of text.
 func load(name string) (*tree, error) {
 	fi, err := os.Stat(name)
 	if err != nil {
@@ -49,10 +51,18 @@ func load(name string) (*tree, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if !archived(name) {
+		return t, t.add(filepath.Base(name), f, fi.Size())
+	}
 	if err := t.addArchive(name, f); err != nil {
 		return nil, err
 	}
 	return t, t.findRoot()
+}
+
+// archived reports whether name is that of an archive that can be read.
+func archived(name string) bool {
+	return slices.ContainsFunc([]string{".tar", ".tar.gz", ".tgz", ".tar.zst"}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 func (t *tree) addDir(fsys fs.FS) error {
@@ -92,10 +102,8 @@ func (t *tree) addArchive(name string, f io.Reader) error {
 		}
 		defer zr.Close()
 		r = zr
-	case strings.HasSuffix(name, ".tar"):
-		r = f
 	default:
-		return errors.New("neither a directory nor a .tar.gz or .tar.zst")
+		r = f
 	}
 	tr := tar.NewReader(io.LimitReader(r, maxBytes+maxBytes/4)) // headers and padding besides
 	for {

@@ -29,6 +29,7 @@ func decode[T any](data []byte) (T, error) {
 // An item is one object of a List as the file has it.
 type item struct {
 	raw []byte
+	at  int // where it begins in the file
 	named
 }
 
@@ -75,7 +76,7 @@ func splitItems(dec *jsontext.Decoder, data []byte) ([]item, error) {
 		if err := jsonv2.UnmarshalDecode(dec, &x.named); err != nil {
 			return nil, err
 		}
-		x.raw = data[start:dec.InputOffset()]
+		x.raw, x.at = data[start:dec.InputOffset()], start
 		all = append(all, x)
 	}
 	if dec.PeekKind() != ']' {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -58,10 +59,11 @@ type edges struct {
 	Edges []Edge `json:"edges"`
 }
 
-// Read reads a snapshot: a directory, or a .tar.gz or .tar.zst of one. Files
-// that are not part of the format are ignored and those that are missing are
-// missing facts. What does not parse is named with its line in Unseen and the
-// rest is used; only a snapshot without a readable snapshot.json is an error.
+// Read reads a snapshot: a directory, or a .tar.gz or .tar.zst of one; or what
+// another program captured of a cluster, see bundle.go. Files that are not part
+// of the format are ignored and those that are missing are missing facts. What
+// does not parse is named with its line in Unseen and the rest is used; only a
+// snapshot without a readable snapshot.json is an error.
 func Read(name string) (*Snapshot, error) {
 	t, err := load(name)
 	if err != nil {
@@ -74,10 +76,26 @@ func Read(name string) (*Snapshot, error) {
 	return s, nil
 }
 
+// Unpack reads what [Snapshot.Pack] wrote.
+func Unpack(r io.Reader) (*Snapshot, error) {
+	t := &tree{files: map[string][]byte{}}
+	s, err := (*Snapshot)(nil), t.addArchive("snapshot.tar.gz", r)
+	if err == nil {
+		s, err = parse(t)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unpack snapshot: %w", err)
+	}
+	return s, nil
+}
+
 func parse(t *tree) (*Snapshot, error) {
 	data, ok := t.files[headFile]
 	if !ok {
-		return nil, errors.New("there is no " + headFile + " in it")
+		if f := t.form(); f != nil {
+			return f.convert(t)
+		}
+		return nil, errors.New("there is no " + headFile + " in it, and it is no kubectl cluster-info dump, support bundle or must-gather")
 	}
 	var h head
 	if err := json.Unmarshal(data, &h); err != nil {
@@ -125,12 +143,12 @@ func (s *Snapshot) parseFile(name string, data []byte) {
 	case parts[0] == "logs" && len(parts) == 4 && strings.HasSuffix(name, ".log"):
 		container := strings.TrimSuffix(parts[3], ".log")
 		container, previous := strings.CutSuffix(container, ".previous")
-		s.Logs = append(s.Logs, Log{parts[1], parts[2], container, previous, parseLines(name, data)})
+		s.Logs = append(s.Logs, Log{parts[1], parts[2], container, previous, parseLines(name, data, 0)})
 	case parts[0] == "nodes" && len(parts) == 3 && parts[2] == "kmsg.log":
-		s.Kernel[parts[1]] = parseLines(name, data)
+		s.Kernel[parts[1]] = parseLines(name, data, 0)
 	case parts[0] == "nodes" && len(parts) == 3 && strings.HasPrefix(parts[2], "journal-") && strings.HasSuffix(name, ".log"):
 		unit := strings.TrimSuffix(strings.TrimPrefix(parts[2], "journal-"), ".log")
-		s.Units = append(s.Units, UnitLog{parts[1], unit, parseLines(name, data)})
+		s.Units = append(s.Units, UnitLog{parts[1], unit, parseLines(name, data, 0)})
 	}
 }
 
@@ -155,7 +173,7 @@ func (s *Snapshot) addObjects(name, resource string, data []byte) {
 				s.Unseen = append(s.Unseen, fmt.Sprintf("%s: item %d: %v", name, i+1, err))
 				continue
 			}
-			items = append(items, item{raw, n})
+			items = append(items, item{raw: raw, named: n})
 		}
 	}
 	all := make([]Object, 0, len(items))
@@ -164,6 +182,14 @@ func (s *Snapshot) addObjects(name, resource string, data []byte) {
 	}
 	s.Objects[resource] = all
 }
+
+// AddLog adds what one container wrote, as kubectl logs --timestamps prints it.
+func (s *Snapshot) AddLog(namespace, pod, container string, previous bool, text []byte) {
+	s.Logs = append(s.Logs, Log{namespace, pod, container, previous, parseLines(namespace+"/"+pod+"/"+container, text, 0)})
+}
+
+// AddEvent adds an Event of the API server, as JSON.
+func (s *Snapshot) AddEvent(raw []byte, source string) error { return s.addEvent(raw, source) }
 
 func (s *Snapshot) addEvent(line []byte, source string) error {
 	e, err := decode[corev1.Event](line)
@@ -231,13 +257,14 @@ func (s *Snapshot) arrange() {
 	})
 }
 
-// parseLines splits a log whose lines start with their time.
-func parseLines(name string, data []byte) []Line {
+// parseLines splits a log whose lines start with their time. So many lines of
+// its file came before.
+func parseLines(name string, data []byte, before int) []Line {
 	whole := strings.ToValidUTF8(string(data), "\uFFFD") // the lines are parts of it
 	lines := make([]Line, 0, strings.Count(whole, "\n")+1)
 	for text := range strings.Lines(whole) {
 		text = strings.TrimRight(text, "\r\n")
-		l := Line{Text: text, Source: name + ":" + strconv.Itoa(len(lines)+1)}
+		l := Line{Text: text, Source: name + ":" + strconv.Itoa(before+len(lines)+1)}
 		stamp, rest, _ := strings.Cut(text, " ")
 		if at, err := time.Parse(time.RFC3339Nano, stamp); err == nil {
 			l.At, l.Text = at.UTC(), rest

@@ -117,14 +117,7 @@ func (e Event) Times() int {
 // About returns what the event is about.
 func (e Event) About() analyzer.Subject {
 	o := e.InvolvedObject
-	kind := strings.ToLower(o.Kind)
-	if kind == "persistentvolumeclaim" {
-		kind = "pvc"
-	}
-	if kind == "node" {
-		return analyzer.Node(o.Name)
-	}
-	return analyzer.Subject{Kind: kind, Namespace: o.Namespace, Name: o.Name}
+	return subjectOf(o.Kind, o.Namespace, o.Name)
 }
 
 // A Line is one line of a log. At is zero where the log did not say.

@@ -33,6 +33,7 @@ var mayImport = map[string]string{
 	"rules/explain":    "rules rules/catalog rules/strictcsv rules/syntax",
 	"rules/proof":      "rules rules/syntax",
 	"rules/publish":    "rules rules/proof",
+	"rules/secret":     "rules/strictcsv",
 	"rules/syntax":     "",
 
 	"rules/publish/amazon":      "rules rules/publish",
@@ -43,7 +44,7 @@ var mayImport = map[string]string{
 
 	"collector":          "rules/catalog",
 	"collector/batchjob": "collector",
-	"collector/cluster":  "collector rules/strictcsv",
+	"collector/cluster":  "collector rules/secret rules/strictcsv",
 	"collector/dcgm":     "collector rules/catalog rules/strictcsv",
 	"collector/host":     "collector rules/catalog rules/strictcsv",
 	"collector/kmsg":     "collector rules/catalog rules/fault rules/strictcsv",
@@ -75,7 +76,7 @@ var mayImport = map[string]string{
 	"analyzer/scale/keda":                "analyzer/scale analyzer/scale/keda/externalscaler",
 	"analyzer/scale/keda/externalscaler": "",
 	"analyzer/scale/cluster":             "analyzer/action analyzer/scale",
-	"analyzer/snapshot":                  "analyzer",
+	"analyzer/snapshot":                  "analyzer rules/secret rules/strictcsv",
 	"analyzer/store":                     "analyzer/series",
 	"analyzer/topology":                  "analyzer analyzer/snapshot",
 	"analyzer/diagnose":                  "analyzer analyzer/diagnose/facts analyzer/diagnose/knowledge analyzer/snapshot analyzer/topology rules/fault",
@@ -93,7 +94,7 @@ var mayImport = map[string]string{
 	"nlq/compile": "nlq rules rules/catalog",
 	"nlq/answer": "nlq nlq/compile analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
 		"rules rules/catalog rules/check rules/explain rules/publish",
-	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon rules rules/catalog rules/check rules/explain rules/strictcsv",
+	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon rules rules/catalog rules/check rules/explain rules/secret rules/strictcsv",
 	"nlq/prose":         "nlq nlq/grammar nlq/prose/index nlq/prose/lexicon rules/catalog",
 	"nlq/prose/lexicon": "nlq/grammar nlq/prose/index rules/catalog rules/strictcsv",
 	"nlq/prose/index":   "rules/catalog",

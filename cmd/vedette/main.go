@@ -21,7 +21,8 @@
 //
 // The cluster's way: [vedette.dev/collector/cluster] watches the API server and
 // reads the metrics pages that announce themselves. cluster.go here hands its
-// series to the store and its objects and events to the history. A Prometheus
+// series to the store and its objects and events to the history. For a snapshot
+// it is asked just once (snapshot.go), without a service. A Prometheus
 // that is there already is read beside the store instead (elsewhere.go).
 //
 // A conclusion's way: [vedette.dev/analyzer/alerting] evaluates rules and

@@ -85,6 +85,15 @@ func Config(kubeconfig string) (*rest.Config, error) {
 	return c, nil
 }
 
+// NameOf returns what a kubeconfig calls the cluster that it leads to, or "".
+func NameOf(kubeconfig string) string {
+	c, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil || c.Contexts[c.CurrentContext] == nil {
+		return ""
+	}
+	return c.Contexts[c.CurrentContext].Cluster
+}
+
 // Run watches until ctx ends. An API server that is away, refuses a kind, or
 // has forgotten where a watch was costs only what it does not tell; each is
 // tried again.

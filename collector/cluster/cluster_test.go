@@ -348,41 +348,55 @@ func TestWorkloads(t *testing.T) {
 	}
 }
 
-// The role that is shipped allows just what is watched.
-func TestRole(t *testing.T) {
-	data, err := os.ReadFile("../../deploy/server-rbac.yaml")
+// The roles that are shipped allow just what is watched, and captured.
+func TestRoles(t *testing.T) {
+	kinds, err := readKinds()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var allowed []string
+	var watched, captured []string
+	for _, k := range kinds {
+		watched = append(watched, k.resource+" [list watch]")
+		captured = append(captured, k.resource+" [list]")
+	}
+	captured = append(captured, "pods/log [get]")
+	for _, tt := range []struct {
+		file, role string
+		want       []string
+	}{
+		{"server-rbac.yaml", "vedette-eyes", watched},
+		{"snapshot-rbac.yaml", "vedette-snapshot", captured},
+	} {
+		got := allowed(t, "../../deploy/"+tt.file, tt.role)
+		slices.Sort(tt.want)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: what is used and what is allowed (-used +allowed):\n%s", tt.file, diff)
+		}
+	}
+}
+
+// allowed returns what a role of a file may do, as "pods [list]".
+func allowed(t *testing.T, path, name string) []string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
 	for doc := range strings.SplitSeq(string(data), "\n---\n") {
 		var role rbacv1.ClusterRole
 		if err := yaml.Unmarshal([]byte(doc), &role); err != nil {
 			t.Fatal(err)
 		}
-		if role.Name != "vedette-eyes" {
+		if role.Name != name {
 			continue
 		}
 		for _, r := range role.Rules {
-			if diff := cmp.Diff([]string{"list", "watch"}, r.Verbs); diff != "" {
-				t.Errorf("%v may (-want +got):\n%s", r.Resources, diff)
-			}
 			for _, res := range r.Resources {
-				allowed = append(allowed, schema.GroupResource{Group: r.APIGroups[0], Resource: res}.String())
+				all = append(all, fmt.Sprintf("%s %v", schema.GroupResource{Group: r.APIGroups[0], Resource: res}, r.Verbs))
 			}
 		}
 	}
-	kinds, err := readKinds()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var watched []string
-	for _, k := range kinds {
-		watched = append(watched, k.resource)
-	}
-	slices.Sort(allowed)
-	slices.Sort(watched)
-	if diff := cmp.Diff(watched, allowed); diff != "" {
-		t.Errorf("what is watched and what is allowed (-watched +allowed):\n%s", diff)
-	}
+	slices.Sort(all)
+	return all
 }

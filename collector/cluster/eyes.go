@@ -42,15 +42,15 @@ type eyes struct {
 
 // follow opens a watch of every kind that is served and has none, and closes
 // those of kinds that are served no longer, if served is the whole of it.
-func (e *eyes) follow(ctx context.Context, g *errgroup.Group, kinds []kind, served map[string]schema.GroupVersionResource, whole bool) {
+func (e *eyes) follow(ctx context.Context, g *errgroup.Group, kinds []kind, served map[string]resource, whole bool) {
 	for _, k := range kinds {
-		gvr, there := served[k.resource]
+		at, there := served[k.resource]
 		stop, open := e.open[k.resource]
 		switch {
 		case there && !open:
 			kctx, stop := context.WithCancel(ctx)
 			e.open[k.resource] = stop
-			g.Go(func() error { e.watch(kctx, k, gvr); return nil })
+			g.Go(func() error { e.watch(kctx, k, at.GroupVersionResource); return nil })
 		case !there && open && whole:
 			stop()
 			delete(e.open, k.resource)
@@ -118,7 +118,7 @@ func (e *eyes) say(ctx context.Context, k kind, err error) {
 // listAndWatch fills m with a list and follows a watch from there. It returns
 // nil where the API server ended the watch or has forgotten where it was.
 func (e *eyes) listAndWatch(ctx context.Context, m *mirror, gvr schema.GroupVersionResource, example runtime.Object) error {
-	lw, err := e.lister(gvr, m.gvk, example)
+	lw, err := e.lister(gvr, m.gvk, example, metav1.NamespaceAll)
 	if err != nil {
 		return err
 	}
@@ -137,11 +137,15 @@ func (e *eyes) listAndWatch(ctx context.Context, m *mirror, gvr schema.GroupVers
 	return cache.NewReflectorWithOptions(lw, typed, m, cache.ReflectorOptions{Name: "vedette/" + m.kind.resource}).ListAndWatchWithContext(ctx)
 }
 
-// lister lists and watches a kind: in its own type, over protobuf, where
-// Kubernetes has one, and as plain JSON otherwise.
-func (e *eyes) lister(gvr schema.GroupVersionResource, gvk schema.GroupVersionKind, example runtime.Object) (*cache.ListWatch, error) {
+// lister lists and watches a kind in a namespace, or where that is empty in all:
+// in its own type, over protobuf, where Kubernetes has one, and as plain JSON
+// otherwise.
+func (e *eyes) lister(gvr schema.GroupVersionResource, gvk schema.GroupVersionKind, example runtime.Object, namespace string) (*cache.ListWatch, error) {
 	if example == nil {
-		res := e.loose.Resource(gvr)
+		res := dynamic.ResourceInterface(e.loose.Resource(gvr))
+		if namespace != "" {
+			res = e.loose.Resource(gvr).Namespace(namespace)
+		}
 		return &cache.ListWatch{
 			ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return res.List(ctx, o) },
 			WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
@@ -160,7 +164,7 @@ func (e *eyes) lister(gvr schema.GroupVersionResource, gvk schema.GroupVersionKi
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", gvr.Resource, err)
 	}
-	return cache.NewListWatchFromClient(client, gvr.Resource, metav1.NamespaceAll, fields.Everything()), nil
+	return cache.NewListWatchFromClient(client, gvr.Resource, namespace, fields.Everything()), nil
 }
 
 // typeOf returns an empty object of the Go type that Kubernetes' client has

@@ -44,12 +44,18 @@ func (k kind) short() string {
 	return name
 }
 
+// A resource is what an API server serves under one name.
+type resource struct {
+	schema.GroupVersionResource
+	namespaced bool
+}
+
 // serves returns what the API server serves that can be listed and watched, in
 // the version it prefers, by resource. Groups whose server is away are left
 // out and told in the error.
-func serves(menu discovery.ServerResourcesInterface) (map[string]schema.GroupVersionResource, error) {
+func serves(menu discovery.ServerResourcesInterface) (map[string]resource, error) {
 	lists, err := menu.ServerPreferredResources()
-	served := map[string]schema.GroupVersionResource{}
+	served := map[string]resource{}
 	for _, l := range lists {
 		gv, parseErr := schema.ParseGroupVersion(l.GroupVersion)
 		if parseErr != nil {
@@ -68,7 +74,7 @@ func serves(menu discovery.ServerResourcesInterface) (map[string]schema.GroupVer
 				at.Version = r.Version
 			}
 			gvr := at.WithResource(r.Name)
-			served[gvr.GroupResource().String()] = gvr
+			served[gvr.GroupResource().String()] = resource{gvr, r.Namespaced}
 		}
 	}
 	return served, err

@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"vedette.dev/rules/secret"
 )
 
 // restless are annotations that change by the second and say nothing, or that
@@ -25,9 +25,6 @@ var restless = []string{
 	"endpoints.kubernetes.io/last-change-trigger-time",     // the time of the change once more
 	"volume.kubernetes.io/selected-node-last-updated-time", // the time of the change once more
 }
-
-// redacted stands for a value that may be a secret.
-const redacted = "[redacted]"
 
 // prune takes out of an object what is not kept of it: bookkeeping that
 // changes without anything having happened, so that a revision is a change,
@@ -73,7 +70,7 @@ func prune(o runtime.Object) {
 		redactTree(o.Object)
 	case *corev1.ConfigMap:
 		for key := range o.Data {
-			o.Data[key] = redacted
+			o.Data[key] = secret.Hidden
 		}
 		for key := range o.BinaryData {
 			o.BinaryData[key] = nil
@@ -88,8 +85,8 @@ func redactSpec(p *corev1.PodSpec) {
 	for _, cs := range [][]corev1.Container{p.InitContainers, p.Containers} {
 		for _, c := range cs {
 			for i := range c.Env {
-				if c.Env[i].Value != "" && secret(c.Env[i].Name) {
-					c.Env[i].Value = redacted
+				if c.Env[i].Value != "" && secret.Named(c.Env[i].Name) {
+					c.Env[i].Value = secret.Hidden
 				}
 			}
 		}
@@ -102,8 +99,8 @@ func redactTree(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		name, named := v["name"].(string)
-		if value, ok := v["value"].(string); ok && named && value != "" && secret(name) {
-			v["value"] = redacted
+		if value, ok := v["value"].(string); ok && named && value != "" && secret.Named(name) {
+			v["value"] = secret.Hidden
 		}
 		for _, x := range v {
 			redactTree(x)
@@ -113,13 +110,6 @@ func redactTree(v any) {
 			redactTree(x)
 		}
 	}
-}
-
-// secret reports whether the name of a variable says that its value is one.
-func secret(name string) bool {
-	name = strings.ToUpper(name)
-	return slices.ContainsFunc([]string{"PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY"},
-		func(word string) bool { return strings.Contains(name, word) })
 }
 
 // changedAt is when an object became what it is, as far as it says so itself.

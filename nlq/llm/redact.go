@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"vedette.dev/nlq"
+	"vedette.dev/rules/secret"
 	"vedette.dev/rules/strictcsv"
 )
 
@@ -19,8 +20,6 @@ const (
 	Mail    = "mail"    // e-mail addresses
 	Address = "address" // IP addresses, and names of nodes that are made of one
 )
-
-const secret = "secret"
 
 type pattern struct {
 	what string
@@ -42,7 +41,7 @@ func readPatterns(file string, r io.Reader) ([]pattern, error) {
 	var ps []pattern
 	err := strictcsv.Each(file, r, "what,pattern,source", func(f []string) error {
 		re, err := regexp.Compile(f[1])
-		if err == nil && !slices.Contains([]string{secret, Mail, Address}, f[0]) {
+		if err == nil && !slices.Contains([]string{Mail, Address}, f[0]) {
 			err = fmt.Errorf("what is %q", f[0])
 		}
 		ps = append(ps, pattern{f[0], re})
@@ -66,30 +65,20 @@ var placeholders = regexp.MustCompile(`vdt-hidden-(\d+)-x`)
 // hide returns text with what must not leave taken out. The same thing gets
 // the same placeholder, in all texts.
 func (v *veil) hide(text string) string {
+	text = secret.Replace(text, v.stand)
 	for _, p := range patterns() {
-		if p.what != secret && !slices.Contains(v.also, p.what) {
-			continue
+		if slices.Contains(v.also, p.what) {
+			text = p.ReplaceAllStringFunc(text, v.stand)
 		}
-		var b strings.Builder
-		done := 0
-		for _, at := range p.FindAllStringSubmatchIndex(text, -1) {
-			from, to := at[0], at[1]
-			if len(at) > 2 && at[2] >= 0 {
-				from, to = at[2], at[3]
-			}
-			if placeholders.MatchString(text[from:to]) {
-				continue
-			}
-			b.WriteString(text[done:from] + v.stand(text[from:to]))
-			done = to
-		}
-		text = b.String() + text[done:]
 	}
 	return text
 }
 
 // stand returns what stands for thing.
 func (v *veil) stand(thing string) string {
+	if placeholders.MatchString(thing) {
+		return thing
+	}
 	i := slices.Index(v.hidden, thing)
 	if i < 0 {
 		i = len(v.hidden)
