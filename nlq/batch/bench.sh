@@ -27,14 +27,16 @@ score() {
 # What they came to at first sight, before the readers were developed on them
 # too, these commits show: "A question may go on from the one before", "Merge the
 # model engine", "Silence can be asked for …" (third and texts), "What is lower
-# than, near to or short of …" (fourth), "Values of a label that are said …" (fifth), "An Alertmanager's address
-# is read in one way" (sixth and the second texts).
+# than, near to or short of …" (fourth), "Values of a label that are said …" (fifth),
+# "An Alertmanager's address is read in one way" (sixth and the second texts), "An
+# amount of what is left is no share of it" (seventh).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 score third nlq/batch/testdata/requests-3.jsonl
 score fourth nlq/batch/testdata/requests-4.jsonl
 score fifth nlq/batch/testdata/requests-5.jsonl
 score sixth nlq/batch/testdata/requests-6.jsonl
+score seventh nlq/batch/testdata/requests-7.jsonl
 score texts nlq/batch/testdata/texts-1.jsonl
 score texts-2 nlq/batch/testdata/texts-2.jsonl
 
