@@ -41,10 +41,12 @@ func (w *World) readServiceAlerts() {
 	if len(fired) == 0 {
 		return
 	}
+	w.readSurge(fired, since)
 	fails, isFailing := ranking.Failing(w.s, w.Graph, fired, since)
 	slowest, isSlow := ranking.Slowest(w.s, w.Graph, fired, since)
 	switch {
 	case isFailing && failing && !slow:
+		w.readRegression(fails)
 		w.add(ranked(fails, "service-failing", "failing"))
 	case isSlow:
 		w.addSlow(slowest)
@@ -61,6 +63,7 @@ var (
 
 // addSlow adds that a service is slow, and whether for want of CPU.
 func (w *World) addSlow(r ranking.Rise) {
+	w.readRegression(r)
 	f := ranked(r, "service-slow", "slow")
 	top, known := w.workloadBehind(r.Service)
 	switch m, hungry := ranking.Hungry(w.s, r.Service); {

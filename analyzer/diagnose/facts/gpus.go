@@ -44,12 +44,13 @@ const (
 // snapshot needs to hold of a store that has many more.
 func Metrics() []string {
 	ids := []catalog.ID{gpuTemp, smClock, gpuUtil, grActive, clockReasons, oldReasons, thermalTime, powerTime,
-		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState, topology.Holds}
+		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState, topology.Holds,
+		workingSet, memoryLimit, volumeFree, volumeSize, diskReadOnly, diskFree, diskSize, fabricState, fabricDowned, connections, maxConnections}
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = string(id)
 	}
-	return names
+	return append(names, poolMetrics()...)
 }
 
 // readGPUs reads what the series of every GPU show.

@@ -35,12 +35,7 @@ const episodeGap = 5 * time.Minute
 func (w *World) readKernel() {
 	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
 		lines := w.s.Kernel[node]
-		var booted time.Time
-		for _, l := range lines {
-			if bootLine.MatchString(l.Text) {
-				booted = l.At
-			}
-		}
+		booted := bootedAt(lines)
 		episodes := map[string]*Fact{}
 		for _, l := range lines {
 			w.readXid(node, l, episodes)
@@ -49,6 +44,16 @@ func (w *World) readKernel() {
 			f.Standing = f.At.IsZero() || !f.At.Before(booted)
 		}
 	}
+}
+
+// bootedAt returns when the kernel last started, as far as its log tells.
+func bootedAt(lines []snapshot.Line) (at time.Time) {
+	for _, l := range lines {
+		if bootLine.MatchString(l.Text) {
+			at = l.At
+		}
+	}
+	return at
 }
 
 func (w *World) readXid(node string, l snapshot.Line, episodes map[string]*Fact) {
