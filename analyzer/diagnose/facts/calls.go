@@ -111,8 +111,38 @@ func (w *World) callee(p *pod, text string, ips map[string]analyzer.Subject) (to
 			}
 		}
 	}
+	m := ipAndPort.FindStringSubmatch(text)
+	if m == nil {
+		return analyzer.Subject{}, 0, false
+	}
+	// The address of a pod that has been replaced, or of a Service that was: the
+	// one that the line names, or the only one with that port.
+	port = number(m[2])
+	var named, listening []analyzer.Subject
+	for _, s := range w.services[p.Namespace] {
+		self := serviceSubject(s.Object)
+		if slices.Contains(w.Behind(self), w.Workload(p.subject)) {
+			continue
+		}
+		if len(s.Object.Name) >= leastName && namesHost(text, s.Object.Name) {
+			named = append(named, self)
+		}
+		if slices.ContainsFunc(s.Object.Spec.Ports, func(x corev1.ServicePort) bool { return x.Port == port }) {
+			listening = append(listening, self)
+		}
+	}
+	switch {
+	case ips == nil:
+	case len(named) == 1:
+		return named[0], port, true
+	case len(listening) == 1:
+		return listening[0], port, true
+	}
 	return analyzer.Subject{}, 0, false
 }
+
+// leastName is how long a Service's name must be to be told from a word: "db" and "api" are both.
+const leastName = 5
 
 // addCalls records the calls of one workload to one callee, oldest first.
 func (w *World) addCalls(cs []call) {

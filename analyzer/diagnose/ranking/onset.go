@@ -22,15 +22,20 @@ func Onset(samples []snapshot.Sample, falls bool) (time.Time, bool) {
 	return samples[i].At, after > before
 }
 
-// Surge returns by how many times samples rose for good, and since when.
+// Surge returns by how many times samples rose, and since when, where they had
+// been steady before for a quarter of the time: a load that grows all along is a
+// day's or a test's.
 func Surge(samples []snapshot.Sample) (ratio float64, since time.Time, ok bool) {
 	i := change(samples)
-	if i < 0 {
+	if i < len(samples)/4 || quantile(samples[:max(i, 1)], 0.95) > steady*quantile(samples[:max(i, 1)], 0.5) {
 		return 0, time.Time{}, false
 	}
 	before, after := mean(samples[:i]), mean(samples[i:])
 	return after / max(before, tiny), samples[i].At, after > before
 }
+
+// steady is how far above its median a steady series goes.
+const steady = 1.6
 
 // fewest is how many samples each side of a change must have.
 const fewest = 3
