@@ -175,7 +175,7 @@ func (j *judge) explain(wanted []*facts.Fact) (chosen []*candidate, rejected []a
 		if best < 0 {
 			break
 		}
-		c := all[best]
+		c := all[j.behindIt(best, all, gains, taken)]
 		less := map[int]bool{} // the candidates that explain less of what is left from now on
 		for _, f := range c.reached {
 			if left[f] {
@@ -200,6 +200,23 @@ func (j *judge) explain(wanted []*facts.Fact) (chosen []*candidate, rejected []a
 		}
 	}
 	return chosen, rejected
+}
+
+// behindIt returns the candidate from which the best follows and which explains
+// as much, where there is one: the effect may be better documented than its
+// cause, and is no cause for that.
+func (j *judge) behindIt(best int, all []*candidate, gains []float64, taken map[*candidate]bool) int {
+	for i, c := range all {
+		if taken[c] || c.confidence < sure || gains[i] < gains[best]-1e-9 || i == best {
+			continue
+		}
+		follows := func(f *facts.Fact) bool { return c.parent[f] != nil }
+		back := func(f *facts.Fact) bool { _, ok := all[best].parent[f]; return ok }
+		if !slices.ContainsFunc(all[best].roots, func(f *facts.Fact) bool { return !follows(f) }) && !slices.ContainsFunc(c.roots, back) {
+			return i
+		}
+	}
+	return best
 }
 
 // gain sums the weights of what c explains of left.

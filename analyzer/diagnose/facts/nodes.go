@@ -60,7 +60,7 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 		switch {
 		case c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue:
 			f.Name, f.Weight = "node-not-ready", 3
-			w.add(f)
+			w.readStatus(c.Reason+": "+c.Message, w.add(f))
 		case conditionFacts[string(c.Type)+"="+string(c.Status)] != "":
 			f.Name, f.Weight = conditionFacts[string(c.Type)+"="+string(c.Status)], 1
 			w.addOnce(f)

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/patterns"
 )
 
 // readSaid takes what programs said and holds it against the objects: what they
@@ -165,6 +166,9 @@ var (
 	took        = regexp.MustCompile(`(?i)\b(?:took|duration|latency|elapsed|rt|upstream_response_time|request_time|after)["_a-z]*[=: ]+"?([0-9.]+) ?(ms|s)?\b`)
 )
 
+// aWait is what every line holds that tells of a wait.
+var aWait = patterns.MustCompile(`(?i)timed out|timeout|deadline exceeded|took|duration|latency|elapsed|response_time|request_time`)
+
 // slowOutside is from what time an answer from outside counts as slow: below it
 // few users would have complained.
 const slowOutside = 2 * time.Second
@@ -183,11 +187,7 @@ func (w *World) readOutside() {
 			continue
 		}
 		for _, line := range l.Lines {
-			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || !strings.ContainsAny(line.Text, "0123456789") {
-				continue
-			}
-			at := strings.Index(line.Text, "://")
-			if at < 0 && troubled.Match(line.Text) == nil && !strings.Contains(line.Text, "upstream") {
+			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || aWait.Match(line.Text) == nil {
 				continue
 			}
 			m := outsideHost.FindStringSubmatch(line.Text)

@@ -3,14 +3,18 @@ package facts
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"vedette.dev/analyzer"
 )
 
-// notFitting is the autoscaler's word that no node that it could add would take
-// the pod: that is the pod's fault, or the cluster's design. A limit that is
-// reached, or a cloud without capacity, is not.
-var atLimits = regexp.MustCompile(`(?i)max node group size reached|in backoff after failed scale-up|max cluster (?:cpu|memory|nodes|.* limit)|limit reached|not ready for scale-?up`)
+// refusesNow is the autoscaler's word that it would add a node and could not.
+// That no node would take the pod is the pod's fault.
+var refusesNow = regexp.MustCompile(`(?i)in backoff after failed scale-up|not ready for scale-?up`)
+
+// atLimits is its word that it may not. How many GPUs there are at most is as
+// a rule how many were bought, so that for pods with GPUs it tells of use.
+var atLimits = regexp.MustCompile(`(?i)max node group size reached|max cluster (?:cpu|memory|nodes|.* limit)|limit reached`)
 
 // readScaleUps records that nodes are missing and the cluster's autoscaler adds none.
 func (w *World) readScaleUps() {
@@ -21,13 +25,13 @@ func (w *World) readScaleUps() {
 	}
 	for _, f := range pending {
 		for _, e := range w.events[f.Subject] {
-			if e.Reason == "NotTriggerScaleUp" && atLimits.MatchString(e.Message) {
+			if e.Reason == "NotTriggerScaleUp" && (refusesNow.MatchString(e.Message) || atLimits.MatchString(e.Message) && gpuRequest(w.pods[f.Subject]) == 0) {
 				w.addOnce(Fact{Fact: analyzer.Fact{Subject: self, Name: "no-scale-up", At: e.Onset(), Standing: true, Source: e.Source, Text: clip(e.Reason + ": " + e.Message)}, Kind: EventKind, Until: e.Latest(), Seen: []analyzer.Subject{f.Subject}})
 			}
 		}
 	}
 	for _, f := range w.Called("scale-up-failed") {
-		if w.now.Sub(latest(f)) > newsOfEnds {
+		if w.now.Sub(latest(f)) > newsOfEnds || strings.HasPrefix(f.Text, "NotTriggerScaleUp") {
 			continue
 		}
 		o := Fact{Fact: analyzer.Fact{Subject: self, Name: "no-scale-up", At: f.At, Standing: true, Source: f.Source, Text: f.Text}, Kind: f.Kind, Until: latest(f)}

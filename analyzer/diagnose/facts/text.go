@@ -162,6 +162,9 @@ type sighting struct {
 func (w *World) Blame(on string, s analyzer.Subject) analyzer.Subject {
 	switch on {
 	case "node":
+		if s.Kind == "node" {
+			return s
+		}
 		if n := w.NodeOf(s); n != "" {
 			return analyzer.Node(n)
 		}
