@@ -70,6 +70,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.index()
 
 	w.readKernel()
+	w.readXidsElsewhere()
 	w.readGPUs()
 	w.readNodes()
 	w.readPods()

@@ -230,10 +230,16 @@ func (w *World) recurring(p *pod, top analyzer.Subject) bool {
 // endOf returns when a pod ended: by its own word, else by the events about it.
 func (w *World) endOf(p *pod) time.Time {
 	at := p.ended()
+	if c := p.condition(corev1.DisruptionTarget); c != nil && c.LastTransitionTime.After(at) {
+		at = c.LastTransitionTime.Time
+	}
 	for _, e := range w.events[p.subject] {
 		if e.Reason == "Evicted" && e.Latest().After(at) {
 			at = e.Latest()
 		}
+	}
+	if at.IsZero() {
+		return p.CreationTimestamp.Time // it ended later; nothing says when
 	}
 	return at
 }
@@ -293,6 +299,9 @@ func (w *World) readUnready(p *pod, said []*Fact) {
 	switch {
 	case p.Status.Phase == corev1.PodRunning && w.now.Sub(p.since()) > readyGrace:
 		w.state(p, "pod-not-ready", p.since(), 1, "the pod runs and is not ready")
+		if slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool { return c.ReadinessProbe != nil }) {
+			w.state(p, "readiness-failing", p.since(), 0, "it has a readiness probe, and is not ready")
+		}
 	case p.Status.Phase == corev1.PodPending && p.Spec.NodeName != "" && w.now.Sub(p.placed()) > startupGrace:
 		w.state(p, "pod-not-started", p.placed(), 1, "the pod is placed and its containers do not start"+waiting(p))
 	}

@@ -18,6 +18,9 @@ const unknownWhy = "?"
 // tally is one reason in the scheduler's message: "3 Insufficient cpu".
 var tally = regexp.MustCompile(`(\d+) (?:node\(s\) )?([^,]*?)(?:, |\. |\.?$)`)
 
+// gpuTaint is a taint that keeps others off GPU nodes.
+var gpuTaint = regexp.MustCompile(`(?i)taint \{?[^}]*(?:gpu|nvidia|accelerator)`)
+
 // schedulerWords are the scheduler's reasons, in the order of blame where it
 // gives several for equally many nodes, and the facts that we have for them.
 var schedulerWords = []struct{ says, fact string }{
@@ -38,6 +41,10 @@ func (w *World) believeScheduler(f *Fact) {
 	best, most := "", 0
 	for _, m := range tally.FindAllStringSubmatch(said, -1) {
 		n, _ := strconv.Atoi(m[1])
+		if gpuRequest(p) > 0 && gpuTaint.MatchString(m[2]) {
+			best, most = "sched-gpu-taint", n // the nodes without GPUs lack those besides
+			break
+		}
 		if n <= most || strings.Contains(m[2], "control-plane") || strings.Contains(m[2], "node-role.kubernetes.io/master") {
 			continue
 		}
@@ -54,6 +61,8 @@ func (w *World) believeScheduler(f *Fact) {
 		return
 	case best == "sched-taint" && gpuRequest(p) > 0:
 		best = "sched-gpu-taint"
+	case best == "sched-gpu-capacity":
+		best = "sched-gpu-said" // it does not say how many are free, and where
 	case best == "sched-selector" && len(p.Spec.NodeSelector) == 0:
 		best = "sched-affinity"
 	}

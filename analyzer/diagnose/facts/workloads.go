@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/knowledge"
 	"vedette.dev/analyzer/snapshot"
 )
 
@@ -27,11 +28,34 @@ func (w *World) readWorkloads() {
 	for _, d := range w.s.Deployments() {
 		w.readShort(analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
 	}
+	for _, d := range w.s.Deployments() {
+		for _, c := range d.Object.Status.Conditions {
+			if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+				w.readRefusal(analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source, c.LastTransitionTime.Time, c.Message)
+			}
+		}
+	}
+	for _, r := range w.s.ReplicaSets() {
+		for _, c := range r.Object.Status.Conditions {
+			if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
+				w.readRefusal(analyzer.Subject{Kind: "replicaset", Namespace: r.Object.Namespace, Name: r.Object.Name}, r.Source, c.LastTransitionTime.Time, c.Message)
+			}
+		}
+	}
 	for _, d := range w.s.StatefulSets() {
 		w.readShort(analyzer.Subject{Kind: "statefulset", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
 	}
 	for _, d := range w.s.DaemonSets() {
 		w.readShort(analyzer.Subject{Kind: "daemonset", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
+	}
+}
+
+// readRefusal reads why a controller's pods are refused out of its own status,
+// in the words that its events have too.
+func (w *World) readRefusal(self analyzer.Subject, source string, at time.Time, message string) {
+	said := "FailedCreate: " + message
+	if found := knowledge.All().In(knowledge.Event).Match(said); found != nil {
+		w.addTexts(found, said, self, Fact{Fact: analyzer.Fact{At: at, Standing: len(w.short(w.Workload(self))) > 0, Source: source}, Kind: ObjectKind})
 	}
 }
 
