@@ -43,11 +43,11 @@ type call struct {
 	line   snapshot.Line
 }
 
-// A failing call is news for as long as a restart is; one or two lines of it
+// A failing call is news for as long as a restart is; a line or two of it
 // are what every start and every rollout leaves.
 const (
 	callNews     = 10 * time.Minute
-	callsToMind  = 2
+	callsToMind  = 3
 	callsTooLong = 3 * time.Minute
 )
 

@@ -92,6 +92,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.readSaid()
 	w.readClaims()
 	w.readQuotas()
+	w.readQueues()
 	w.readNames()
 	w.readDNS()
 	w.readScaleUps()

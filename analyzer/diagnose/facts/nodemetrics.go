@@ -35,9 +35,12 @@ func (w *World) readNodeMetrics() {
 		}
 	}
 	for _, m := range w.s.Series(string(diskReadOnly)) {
-		// Images and configuration are mounted read-only on purpose; only what was not is at fault.
+		// Some systems mount their root read-only on purpose: what is at fault was
+		// writable before, or is on its peers.
 		was := slices.ContainsFunc(m.Samples, func(p snapshot.Sample) bool { return p.Value == 0 })
-		if mount := m.Labels["mountpoint"]; was || mount == "/" && m.Labels["fstype"] != "squashfs" && m.Labels["fstype"] != "erofs" {
+		if was || slices.ContainsFunc(w.s.Series(string(diskReadOnly)), func(o snapshot.Series) bool {
+			return o.Labels["mountpoint"] == m.Labels["mountpoint"] && o.Labels["fstype"] == m.Labels["fstype"] && o.Last().Value == 0
+		}) {
 			add(m, "fs-readonly", 2, func(v float64) bool { return v == 1 }, "the file system at "+m.Labels["mountpoint"]+" is read-only")
 		}
 	}

@@ -24,10 +24,13 @@ func (w *World) readPolicies() {
 	if len(policies) == 0 {
 		return
 	}
+	seen := map[[2]analyzer.Subject]bool{}
 	for _, c := range w.calls {
-		if !c.waited || w.now.Sub(c.line.At) > restartForbidden {
+		pair := [2]analyzer.Subject{c.from, c.to}
+		if !c.waited || seen[pair] || w.now.Sub(c.line.At) > callsForbidden {
 			continue
 		}
+		seen[pair] = true
 		for _, to := range w.podsBehind(c.to) {
 			p := w.pods[to]
 			if p == nil || p.gone {
@@ -45,9 +48,9 @@ func (w *World) readPolicies() {
 	w.readForbiddenLookups(policies)
 }
 
-// restartForbidden is how old a failed call may be: as old as the pods that a
+// callsForbidden is how old a failed call may be: as old as the pods that a
 // job leaves behind when it gives up.
-const restartForbidden = newsOfEnds
+const callsForbidden = newsOfEnds
 
 func (w *World) podsBehind(s analyzer.Subject) []analyzer.Subject {
 	if s.Kind == "pod" {
@@ -120,15 +123,15 @@ func policyTypes(x networkingv1.NetworkPolicy) []networkingv1.PolicyType {
 func (w *World) allows(x networkingv1.NetworkPolicy, direction networkingv1.PolicyType, peer *pod, port int32) bool {
 	if direction == networkingv1.PolicyTypeIngress {
 		return slices.ContainsFunc(x.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool {
-			return portAllowed(r.Ports, port, peer) && w.peerAllowed(x.Namespace, r.From, peer)
+			return portAllowed(r.Ports, port) && w.peerAllowed(x.Namespace, r.From, peer)
 		})
 	}
 	return slices.ContainsFunc(x.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool {
-		return portAllowed(r.Ports, port, peer) && w.peerAllowed(x.Namespace, r.To, peer)
+		return portAllowed(r.Ports, port) && w.peerAllowed(x.Namespace, r.To, peer)
 	})
 }
 
-func portAllowed(ports []networkingv1.NetworkPolicyPort, port int32, _ *pod) bool {
+func portAllowed(ports []networkingv1.NetworkPolicyPort, port int32) bool {
 	return len(ports) == 0 || port == 0 || slices.ContainsFunc(ports, func(x networkingv1.NetworkPolicyPort) bool {
 		switch {
 		case x.Port == nil, x.Port.Type == intstr.String: // a name we do not resolve is believed
