@@ -82,11 +82,12 @@ func (w *World) Behind(s analyzer.Subject) []analyzer.Subject {
 
 // RestsOn returns what the workloads of a focus need: the Services that they
 // call with what is behind them, the nodes that their pods are on, their
-// namespace. A node is taken with the workloads on it.
+// namespace. A node rests on nothing: what its pods suffer from elsewhere is no
+// fault of it.
 func (w *World) RestsOn(focus analyzer.Subject, tops []analyzer.Subject) []analyzer.Subject {
 	var all []analyzer.Subject
 	if focus.Kind == "node" {
-		return w.workloads(w.placed[focus.Name])
+		return nil
 	}
 	if focus.Kind == "gpu" {
 		return []analyzer.Subject{analyzer.Node(focus.Node())}

@@ -166,8 +166,8 @@ var (
 	took        = regexp.MustCompile(`(?i)\b(?:took|duration|latency|elapsed|rt|upstream_response_time|request_time|after)["_a-z]*[=: ]+"?([0-9.]+) ?(ms|s)?\b`)
 )
 
-// aWait is what every line holds that tells of a wait.
-var aWait = patterns.MustCompile(`(?i)timed out|timeout|deadline exceeded|took|duration|latency|elapsed|response_time|request_time`)
+// tellsOfWait is what every line holds that tells of a wait.
+var tellsOfWait = patterns.MustCompile(`(?i)timed out|timeout|deadline exceeded|took|duration|latency|elapsed|response_time|request_time`)
 
 // slowOutside is from what time an answer from outside counts as slow: below it
 // few users would have complained.
@@ -187,7 +187,7 @@ func (w *World) readOutside() {
 			continue
 		}
 		for _, line := range l.Lines {
-			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || aWait.Match(line.Text) == nil {
+			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || tellsOfWait.Match(line.Text) == nil {
 				continue
 			}
 			m := outsideHost.FindStringSubmatch(line.Text)
