@@ -39,7 +39,7 @@ const maxListed = 20
 // was. The clock is s.CapturedAt, and the same snapshot gives the same report.
 func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
 	s = s.Recall(focus)
-	j := &judge{facts.Read(s), s}
+	j := &judge{World: facts.Read(s), s: s}
 	r := analyzer.Report{
 		APIVersion: "vedette.dev/v1", Kind: "DiagnosisReport", CapturedAt: s.CapturedAt.UTC(),
 		Diagnoses: []analyzer.Diagnosis{}, Rejected: []analyzer.Rejected{}, Unseen: []string{},
@@ -51,14 +51,14 @@ func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
 		}
 	}
 	wanted := j.wanted(focus)
-	chosen, rejected := j.explain(wanted, focus)
+	chosen, rejected := j.explain(wanted)
 	slices.SortStableFunc(chosen, func(a, b *candidate) int {
 		return cmp.Or(cmp.Compare(b.confidence, a.confidence), topology.Compare(a.subject, b.subject), cmp.Compare(a.ID, b.ID))
 	})
 	for _, c := range chosen[:min(len(chosen), maxDiagnoses)] {
 		r.Diagnoses = append(r.Diagnoses, j.report(c))
 	}
-	r.Rejected = append(r.Rejected, j.rejections(rejected, r.Diagnoses, focus)...)
+	r.Rejected = append(r.Rejected, j.rejections(rejected, r.Diagnoses)...)
 	r.Unseen = append(r.Unseen, j.blindSpots(wanted)...)
 	r.Verdict = verdict(wanted, r.Diagnoses)
 	return r
@@ -67,7 +67,8 @@ func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
 // A judge explains the facts of a world.
 type judge struct {
 	*facts.World
-	s *snapshot.Snapshot
+	s     *snapshot.Snapshot
+	scope scope
 }
 
 // sure is the confidence from which a cause counts as found.
@@ -81,43 +82,6 @@ func verdict(wanted []*facts.Fact, ds []analyzer.Diagnosis) analyzer.Verdict {
 		return analyzer.Diagnosed
 	}
 	return analyzer.Inconclusive
-}
-
-// wanted returns the facts that want explaining: those that hurt, still stand
-// and are about the focus.
-func (j *judge) wanted(focus analyzer.Subject) []*facts.Fact {
-	var all []*facts.Fact
-	for _, f := range j.Facts {
-		if f.Weight > 0 && f.Standing && j.about(f, focus) {
-			all = append(all, f)
-		}
-	}
-	return all
-}
-
-// about reports whether f is a fact about the focus: the focus itself, what is
-// part of it, or, for a workload and its pods, each other and the GPUs they hold.
-func (j *judge) about(f *facts.Fact, focus analyzer.Subject) bool {
-	if focus.IsZero() || focus.Kind == "cluster" || f.Subject == focus {
-		return true
-	}
-	switch focus.Kind {
-	case "namespace":
-		return f.Subject.Namespace == focus.Name
-	case "node":
-		return f.Subject.Kind == "gpu" && f.Subject.Node() == focus.Name
-	case "gpu":
-		return false
-	}
-	if f.Subject.Kind == "gpu" {
-		for _, h := range j.Graph.HolderAt(f.Subject, f.At) {
-			if j.Workload(h.Pod) == j.Workload(focus) {
-				return true
-			}
-		}
-		return false
-	}
-	return f.Subject.Namespace == focus.Namespace && j.Workload(f.Subject) == j.Workload(focus)
 }
 
 // blindSpots lists what the snapshot does not hold and would have helped.

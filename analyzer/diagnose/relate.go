@@ -33,6 +33,11 @@ var relations = map[string]*relation{
 	"its-pod":    {listed("pod"), self}, // a fact that names a pod, and the pod
 	"mounted-by": {self, mounts},        // a claim and the pods that mount it
 	"anywhere":   {everything, everything},
+	"called":     {itself, listed("callee")}, // what is called and does not answer, and who says so
+	"runs-there": {thereOn, workload},        // a node and the workloads with a pod on it
+	"seen":       {seen, workload},           // a fact, and the workloads where it showed
+	"webhook":    {itself, listed("serves")}, // what serves a webhook, and who could not call it
+	"selected":   {behind, workload},         // what stands for workloads, and those
 }
 
 func self(_ *judge, f *facts.Fact) []analyzer.Subject { return []analyzer.Subject{f.Subject} }
@@ -64,6 +69,37 @@ func mounts(j *judge, f *facts.Fact) []analyzer.Subject { return j.Mounts(f.Subj
 func everything(j *judge, _ *facts.Fact) []analyzer.Subject {
 	return []analyzer.Subject{analyzer.Cluster(j.s.Cluster.Name)}
 }
+
+func itself(j *judge, f *facts.Fact) []analyzer.Subject {
+	all := []analyzer.Subject{f.Subject}
+	if top := j.Workload(f.Subject); top != f.Subject {
+		all = append(all, top)
+	}
+	return all
+}
+
+func thereOn(j *judge, f *facts.Fact) []analyzer.Subject {
+	n := j.NodeOf(f.Subject)
+	var all []analyzer.Subject
+	for _, p := range j.Graph.PodsOn(n) {
+		if top := j.Workload(p); n != "" && !slices.Contains(all, top) {
+			all = append(all, top)
+		}
+	}
+	return all
+}
+
+func seen(j *judge, f *facts.Fact) []analyzer.Subject {
+	var all []analyzer.Subject
+	for _, s := range f.Seen {
+		if top := j.Workload(s); !slices.Contains(all, top) {
+			all = append(all, top)
+		}
+	}
+	return all
+}
+
+func behind(j *judge, f *facts.Fact) []analyzer.Subject { return j.Behind(f.Subject) }
 
 // listed reads subjects that a reader left in a detail, separated by blanks.
 func listed(detail string) func(*judge, *facts.Fact) []analyzer.Subject {

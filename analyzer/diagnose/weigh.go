@@ -148,7 +148,7 @@ func (c *candidate) kinds() []facts.Kind {
 // explain chooses the fewest causes that explain the wanted facts: again and
 // again the one that explains most of what is left, each step weighted by how
 // sure the cause is. What follows from a chosen cause is no longer a cause.
-func (j *judge) explain(wanted []*facts.Fact, focus analyzer.Subject) (chosen []*candidate, rejected []analyzer.Rejected) {
+func (j *judge) explain(wanted []*facts.Fact) (chosen []*candidate, rejected []analyzer.Rejected) {
 	all, rejected := j.candidates(j.effects())
 	left := map[*facts.Fact]bool{}
 	of := map[*facts.Fact][]int{} // the candidates that explain a fact
@@ -175,7 +175,7 @@ func (j *judge) explain(wanted []*facts.Fact, focus analyzer.Subject) (chosen []
 		if best < 0 {
 			break
 		}
-		c := all[best]
+		c := all[j.behindIt(best, all, gains, taken)]
 		less := map[int]bool{} // the candidates that explain less of what is left from now on
 		for _, f := range c.reached {
 			if left[f] {
@@ -200,6 +200,23 @@ func (j *judge) explain(wanted []*facts.Fact, focus analyzer.Subject) (chosen []
 		}
 	}
 	return chosen, rejected
+}
+
+// behindIt returns the candidate from which the best follows and which explains
+// as much, where there is one: the effect may be better documented than its
+// cause, and is no cause for that.
+func (j *judge) behindIt(best int, all []*candidate, gains []float64, taken map[*candidate]bool) int {
+	for i, c := range all {
+		if taken[c] || c.confidence < sure || gains[i] < gains[best]-1e-9 || i == best {
+			continue
+		}
+		follows := func(f *facts.Fact) bool { return c.parent[f] != nil }
+		back := func(f *facts.Fact) bool { _, ok := all[best].parent[f]; return ok }
+		if !slices.ContainsFunc(all[best].roots, func(f *facts.Fact) bool { return !follows(f) }) && !slices.ContainsFunc(c.roots, back) {
+			return i
+		}
+	}
+	return best
 }
 
 // gain sums the weights of what c explains of left.
@@ -231,13 +248,13 @@ func explainer(c *candidate, chosen []*candidate) *candidate {
 
 // rejections returns those about what was reported or asked for, in order,
 // without what is a diagnosis after all.
-func (j *judge) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis, focus analyzer.Subject) []analyzer.Rejected {
+func (j *judge) rejections(more []analyzer.Rejected, ds []analyzer.Diagnosis) []analyzer.Rejected {
 	all := slices.Concat(j.Rejected, more)
 	all = slices.DeleteFunc(all, func(r analyzer.Rejected) bool {
 		if slices.ContainsFunc(ds, func(d analyzer.Diagnosis) bool { return d.Cause == r.Cause && d.Subject == r.Subject }) {
 			return true
 		}
-		return !j.about(&facts.Fact{Fact: analyzer.Fact{Subject: r.Subject, At: j.s.CapturedAt.UTC()}}, focus)
+		return !j.about(&facts.Fact{Fact: analyzer.Fact{Subject: r.Subject, At: j.s.CapturedAt.UTC()}})
 	})
 	slices.SortFunc(all, func(a, b analyzer.Rejected) int {
 		return cmp.Or(cmp.Compare(a.Cause, b.Cause), topology.Compare(a.Subject, b.Subject), cmp.Compare(a.Why, b.Why))

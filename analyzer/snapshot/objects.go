@@ -10,7 +10,9 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // A Typed is an API object with its source.
@@ -94,9 +96,47 @@ func (s *Snapshot) Autoscalers() []Typed[autoscalingv2.HorizontalPodAutoscaler] 
 	return typed[autoscalingv2.HorizontalPodAutoscaler](s, "horizontalpodautoscalers.autoscaling")
 }
 
+// Namespaces returns the namespaces.
+func (s *Snapshot) Namespaces() []Typed[corev1.Namespace] {
+	return typed[corev1.Namespace](s, "namespaces")
+}
+
 // NetworkPolicies returns the network policies.
 func (s *Snapshot) NetworkPolicies() []Typed[networkingv1.NetworkPolicy] {
 	return typed[networkingv1.NetworkPolicy](s, "networkpolicies.networking.k8s.io")
+}
+
+// Ingresses returns the ingresses.
+func (s *Snapshot) Ingresses() []Typed[networkingv1.Ingress] {
+	return typed[networkingv1.Ingress](s, "ingresses.networking.k8s.io")
+}
+
+// IngressClasses returns the ingress classes.
+func (s *Snapshot) IngressClasses() []Typed[networkingv1.IngressClass] {
+	return typed[networkingv1.IngressClass](s, "ingressclasses.networking.k8s.io")
+}
+
+// Budgets returns the pod disruption budgets.
+func (s *Snapshot) Budgets() []Typed[policyv1.PodDisruptionBudget] {
+	return typed[policyv1.PodDisruptionBudget](s, "poddisruptionbudgets.policy")
+}
+
+// A Certificate is what we read of one of cert-manager's: https://cert-manager.io/docs/reference/api-docs/
+type Certificate struct {
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		SecretName string   `json:"secretName"`
+		DNSNames   []string `json:"dnsNames"`
+	} `json:"spec"`
+	Status struct {
+		NotAfter  *metav1.Time `json:"notAfter"`
+		NotBefore *metav1.Time `json:"notBefore"`
+	} `json:"status"`
+}
+
+// Certificates returns cert-manager's certificates.
+func (s *Snapshot) Certificates() []Typed[Certificate] {
+	return typed[Certificate](s, "certificates.cert-manager.io")
 }
 
 // Problems decodes every object that has a typed accessor and names those
@@ -120,6 +160,11 @@ func (s *Snapshot) Problems() []string {
 	s.Quotas()
 	s.Autoscalers()
 	s.NetworkPolicies()
+	s.Namespaces()
+	s.Ingresses()
+	s.IngressClasses()
+	s.Budgets()
+	s.Certificates()
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

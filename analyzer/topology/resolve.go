@@ -73,7 +73,25 @@ func Has(s *snapshot.Snapshot, x analyzer.Subject) bool {
 
 // knows reports whether x is in the snapshot, were it only in an event or a revision.
 func knows(s *snapshot.Snapshot, g *Graph, x analyzer.Subject) bool {
-	return g.Knows(x) || slices.Contains(known(s, g), x)
+	return g.Knows(x) || slices.Contains(known(s, g), x) || captured(s, x)
+}
+
+// captured reports whether x is an object of the snapshot, of whatever kind.
+func captured(s *snapshot.Snapshot, x analyzer.Subject) bool {
+	if len(x.Kind) < 2 {
+		return false
+	}
+	name := snapshot.SourceOf("", x.Namespace, x.Name)
+	name = name[strings.Index(name, "#"):]
+	for resource, all := range s.Objects {
+		if !strings.HasPrefix(resource, x.Kind[:len(x.Kind)-1]) { // the last letter of policy and of batch differs in their plurals
+			continue
+		}
+		if slices.ContainsFunc(all, func(o snapshot.Object) bool { return strings.HasSuffix(o.Source, name) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // known lists what has a name in s: objects, GPUs, and what events are about.

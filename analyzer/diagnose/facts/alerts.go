@@ -39,18 +39,39 @@ func (w *World) readServiceAlerts() {
 		w.add(Fact{Fact: analyzer.Fact{Subject: s, Name: "service-alert", At: a.StartsAt, Standing: true, Source: fmt.Sprintf("alerts.json#%d", i), Text: text}, Kind: AlertKind, Weight: 1})
 	}
 	if len(fired) == 0 {
+		fired = w.worse()
+	}
+	if len(fired) == 0 {
 		return
 	}
+	w.readSurge(fired, since)
 	fails, isFailing := ranking.Failing(w.s, w.Graph, fired, since)
 	slowest, isSlow := ranking.Slowest(w.s, w.Graph, fired, since)
 	switch {
 	case isFailing && failing && !slow:
+		w.readRegression(fails)
 		w.add(ranked(fails, "service-failing", "failing"))
 	case isSlow:
 		w.addSlow(slowest)
 	case isFailing && !failing: // alerts that do not say which
 		w.add(ranked(fails, "service-failing", "failing"))
 	}
+}
+
+// worse records the services that do so much worse than usual that somebody
+// must feel it, for where nobody has been told to watch them.
+func (w *World) worse() []analyzer.Subject {
+	var all []analyzer.Subject
+	for _, r := range ranking.Worse(w.s) {
+		f := ranked(r, "service-alert", "worse")
+		f.Text, f.Weight = fmt.Sprintf("it does %.1f times worse than usual", r.Ratio), 1
+		if at, ok := ranking.Onset(r.Series.Samples, r.Series.Name() == "vedette_service_availability"); ok {
+			f.At = at
+		}
+		w.add(f)
+		all = append(all, r.Service)
+	}
+	return all
 }
 
 // What an alert complains of, by its words.
@@ -61,6 +82,7 @@ var (
 
 // addSlow adds that a service is slow, and whether for want of CPU.
 func (w *World) addSlow(r ranking.Rise) {
+	w.readRegression(r)
 	f := ranked(r, "service-slow", "slow")
 	top, known := w.workloadBehind(r.Service)
 	switch m, hungry := ranking.Hungry(w.s, r.Service); {

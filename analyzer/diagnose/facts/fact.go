@@ -17,12 +17,13 @@ type Kind string
 
 // The kinds of evidence that are no metrics.
 const (
-	KernelKind Kind = "kernel log"
-	EventKind  Kind = "event"
-	ObjectKind Kind = "object"
-	LogKind    Kind = "container log"
-	AlertKind  Kind = "alert"
-	nodesKind  Kind = "arithmetic over nodes"
+	KernelKind  Kind = "kernel log"
+	JournalKind Kind = "journal"
+	EventKind   Kind = "event"
+	ObjectKind  Kind = "object"
+	LogKind     Kind = "container log"
+	AlertKind   Kind = "alert"
+	nodesKind   Kind = "arithmetic over nodes"
 )
 
 func metricKind(name string) Kind { return Kind("metric " + name) }
@@ -38,6 +39,8 @@ type Fact struct {
 	Weight float64           // how much it hurts; 0 is a fact that nobody complains of
 	Detail map[string]string // values that later steps and texts use
 	Also   []analyzer.Evidence
+	Seen   []analyzer.Subject // where it showed, where that is not its subject
+	Lasts  bool               // nothing that was seen since can have ended it
 }
 
 // inOrder is the order of facts: of their onset first.

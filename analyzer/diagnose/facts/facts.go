@@ -38,13 +38,15 @@ type World struct {
 	jobs        map[analyzer.Subject]*batchv1.Job
 	services    map[string][]snapshot.Typed[corev1.Service] // by namespace
 	databases   map[analyzer.Subject]analyzer.Subject       // by client: what database found
+	behind      map[analyzer.Subject][]analyzer.Subject     // what Behind found
 	nodes       []snapshot.Typed[corev1.Node]
 	node        map[string]*snapshot.Typed[corev1.Node] // the same, by name
 	events      map[analyzer.Subject][]snapshot.Event
 	logged      map[analyzer.Subject]bool // pods of which a log was captured
 	fired       []alert
 	callersOf   map[analyzer.Subject][]analyzer.Subject // of services
-	refused     []snapshot.Line                         // once asked for
+	calls       []call
+	refused     []snapshot.Line // once asked for
 	measures    map[gpuMetric][]snapshot.Series
 
 	named map[string][]*Fact // facts by name
@@ -68,16 +70,32 @@ func Read(s *snapshot.Snapshot) *World {
 	w.index()
 
 	w.readKernel()
+	w.readXidsElsewhere()
 	w.readGPUs()
 	w.readNodes()
 	w.readPods()
 	w.readWorkloads()
 	w.readTexts()
+	w.readCalls()
 	w.readProbes()
 	w.readServices()
+	w.readPolicies()
+	w.readVolumes()
+	w.readMemory()
+	w.readPools()
+	w.readRanks()
+	w.readBlind()
+	w.readIngresses()
+	w.readAutoscalers()
+	w.readBudgets()
+	w.readCertificates()
+	w.readSaid()
 	w.readClaims()
 	w.readQuotas()
+	w.readQueues()
 	w.readNames()
+	w.readDNS()
+	w.readScaleUps()
 	w.readRoutes()
 	w.readNodeAlerts()
 	w.readServiceAlerts()

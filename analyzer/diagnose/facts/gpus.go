@@ -44,12 +44,13 @@ const (
 // snapshot needs to hold of a store that has many more.
 func Metrics() []string {
 	ids := []catalog.ID{gpuTemp, smClock, gpuUtil, grActive, clockReasons, oldReasons, thermalTime, powerTime,
-		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState, topology.Holds}
+		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState, topology.Holds,
+		workingSet, memoryLimit, volumeFree, volumeSize, diskReadOnly, diskFree, diskSize, fabricState, fabricDowned, connections, maxConnections}
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = string(id)
 	}
-	return names
+	return append(names, poolMetrics()...)
 }
 
 // readGPUs reads what the series of every GPU show.
@@ -265,6 +266,7 @@ func (w *World) nearMisses() {
 		throttled[f.Subject] = throttled[f.Subject] || f.Name == "thermal-throttle" || f.Name == "thermal-violation"
 		ended[f.Subject] = ended[f.Subject] || f.Name == "gpu-metrics-ended"
 	}
+	w.weighViolations()
 	for _, f := range w.Facts {
 		if f.Name == "gpu-hot" && f.Standing && !throttled[f.Subject] {
 			w.reject(analyzer.Rejected{Cause: "gpu-thermal-throttle", Subject: f.Subject,
@@ -272,6 +274,20 @@ func (w *World) nearMisses() {
 		}
 		if strings.TrimPrefix(f.Name, "xid-") == strconv.Itoa(int(fellOffBus)) && !ended[f.Subject] {
 			w.outlived(f)
+		}
+	}
+}
+
+// weighViolations makes time lost to heat a complaint where the clock is low
+// for it: counters alone creep on every busy GPU.
+func (w *World) weighViolations() {
+	low := map[analyzer.Subject]bool{}
+	for _, f := range w.named["sm-clock-low"] {
+		low[f.Subject] = f.Standing
+	}
+	for _, f := range w.named["thermal-violation"] {
+		if f.Standing && low[f.Subject] {
+			f.Weight = 1
 		}
 	}
 }

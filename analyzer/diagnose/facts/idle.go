@@ -28,8 +28,8 @@ func (w *World) idleHolders(p *pod, fits []placement.Fit, f *Fact) bool {
 		room := have.Value()
 		var holders []*pod
 		for _, o := range w.placed[x.Node.Name] {
-			if o.gone || placement.Over(o.Pod) {
-				continue
+			if o.gone || placement.Over(o.Pod) || w.Workload(o.subject) == w.Workload(p.subject) {
+				continue // what waits for its own kind is not idle
 			}
 			if n, all := w.idle(o); all {
 				room += int64(n)

@@ -29,6 +29,7 @@ func (w *World) index() {
 	for _, s := range w.s.Services() {
 		w.services[s.Object.Namespace] = append(w.services[s.Object.Namespace], s)
 	}
+	w.behind = map[analyzer.Subject][]analyzer.Subject{}
 	w.databases = map[analyzer.Subject]analyzer.Subject{}
 	w.events = map[analyzer.Subject][]snapshot.Event{}
 	for _, e := range w.s.Events {

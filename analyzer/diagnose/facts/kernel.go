@@ -21,6 +21,10 @@ var (
 	xidLine = regexp.MustCompile(`NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]+)[^)]*\)[^:]*: (\d+)\b,?\s*(.*)`)
 	// NVRM: GPU 0000:4e:00.0: GPU has fallen off the bus.
 	lostLine = regexp.MustCompile(`NVRM: (?:The )?(?:NVIDIA )?GPU (?:at )?(?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F:.]+).*fallen off the bus`)
+	// NVRM: GPU at PCI:0000:65:00: GPU-e7d02fb3-0e43-5cf6-be96-5f513460995c, which the driver writes before the first Xid of a GPU.
+	uuidLine = regexp.MustCompile(`NVRM: GPU at (?:PCI:)?([0-9a-fA-F:.]+): (GPU-[0-9a-fA-F-]+)`)
+	// The device plug-in and monitors: XidCriticalError: Xid=79 on Device=GPU-e7d02fb3-…; Xid 79 on GPU-e7d02fb3-…
+	xidElsewhere = regexp.MustCompile(`(?i)\bxid(?: error| critical error)?[ =:#]*(\d{1,3})\b.*?(GPU-[0-9a-fA-F]{8}-[0-9a-fA-F-]+)`)
 	// The first lines of a kernel that has just started.
 	bootLine = regexp.MustCompile(`^(?:\[[ 0-9.]+\] )?(Linux version \d|Command line: )`)
 )
@@ -33,17 +37,29 @@ const episodeGap = 5 * time.Minute
 
 // readKernel reads Xids out of the kernel logs; other lines are patterns of knowledge.yaml.
 func (w *World) readKernel() {
-	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
-		lines := w.s.Kernel[node]
-		var booted time.Time
+	logs := maps.Clone(w.s.Kernel)
+	for _, u := range w.s.Units { // where it was captured from the journal
+		if u.Unit == "kernel" || strings.HasPrefix(u.Unit, "kmsg") {
+			logs[u.Node] = slices.Concat(logs[u.Node], u.Lines)
+		}
+	}
+	for _, e := range w.s.Events {
+		if node := e.About(); node.Kind == "node" && strings.Contains(e.Message, "NVRM: ") && logs[node.Name] == nil {
+			logs[node.Name] = []snapshot.Line{{At: e.Onset(), Text: e.Message, Source: e.Source}}
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(logs)) {
+		lines := logs[node]
+		booted := bootedAt(lines)
+		uuids := map[string]string{}
 		for _, l := range lines {
-			if bootLine.MatchString(l.Text) {
-				booted = l.At
+			if m := uuidLine.FindStringSubmatch(l.Text); m != nil {
+				uuids[topology.NormalPCI(m[1])] = m[2]
 			}
 		}
 		episodes := map[string]*Fact{}
 		for _, l := range lines {
-			w.readXid(node, l, episodes)
+			w.readXid(node, l, uuids, episodes)
 		}
 		for _, f := range episodes {
 			f.Standing = f.At.IsZero() || !f.At.Before(booted)
@@ -51,7 +67,17 @@ func (w *World) readKernel() {
 	}
 }
 
-func (w *World) readXid(node string, l snapshot.Line, episodes map[string]*Fact) {
+// bootedAt returns when the kernel last started, as far as its log tells.
+func bootedAt(lines []snapshot.Line) (at time.Time) {
+	for _, l := range lines {
+		if bootLine.MatchString(l.Text) {
+			at = l.At
+		}
+	}
+	return at
+}
+
+func (w *World) readXid(node string, l snapshot.Line, uuids map[string]string, episodes map[string]*Fact) {
 	code, pci, rest := fault.Xid(0), "", ""
 	if m := xidLine.FindStringSubmatch(l.Text); m != nil {
 		n, err := strconv.Atoi(m[2])
@@ -65,7 +91,9 @@ func (w *World) readXid(node string, l snapshot.Line, episodes map[string]*Fact)
 		return
 	}
 	gpu, ok := w.Graph.GPUByPCI(node, pci)
-	if !ok {
+	if uuid := uuids[topology.NormalPCI(pci)]; !ok && uuid != "" {
+		gpu = analyzer.GPU(node, uuid)
+	} else if !ok {
 		gpu = analyzer.GPU(node, "PCI:"+cmp.Or(topology.NormalPCI(pci), pci))
 	}
 	key := fmt.Sprintf("%s %d", gpu, code)
@@ -80,6 +108,32 @@ func (w *World) readXid(node string, l snapshot.Line, episodes map[string]*Fact)
 		f.Detail["process"], _, _ = strings.Cut(name, ",")
 	}
 	episodes[key] = f
+}
+
+// readXidsElsewhere reads Xids out of the logs of those who watch GPUs. They
+// confirm a kernel line, and stand for it where no kernel log was captured.
+func (w *World) readXidsElsewhere() {
+	once := map[string]bool{}
+	for _, l := range w.s.Logs {
+		p := w.pods[analyzer.Pod(l.Namespace, l.Pod)]
+		if p == nil || p.Spec.NodeName == "" || !w.operand(p) {
+			continue
+		}
+		for _, line := range l.Lines {
+			m := xidElsewhere.FindStringSubmatch(line.Text)
+			if m == nil {
+				continue
+			}
+			code, _ := strconv.Atoi(m[1])
+			gpu := analyzer.GPU(p.Spec.NodeName, m[2])
+			if key := fmt.Sprintf("%s %d", gpu, code); !once[key] {
+				once[key] = true
+				f := w.addXid(gpu, fault.Xid(code), line.At, line.Source, LogKind)
+				f.Also = append(f.Also, analyzer.Evidence{Source: line.Source, At: line.At, Text: clip(line.Text)})
+				f.Standing = w.now.Sub(line.At) <= newsOfEnds
+			}
+		}
+	}
 }
 
 func lastSeen(f *Fact) time.Time { return f.Also[len(f.Also)-1].At }

@@ -2,7 +2,7 @@ package facts
 
 import (
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,9 +26,18 @@ var pressures = []struct {
 	{corev1.NodePIDPressure, "node-pid-pressure"},
 }
 
+// conditionFacts are the conditions that node problem detector and the EKS node
+// monitoring agent set, and what they tell.
+var conditionFacts = map[string]string{
+	"ReadonlyFilesystem=True": "fs-readonly", "StorageReady=False": "fs-readonly", "KernelDeadlock=True": "kernel-hang", "KernelReady=False": "kernel-hang",
+	"NetworkUnavailable=True": "cni-not-ready", "ContainerRuntimeUnhealthy=True": "runtime-unreachable", "ContainerRuntimeReady=False": "runtime-unreachable",
+	"KubeletUnhealthy=True": "unit-kubelet-down", "KubeletProblem=True": "unit-kubelet-down",
+}
+
 // units are the services of a node whose end is a fact.
 var units = map[string]string{
 	"kubelet.service": "unit-kubelet-down", "containerd.service": "unit-runtime-down", "crio.service": "unit-runtime-down",
+	"cri-o.service": "unit-runtime-down", "docker.service": "unit-runtime-down", "snap.kubelet.daemon.service": "unit-kubelet-down",
 	"kube-proxy.service": "unit-kube-proxy-down", "kube-scheduler.service": "unit-kube-scheduler-down",
 	"nvidia-fabricmanager.service": "unit-fabricmanager-down",
 }
@@ -39,6 +48,7 @@ func (w *World) readNodes() {
 		w.readAllocatable(n)
 	}
 	w.readUnits()
+	w.readNodeMetrics()
 }
 
 func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
@@ -50,7 +60,10 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 		switch {
 		case c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue:
 			f.Name, f.Weight = "node-not-ready", 3
-			w.add(f)
+			w.readStatus(c.Reason+": "+c.Message, w.add(f))
+		case conditionFacts[string(c.Type)+"="+string(c.Status)] != "":
+			f.Name, f.Weight = conditionFacts[string(c.Type)+"="+string(c.Status)], 1
+			w.addOnce(f)
 		case c.Type == "AcceleratedHardwareReady" && c.Status == corev1.ConditionFalse:
 			f.Name = "agent-hardware-not-ready" // set by the EKS node monitoring agent
 			w.add(f)
@@ -67,14 +80,14 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 // readAllocatable compares the GPUs that a node has with those it offers.
 func (w *World) readAllocatable(n snapshot.Typed[corev1.Node]) {
 	self := analyzer.Node(n.Object.Name)
-	has := max(gpus(n.Object.Status.Capacity), int64(len(w.Graph.GPUs(n.Object.Name))))
+	has := w.gpusOf(&n.Object)
 	offers := gpus(n.Object.Status.Allocatable)
 	plugin, broken := w.devicePlugin(n.Object.Name)
 	if broken && has > 0 {
 		w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "device-plugin-not-ready", At: plugin.since(), Standing: true,
 			Text: fmt.Sprintf("the device plug-in's pod %s/%s is not ready", plugin.Namespace, plugin.Name), Source: plugin.source}, Kind: ObjectKind, Detail: map[string]string{"pod": plugin.subject.String()}})
 	}
-	if w.migNode(n.Object) || offers >= has {
+	if slicesGPUs(n.Object) || offers >= has {
 		return
 	}
 	name := "node-gpus-short"
@@ -85,14 +98,27 @@ func (w *World) readAllocatable(n snapshot.Typed[corev1.Node]) {
 		Text: fmt.Sprintf("the node offers %d of its %d GPUs", offers, has)}, Kind: ObjectKind, Weight: 2})
 }
 
-// migNode reports whether the node offers slices of GPUs instead of whole ones.
-func (w *World) migNode(n corev1.Node) bool {
+// slicesGPUs reports whether the node offers parts of GPUs instead of whole ones.
+func slicesGPUs(n corev1.Node) bool {
 	for r := range n.Status.Allocatable {
-		if strings.HasPrefix(string(r), "nvidia.com/mig-") {
+		if strings.HasPrefix(string(r), "nvidia.com/mig-") || strings.HasPrefix(string(r), "nvidia.com/gpu.shared") {
 			return true
 		}
 	}
 	return false
+}
+
+// gpuCount is the label by which GPU feature discovery says how many GPUs a node has.
+const gpuCount = "nvidia.com/gpu.count"
+
+// gpusOf returns how many GPUs the node has, whether it offers them or not: by
+// the kubelet, by their metrics, and by the label that outlives both.
+func (w *World) gpusOf(n *corev1.Node) int64 {
+	has := max(gpus(n.Status.Capacity), int64(len(w.Graph.GPUs(n.Name))))
+	if labelled, err := strconv.ParseInt(n.Labels[gpuCount], 10, 64); err == nil && !slicesGPUs(*n) {
+		has = max(has, labelled)
+	}
+	return has
 }
 
 func gpus(r corev1.ResourceList) int64 {
@@ -107,7 +133,7 @@ func gpuRequest(p *pod) int64 { return gpus(placement.Requests(p.Pod)) }
 // it is there and not ready.
 func (w *World) devicePlugin(node string) (*pod, bool) {
 	for _, p := range w.placed[node] {
-		if !p.gone && strings.Contains(p.Name, "nvidia-device-plugin") {
+		if !p.gone && (strings.Contains(p.Name, "nvidia-device-plugin") || strings.Contains(p.Name, "gpu-device-plugin")) {
 			return p, !p.ready()
 		}
 	}
@@ -121,15 +147,15 @@ const unitState catalog.ID = "node_systemd_unit_state"
 func (w *World) readUnits() {
 	for _, m := range w.s.Series(string(unitState)) {
 		name := units[m.Labels["name"]]
-		if name == "" || m.Labels["state"] != "active" || m.Last().Value != 0 {
+		if name == "" || m.Labels["state"] != "active" && m.Labels["state"] != "failed" {
 			continue
 		}
-		node := m.Labels["node"]
-		if node == "" {
-			node, _, _ = strings.Cut(m.Labels["instance"], ":")
+		down := func(v float64) bool { return v == 0 == (m.Labels["state"] == "active") }
+		at, n := runStart(m, down)
+		if n == 0 {
+			continue
 		}
-		i := slices.IndexFunc(m.Samples, func(p snapshot.Sample) bool { return p.Value == 0 })
-		w.add(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(node), Name: name, At: m.Samples[i].At, Standing: true, Source: m.Source,
+		w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(nodeOf(m)), Name: name, At: at, Standing: true, Source: m.Source,
 			Text: fmt.Sprintf("unit %s is not active", m.Labels["name"])}, Kind: metricKind(m.Name()), Weight: 2})
 	}
 }

@@ -21,6 +21,10 @@ const (
 	manyRestarts  = 3
 
 	longestBackOff = 5 * time.Minute
+
+	newsOfEnds    = 24 * time.Hour // a job that ended longer ago has been seen or forgotten
+	longestRecur  = 6 * time.Hour  // what ends less often than this does not recur
+	recurringEnds = 3
 )
 
 // ready reports whether the pod does what it should: it is ready, or has ended well.
@@ -73,7 +77,7 @@ func (w *World) readContainer(p *pod, cs corev1.ContainerStatus) {
 	if t := cs.LastTerminationState.Terminated; t != nil {
 		looping := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
 		recent := w.now.Sub(t.FinishedAt.Time) <= restartMemory && (cs.RestartCount >= manyRestarts || !cs.Ready) && !w.steady(cs)
-		w.readEnd(p, cs, *t, looping || recent)
+		w.readEnd(p, cs, *t, looping || recent || w.recurs(cs, *t))
 	}
 	wait := cs.State.Waiting
 	if wait == nil {
@@ -98,6 +102,14 @@ func (w *World) readContainer(p *pod, cs corev1.ContainerStatus) {
 // what ended it, such as a dependency that started later.
 func (w *World) steady(cs corev1.ContainerStatus) bool {
 	return cs.Ready && cs.State.Running != nil && w.now.Sub(cs.State.Running.StartedAt.Time) > longestBackOff
+}
+
+// recurs reports whether the container ends again and again and has not been
+// up for longer than the last time: what ended it then may do so again.
+func (w *World) recurs(cs corev1.ContainerStatus, t corev1.ContainerStateTerminated) bool {
+	lasted := t.FinishedAt.Sub(t.StartedAt.Time)
+	return cs.RestartCount >= manyRestarts && cs.State.Running != nil && lasted > longestBackOff && lasted <= longestRecur &&
+		w.now.Sub(cs.State.Running.StartedAt.Time) <= lasted+longestBackOff
 }
 
 // placed returns when the pod was placed on a node, or last stopped being
@@ -173,13 +185,63 @@ func (w *World) recovered(p *pod) bool {
 		return true
 	}
 	top := w.Workload(p.subject)
-	if j, ok := w.jobs[top]; ok {
-		return jobComplete(j) || !jobFailed(j) && j.Status.Active >= wantedPods(j) && w.allReady(top)
+	if job, ok := w.jobOf(p); ok {
+		j := w.jobs[job]
+		if jobFailed(j) || jobComplete(j) {
+			return jobComplete(j) || w.outdated(j, p.ended())
+		}
+		return j.Status.Active >= wantedPods(j) && w.allReady(job)
 	}
 	if top == p.subject || p.Status.Phase != corev1.PodFailed {
 		return false
 	}
-	return len(w.short(top)) == 0 && slices.ContainsFunc(w.Graph.Pods(top), func(s analyzer.Subject) bool { return w.pods[s] != nil && w.pods[s].ready() })
+	if !p.ended().IsZero() && w.now.Sub(p.ended()) > newsOfEnds && top.Kind != "pytorchjob" {
+		return true
+	}
+	return len(w.short(top)) == 0 && !w.recurring(p, top) && slices.ContainsFunc(w.Graph.Pods(top), func(s analyzer.Subject) bool { return w.pods[s] != nil && w.pods[s].ready() })
+}
+
+// jobOf returns the job that the pod belongs to.
+func (w *World) jobOf(p *pod) (analyzer.Subject, bool) {
+	for _, o := range p.OwnerReferences {
+		s := analyzer.Subject{Kind: strings.ToLower(o.Kind), Namespace: p.Namespace, Name: o.Name}
+		if _, ok := w.jobs[s]; ok {
+			return s, true
+		}
+	}
+	return analyzer.Subject{}, false
+}
+
+// recurring reports whether pods of the workload fail for the same reason
+// again and again, of late too: that others take their place is no cure.
+func (w *World) recurring(p *pod, top analyzer.Subject) bool {
+	n, last := 0, time.Time{}
+	for _, s := range w.Graph.Pods(top) {
+		if o := w.pods[s]; o != nil && o.Status.Phase == corev1.PodFailed && o.Status.Reason == p.Status.Reason {
+			n++
+			if at := w.endOf(o); at.After(last) {
+				last = at
+			}
+		}
+	}
+	return n >= recurringEnds && w.now.Sub(last) <= time.Hour
+}
+
+// endOf returns when a pod ended: by its own word, else by the events about it.
+func (w *World) endOf(p *pod) time.Time {
+	at := p.ended()
+	if c := p.condition(corev1.DisruptionTarget); c != nil && c.LastTransitionTime.After(at) {
+		at = c.LastTransitionTime.Time
+	}
+	for _, e := range w.events[p.subject] {
+		if e.Reason == "Evicted" && e.Latest().After(at) {
+			at = e.Latest()
+		}
+	}
+	if at.IsZero() {
+		return p.CreationTimestamp.Time // it ended later; nothing says when
+	}
+	return at
 }
 
 // allReady reports whether every pod of the workload that has not ended is ready.
@@ -197,7 +259,7 @@ func (w *World) allReady(top analyzer.Subject) bool {
 func (w *World) readPhase(p *pod) {
 	switch {
 	case p.Status.Phase == corev1.PodFailed && p.Status.Reason != "":
-		f := w.state(p, "pod-failed", p.ended(), 2, fmt.Sprintf("the pod failed: %s: %s", p.Status.Reason, p.Status.Message))
+		f := w.state(p, "pod-failed", w.endOf(p), 2, fmt.Sprintf("the pod failed: %s: %s", p.Status.Reason, p.Status.Message))
 		f.Standing = !p.gone && !w.recovered(p)
 		w.readStatus(p.Status.Reason+": "+p.Status.Message, f)
 	case p.Status.Phase == corev1.PodPending && p.Spec.NodeName == "":
@@ -237,6 +299,9 @@ func (w *World) readUnready(p *pod, said []*Fact) {
 	switch {
 	case p.Status.Phase == corev1.PodRunning && w.now.Sub(p.since()) > readyGrace:
 		w.state(p, "pod-not-ready", p.since(), 1, "the pod runs and is not ready")
+		if slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool { return c.ReadinessProbe != nil }) {
+			w.state(p, "readiness-failing", p.since(), 0, "it has a readiness probe, and is not ready")
+		}
 	case p.Status.Phase == corev1.PodPending && p.Spec.NodeName != "" && w.now.Sub(p.placed()) > startupGrace:
 		w.state(p, "pod-not-started", p.placed(), 1, "the pod is placed and its containers do not start"+waiting(p))
 	}

@@ -15,13 +15,19 @@ import (
 )
 
 // blameOrder is the order of blockers that keep the pod off equally many nodes.
-var blameOrder = []placement.Blocker{placement.NotReady, placement.Cordoned, placement.Tainted, placement.AntiAffine}
+var blameOrder = []placement.Blocker{placement.NotReady, placement.Cordoned, placement.OtherZone, placement.PortTaken, placement.Uneven, placement.Tainted, placement.AntiAffine}
 
 // readScheduling says why pending pods cannot be placed: it runs the
 // scheduler's predicates again on the nodes as they were.
 func (w *World) readScheduling() {
 	pending := slices.Clone(w.named["pod-unscheduled"])
-	if !w.s.Captured("nodes") || len(w.nodes) == 0 || len(pending) == 0 {
+	if len(pending) == 0 {
+		return
+	}
+	if !w.s.Captured("nodes") || len(w.nodes) == 0 {
+		for _, f := range pending {
+			w.believeScheduler(f)
+		}
 		return
 	}
 	var nodes []*corev1.Node
@@ -35,8 +41,8 @@ func (w *World) readScheduling() {
 		}
 	}
 	q := &queue{said: map[string]bool{}, granted: map[string]int64{}, cluster: placement.New(nodes, pods, func(n *corev1.Node, r corev1.ResourceName) bool {
-		return r == gpuResource && len(w.Graph.GPUs(n.Name)) > 0
-	})}
+		return r == gpuResource && w.gpusOf(n) > 0
+	}, w.volumesOf)}
 	for _, f := range pending {
 		if f.Standing {
 			w.place(w.pods[f.Subject], f, q)
@@ -69,11 +75,18 @@ func (w *World) place(p *pod, f *Fact, q *queue) {
 
 	name, text, seen := w.why(p, fits, f)
 	top := w.Workload(p.subject)
+	if name == unknownWhy {
+		w.believeScheduler(f)
+		return
+	}
 	if name == "" || q.said[name+" "+top.String()] {
 		return
 	}
 	q.said[name+" "+top.String()] = true
 	c := w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text, Source: p.source}, Kind: nodesKind})
+	if name == "sched-volume-zone" {
+		c.Subject, c.Seen = w.strandedClaim(p), []analyzer.Subject{top}
+	}
 	for _, x := range seen[:min(len(seen), 5)] {
 		c.Also = append(c.Also, analyzer.Evidence{Source: w.node[x.Node.Name].Source, Text: "node " + x.Node.Name + ": " + say(p, x)})
 	}
@@ -82,8 +95,7 @@ func (w *World) place(p *pod, f *Fact, q *queue) {
 // wouldFit reports whether p would fit on the node if it offered all its GPUs
 // and the pods before p had taken theirs.
 func (w *World) wouldFit(p *pod, x placement.Fit, taken int64) bool {
-	has := max(gpus(x.Node.Status.Capacity), int64(len(w.Graph.GPUs(x.Node.Name))))
-	missing := has - gpus(x.Node.Status.Allocatable)
+	missing := w.gpusOf(x.Node) - gpus(x.Node.Status.Allocatable)
 	free := x.Free[gpuResource]
 	return missing > 0 && free.Value()+missing-taken >= gpuRequest(p)
 }
@@ -93,7 +105,7 @@ func (w *World) wouldFit(p *pod, x placement.Fit, taken int64) bool {
 // run, so they are to blame only where no node satisfies them; of the rest,
 // what keeps it off the most nodes as the only obstacle is to blame.
 func (w *World) why(p *pod, fits []placement.Fit, f *Fact) (string, string, []placement.Fit) {
-	for _, b := range []placement.Blocker{placement.Unselected, placement.Unaffine} {
+	for _, b := range []placement.Blocker{placement.Unselected, placement.Unaffine, placement.OtherZone} {
 		rest := slices.DeleteFunc(slices.Clone(fits), func(x placement.Fit) bool { return x.By(b) })
 		if len(rest) == 0 {
 			return "sched-" + string(b), w.sayPlacement(p, b), fits
@@ -103,7 +115,7 @@ func (w *World) why(p *pod, fits []placement.Fit, f *Fact) (string, string, []pl
 	least := len(slices.MinFunc(fits, func(a, b placement.Fit) int { return cmp.Compare(len(a.Blocked), len(b.Blocked)) }).Blocked)
 	if least == 0 {
 		w.Unseen = append(w.Unseen, fmt.Sprintf("why %s is pending: a node has room for it now", p.subject))
-		return "", "", nil
+		return unknownWhy, "", nil
 	}
 	counts := map[placement.Blocker][]placement.Fit{}
 	for _, x := range fits {
@@ -127,6 +139,12 @@ func (w *World) why(p *pod, fits []placement.Fit, f *Fact) (string, string, []pl
 		return "sched-cordoned", fmt.Sprintf("%d of %d nodes that it may use are cordoned and would have room", len(seen), len(fits)), seen
 	case placement.Tainted:
 		return w.sayTaint(p, seen, len(fits))
+	case placement.PortTaken:
+		return "sched-host-port", fmt.Sprintf("on each of %d nodes with room another pod holds a port of the host that it wants", len(seen)), seen
+	case placement.Uneven:
+		return "sched-topology-spread", fmt.Sprintf("on each of %d nodes with room it would break its topology spread constraint", len(seen)), seen
+	case placement.OtherZone:
+		return "sched-volume-zone", fmt.Sprintf("%d nodes with room are where its volume is not", len(seen)), seen
 	case placement.AntiAffine:
 		return "sched-anti-affinity", fmt.Sprintf("on each of %d nodes with room a pod already runs that its anti-affinity excludes", len(seen)), seen
 	case gpuResource:
@@ -148,7 +166,10 @@ func sortedBlockers(m map[placement.Blocker][]placement.Fit) []placement.Blocker
 }
 
 func (w *World) sayPlacement(p *pod, b placement.Blocker) string {
-	if b == placement.Unaffine {
+	switch b {
+	case placement.OtherZone:
+		return fmt.Sprintf("none of %d nodes is where its volume is", len(w.nodes))
+	case placement.Unaffine:
 		return fmt.Sprintf("none of %d nodes satisfies its required node affinity", len(w.nodes))
 	}
 	var want []string
@@ -211,6 +232,11 @@ func (w *World) whyGPU(p *pod, fits []placement.Fit, f *Fact) (string, string, [
 	}
 	sum := fmt.Sprintf("it asks for %d GPUs on one node; %d nodes that it may use have %d free in all and at most %d on one", want, len(fits), free, max(most, 0))
 	top := w.Workload(p.subject)
+	if f.Detail["blockedBy"] != "" {
+		why := sum + ", and a node that does not offer all of its GPUs would have room"
+		w.reject(analyzer.Rejected{Cause: "gpu-capacity-exhausted", Subject: top, Why: why})
+		return "", "", nil // that node's own fault
+	}
 	if w.idleHolders(p, fits, f) {
 		why := sum + ", and pods that do not use theirs hold enough"
 		w.reject(analyzer.Rejected{Cause: "gpu-capacity-exhausted", Subject: top, Why: why})
@@ -240,7 +266,7 @@ func say(p *pod, f placement.Fit) string {
 		switch b {
 		case placement.Tainted:
 			all = append(all, "taint "+taintText(f.Taint))
-		case placement.NotReady, placement.Cordoned, placement.Unselected, placement.Unaffine, placement.AntiAffine:
+		case placement.NotReady, placement.Cordoned, placement.Unselected, placement.Unaffine, placement.AntiAffine, placement.PortTaken, placement.Uneven, placement.OtherZone:
 			all = append(all, string(b))
 		default:
 			r := corev1.ResourceName(b)

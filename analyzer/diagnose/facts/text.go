@@ -23,16 +23,33 @@ func (w *World) readTexts() {
 			w.addTexts(found, said, subject, Fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.eventStands(subject, e), Source: e.Source}, Kind: EventKind, Until: e.Latest()})
 		}
 	}
-	shelf := knowledge.All().In(knowledge.Kernel)
 	for _, node := range slices.Sorted(maps.Keys(w.s.Kernel)) {
-		for _, l := range w.s.Kernel[node] {
-			if found := shelf.Match(l.Text); found != nil {
-				w.addTexts(found, l.Text, analyzer.Node(node), Fact{Fact: analyzer.Fact{At: l.At, Standing: w.now.Sub(l.At) <= time.Hour, Source: l.Source}, Kind: KernelKind})
-			}
-		}
+		booted := bootedAt(w.s.Kernel[node])
+		w.readNodeLog(node, w.s.Kernel[node], knowledge.Kernel, KernelKind, func(l snapshot.Line) bool { return !l.At.Before(booted) })
+	}
+	for _, u := range w.s.Units {
+		last := u.Lines[max(len(u.Lines)-lastWords, 0):]
+		w.readNodeLog(u.Node, u.Lines, knowledge.Journal, JournalKind, func(l snapshot.Line) bool {
+			return slices.ContainsFunc(last, func(x snapshot.Line) bool { return x.Source == l.Source })
+		})
 	}
 	for _, l := range w.s.Logs {
 		w.readLog(l)
+	}
+}
+
+// lastWords is how many lines at the end of a unit's journal tell how the unit
+// is: systemd's own remark on an end takes up to four.
+const lastWords = 5
+
+// readNodeLog reads a log of a node; lasts says of a line whether nothing since
+// can have undone what it tells.
+func (w *World) readNodeLog(node string, lines []snapshot.Line, in knowledge.Place, k Kind, lasts func(snapshot.Line) bool) {
+	shelf := knowledge.All().In(in)
+	for _, l := range lines {
+		if found := shelf.Match(l.Text); found != nil {
+			w.addTexts(found, l.Text, analyzer.Node(node), Fact{Fact: analyzer.Fact{At: l.At, Standing: w.now.Sub(l.At) <= time.Hour, Source: l.Source}, Kind: k, Lasts: lasts(l)})
+		}
 	}
 }
 
@@ -91,6 +108,10 @@ func (w *World) addTexts(found []knowledge.Found, said string, subject analyzer.
 			}
 		}
 		f.Name, f.Text, f.Subject, f.Weight = t.Fact, clip(said), w.Blame(t.On, subject), t.Weight
+		if f.Subject != subject {
+			f.Seen = []analyzer.Subject{subject}
+		}
+		f.Standing = f.Standing || t.Lasting && model.Lasts
 		if p := w.pods[subject]; f.Kind == LogKind && t.Weight > 0 && p != nil && !p.gone && w.now.Sub(f.At) <= restartMemory {
 			f.Standing = true // a program may be ready and of no use
 		}
@@ -114,6 +135,11 @@ func (w *World) addOnce(f Fact) {
 	}
 	o.Also = append(o.Also, analyzer.Evidence{Source: f.Source, At: f.At.UTC(), Text: f.Text})
 	o.Standing = o.Standing || f.Standing
+	for _, s := range f.Seen {
+		if !slices.Contains(o.Seen, s) {
+			o.Seen = append(o.Seen, s)
+		}
+	}
 	for _, at := range []time.Time{f.At, f.Until} {
 		if at.After(o.Until) {
 			o.Until = at
@@ -136,6 +162,9 @@ type sighting struct {
 func (w *World) Blame(on string, s analyzer.Subject) analyzer.Subject {
 	switch on {
 	case "node":
+		if s.Kind == "node" {
+			return s
+		}
 		if n := w.NodeOf(s); n != "" {
 			return analyzer.Node(n)
 		}

@@ -9,15 +9,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/knowledge"
+	"vedette.dev/analyzer/snapshot"
 )
 
 // readWorkloads records which controllers do not have what they want.
 func (w *World) readWorkloads() {
 	for _, j := range w.s.Jobs() {
 		self := analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}
+		w.readIdleJob(self, j)
 		for _, c := range j.Object.Status.Conditions {
 			if c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue {
-				w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "job-failed", At: c.LastTransitionTime.Time, Standing: true, Source: j.Source,
+				w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "job-failed", At: c.LastTransitionTime.Time, Standing: !w.outdated(&j.Object, c.LastTransitionTime.Time), Source: j.Source,
 					Text: fmt.Sprintf("the job failed: %s: %s", c.Reason, c.Message)}, Kind: ObjectKind, Weight: 2})
 			}
 		}
@@ -25,12 +28,74 @@ func (w *World) readWorkloads() {
 	for _, d := range w.s.Deployments() {
 		w.readShort(analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
 	}
+	for _, d := range w.s.Deployments() {
+		for _, c := range d.Object.Status.Conditions {
+			if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+				w.readRefusal(analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source, c.LastTransitionTime.Time, c.Message)
+			}
+		}
+	}
+	for _, r := range w.s.ReplicaSets() {
+		for _, c := range r.Object.Status.Conditions {
+			if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
+				w.readRefusal(analyzer.Subject{Kind: "replicaset", Namespace: r.Object.Namespace, Name: r.Object.Name}, r.Source, c.LastTransitionTime.Time, c.Message)
+			}
+		}
+	}
 	for _, d := range w.s.StatefulSets() {
 		w.readShort(analyzer.Subject{Kind: "statefulset", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
 	}
 	for _, d := range w.s.DaemonSets() {
 		w.readShort(analyzer.Subject{Kind: "daemonset", Namespace: d.Object.Namespace, Name: d.Object.Name}, d.Source)
 	}
+}
+
+// readRefusal reads why a controller's pods are refused out of its own status,
+// in the words that its events have too.
+func (w *World) readRefusal(self analyzer.Subject, source string, at time.Time, message string) {
+	said := "FailedCreate: " + message
+	if found := knowledge.All().In(knowledge.Event).Match(said); found != nil {
+		w.addTexts(found, said, self, Fact{Fact: analyzer.Fact{At: at, Standing: len(w.short(w.Workload(self))) > 0, Source: source}, Kind: ObjectKind})
+	}
+}
+
+// readIdleJob records a job that should run pods and has none.
+func (w *World) readIdleJob(self analyzer.Subject, j snapshot.Typed[batchv1.Job]) {
+	o := &j.Object
+	wanted := min(wantedPods(o), orOne(o.Spec.Completions)+o.Status.Failed)
+	started := o.CreationTimestamp.Time
+	if o.Status.StartTime != nil {
+		started = o.Status.StartTime.Time
+	}
+	if jobComplete(o) || jobFailed(o) || o.Spec.Suspend != nil && *o.Spec.Suspend || o.Status.Active > 0 || o.Status.Succeeded > 0 || wanted == 0 || w.now.Sub(started) < startupGrace {
+		return
+	}
+	w.add(Fact{Fact: analyzer.Fact{Subject: w.Workload(self), Name: "workload-short", At: started, Standing: true, Source: j.Source, Text: "the job should run and has no pod"},
+		Kind: ObjectKind, Weight: 1, Seen: []analyzer.Subject{self}})
+}
+
+// outdated reports whether the end of a job at that time no longer matters:
+// a later run of its owner went well, or nobody has run it again for a day.
+func (w *World) outdated(j *batchv1.Job, at time.Time) bool {
+	if w.now.Sub(at) > newsOfEnds {
+		return true
+	}
+	for _, o := range w.jobs {
+		if o.Namespace != j.Namespace || !o.CreationTimestamp.After(j.CreationTimestamp.Time) {
+			continue
+		}
+		if owner := ownerOf(j); owner != "" && owner == ownerOf(o) && (jobComplete(o) || o.Status.Succeeded > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+func ownerOf(j *batchv1.Job) string {
+	for _, o := range j.OwnerReferences {
+		return o.Kind + "/" + o.Name
+	}
+	return ""
 }
 
 func (w *World) readShort(self analyzer.Subject, source string) {

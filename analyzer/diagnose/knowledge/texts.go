@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"vedette.dev/analyzer/diagnose/patterns"
 )
 
@@ -14,23 +16,37 @@ type Place string
 
 // The places.
 const (
-	Log    Place = "log"    // lines of containers
-	Kernel Place = "kernel" // lines of nodes' kernels
-	Event  Place = "event"  // "Reason: message" of Events
-	Status Place = "status" // "Reason: message" of pods and their containers
+	Log     Place = "log"     // lines of containers
+	Kernel  Place = "kernel"  // lines of nodes' kernels
+	Event   Place = "event"   // "Reason: message" of Events
+	Status  Place = "status"  // "Reason: message" of pods and their containers
+	Journal Place = "journal" // lines of the journals of nodes' units
 )
 
-var places = []Place{Log, Kernel, Event, Status}
+var places = []Place{Log, Kernel, Event, Status, Journal}
+
+// Places are written as one or as a list.
+type Places []Place
+
+// UnmarshalYAML reads a place or a list of them.
+func (ps *Places) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*ps = Places{Place(n.Value)}
+		return nil
+	}
+	return n.Decode((*[]Place)(ps))
+}
 
 // A Text is a pattern whose match is a fact. Named groups become details of
 // the fact; the group ms says how many milliseconds before its own time it began.
 type Text struct {
 	Fact    string  `yaml:"fact"`
 	In      Place   `yaml:"in"`
-	Also    Place   `yaml:"also"`    // a second place
+	Also    Places  `yaml:"also"`    // further places
 	Pattern string  `yaml:"pattern"` // RE2; what has no word to look for costs every line
 	On      string  `yaml:"on"`      // whom the fact is about: "" is where it was seen; node, workload, namespace or cluster
 	Weight  float64 `yaml:"weight"`
+	Lasting bool    `yaml:"lasting"` // of a node: it is so until the next boot, or until the unit says other things
 	Example string  `yaml:"example"` // a text that matches
 	Near    string  `yaml:"near"`    // one that almost does
 	Source  string  `yaml:"source"`
@@ -52,8 +68,8 @@ func (b *Book) shelve() error {
 	b.shelves = map[Place]*Shelf{}
 	for i := range b.Texts {
 		t := &b.Texts[i]
-		if !slices.Contains(places, t.In) || t.Also != "" && !slices.Contains(places, t.Also) {
-			return fmt.Errorf("text %s: in is %q and also %q, want one of %v", t.Fact, t.In, t.Also, places)
+		if strange := func(p Place) bool { return !slices.Contains(places, p) }; strange(t.In) || slices.ContainsFunc(t.Also, strange) {
+			return fmt.Errorf("text %s: in is %q and also %v, want one of %v", t.Fact, t.In, t.Also, places)
 		}
 		if t.Example == "" || t.Near == "" || t.Source == "" {
 			return fmt.Errorf("text %s: %w", t.Fact, errors.New("example, near and source are required"))
@@ -63,7 +79,7 @@ func (b *Book) shelve() error {
 		s := &Shelf{}
 		var exprs []string
 		for i := range b.Texts {
-			if t := &b.Texts[i]; t.In == p || t.Also == p {
+			if t := &b.Texts[i]; t.In == p || slices.Contains(t.Also, p) {
 				s.texts = append(s.texts, t)
 				exprs = append(exprs, t.Pattern)
 			}

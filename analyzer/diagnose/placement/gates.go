@@ -74,15 +74,13 @@ func affine(p *corev1.Pod, n *corev1.Node) bool {
 	if a == nil || a.NodeAffinity == nil || a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
 		return true
 	}
-	for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
-		fields := !slices.ContainsFunc(term.MatchFields, func(e corev1.NodeSelectorRequirement) bool {
-			return !matches(e, map[string]string{"metadata.name": n.Name})
-		})
-		if fields && !slices.ContainsFunc(term.MatchExpressions, func(e corev1.NodeSelectorRequirement) bool { return !matches(e, n.Labels) }) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms, func(t corev1.NodeSelectorTerm) bool { return satisfies(n, t) })
+}
+
+func satisfies(n *corev1.Node, term corev1.NodeSelectorTerm) bool {
+	return !slices.ContainsFunc(term.MatchFields, func(e corev1.NodeSelectorRequirement) bool {
+		return !matches(e, map[string]string{"metadata.name": n.Name})
+	}) && !slices.ContainsFunc(term.MatchExpressions, func(e corev1.NodeSelectorRequirement) bool { return !matches(e, n.Labels) })
 }
 
 func matches(e corev1.NodeSelectorRequirement, have map[string]string) bool {

@@ -1,7 +1,7 @@
 // Package placement says what keeps a pod off each node: it runs the
 // scheduler's predicates again over the nodes and pods as they were. It knows
 // those that a snapshot can decide: readiness, cordons, taints, selectors,
-// affinity, anti-affinity and resources.
+// affinity, anti-affinity, host ports, spread, where volumes are, and resources.
 //
 // What a reader would get wrong: it does not say which of them is to blame. A
 // node that lacks both memory and a label says nothing about either.
@@ -10,6 +10,7 @@ package placement
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -27,6 +28,9 @@ const (
 	Unselected Blocker = "selector"
 	Unaffine   Blocker = "affinity"
 	AntiAffine Blocker = "anti-affinity"
+	PortTaken  Blocker = "host-port"
+	Uneven     Blocker = "topology-spread"
+	OtherZone  Blocker = "volume-zone"
 )
 
 const (
@@ -55,13 +59,15 @@ type Cluster struct {
 	pods    []*corev1.Pod
 	used    map[string]corev1.ResourceList // by node
 	lends   func(*corev1.Node, corev1.ResourceName) bool
+	volumes func(*corev1.Pod) []*corev1.PersistentVolume
 	decided map[string][]Fit // by what of a pod decides
 }
 
 // New returns the cluster of the nodes and pods. Lends reports whether a node
-// has a device although it offers none, as one whose plug-in is down.
-func New(nodes []*corev1.Node, pods []*corev1.Pod, lends func(*corev1.Node, corev1.ResourceName) bool) *Cluster {
-	c := &Cluster{nodes: nodes, byName: map[string]*corev1.Node{}, pods: pods, used: used(pods), lends: lends, decided: map[string][]Fit{}}
+// has a device although it offers none, as one whose plug-in is down; volumes
+// returns those that a pod's claims are bound to.
+func New(nodes []*corev1.Node, pods []*corev1.Pod, lends func(*corev1.Node, corev1.ResourceName) bool, volumes func(*corev1.Pod) []*corev1.PersistentVolume) *Cluster {
+	c := &Cluster{nodes: nodes, byName: map[string]*corev1.Node{}, pods: pods, used: used(pods), lends: lends, volumes: volumes, decided: map[string][]Fit{}}
 	for _, n := range nodes {
 		c.byName[n.Name] = n
 	}
@@ -72,15 +78,34 @@ func New(nodes []*corev1.Node, pods []*corev1.Pod, lends func(*corev1.Node, core
 // of the nodes. Pods that ask for the same share the answer: do not change it.
 func (c *Cluster) Fits(p *corev1.Pod) []Fit {
 	wants := Requests(p)
-	key, err := json.Marshal([]any{p.Namespace, p.Spec.NodeSelector, p.Spec.Tolerations, p.Spec.Affinity, wants})
+	volumes := c.volumes(p)
+	var names []string
+	for _, v := range volumes {
+		names = append(names, v.Name)
+	}
+	ports := hostPorts(p)
+	asks := []any{p.Namespace, p.Spec.NodeSelector, p.Spec.Tolerations, p.Spec.Affinity, wants, names, len(ports), ports}
+	if len(p.Spec.TopologySpreadConstraints) > 0 {
+		asks = append(asks, p.Labels, p.Spec.TopologySpreadConstraints)
+	}
+	key, err := json.Marshal(asks)
 	if err == nil && c.decided[string(key)] != nil {
 		return c.decided[string(key)]
 	}
-	repels := c.repulsions(p)
+	repels, taken, spreads := c.repulsions(p), c.taken(ports), c.spreads(p)
 	all := make([]Fit, 0, len(c.nodes))
 	for _, n := range c.nodes {
 		f := Fit{Node: n, Free: map[corev1.ResourceName]resource.Quantity{}}
 		f.Blocked, f.Taint = gates(p, n, repels)
+		if taken[n.Name] {
+			f.Blocked = append(f.Blocked, PortTaken)
+		}
+		if slices.ContainsFunc(spreads, func(s spread) bool { return s.exceededOn(n) }) {
+			f.Blocked = append(f.Blocked, Uneven)
+		}
+		if slices.ContainsFunc(volumes, func(v *corev1.PersistentVolume) bool { return !reaches(v, n) }) {
+			f.Blocked = append(f.Blocked, OtherZone)
+		}
 		for _, r := range sorted(wants) {
 			free := n.Status.Allocatable[r].DeepCopy()
 			free.Sub(c.used[n.Name][r])
@@ -106,16 +131,35 @@ func (c *Cluster) meant(wants corev1.ResourceList, fits []Fit) []Fit {
 	others(func(f Fit) bool {
 		return f.Taint.Key == controlPlane || f.Taint.Key == oldMaster || controls(f.Node)
 	})
-	for r := range wants {
-		if Device(r) {
-			others(func(f Fit) bool {
-				has := f.Node.Status.Capacity[r]
-				return has.IsZero() && !c.lends(f.Node, r)
-			})
-		}
+	for _, r := range decisive(wants) {
+		others(func(f Fit) bool {
+			has := f.Node.Status.Capacity[r]
+			return has.IsZero() && !c.lends(f.Node, r)
+		})
 	}
 	return fits
 }
+
+// decisive returns the devices that say which nodes a pod is meant for: GPUs
+// where it wants any. A network card that a GPU node lacks is a fault of the node.
+func decisive(wants corev1.ResourceList) []corev1.ResourceName {
+	var devices, gpus []corev1.ResourceName
+	for _, r := range sorted(wants) {
+		if Device(r) {
+			devices = append(devices, r)
+			if vendor, _, _ := strings.Cut(string(r), "/"); slices.Contains(gpuVendors, vendor) {
+				gpus = append(gpus, r)
+			}
+		}
+	}
+	if len(gpus) > 0 {
+		return gpus
+	}
+	return devices
+}
+
+// gpuVendors are the domains of resources that are GPUs.
+var gpuVendors = []string{"nvidia.com", "amd.com", "gpu.intel.com"}
 
 // controls reports whether a node is labelled as one of the control plane, as
 // kubeadm does and as distributions without its taint do.

@@ -41,7 +41,7 @@ func TestFits(t *testing.T) {
 	tainted.Spec.Taints = []corev1.Taint{{Key: "team", Value: "x", Effect: corev1.TaintEffectNoSchedule}}
 	nodes := []*corev1.Node{node("a", "x", 8), cordoned, tainted, head}
 	runs := []*corev1.Pod{pod("holder", "a", "6")}
-	c := New(nodes, runs, func(n *corev1.Node, _ corev1.ResourceName) bool { return n.Name == "c" })
+	c := New(nodes, runs, func(n *corev1.Node, _ corev1.ResourceName) bool { return n.Name == "c" }, func(*corev1.Pod) []*corev1.PersistentVolume { return nil })
 
 	tests := []struct {
 		name string
