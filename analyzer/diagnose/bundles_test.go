@@ -318,7 +318,8 @@ var captures = []struct {
 
 // cut returns of s what a form holds.
 func cut(s *snapshot.Snapshot, holds func(string) bool, bare bool) *snapshot.Snapshot {
-	out := &snapshot.Snapshot{CapturedAt: s.CapturedAt, Window: snapshot.Window{To: s.CapturedAt}, Events: s.Events, Objects: map[string][]snapshot.Object{}, Kernel: map[string][]snapshot.Line{}}
+	// No bundle says what its cluster is called.
+	out := &snapshot.Snapshot{Cluster: snapshot.Cluster{Name: "cluster"}, CapturedAt: s.CapturedAt, Window: snapshot.Window{To: s.CapturedAt}, Events: s.Events, Objects: map[string][]snapshot.Object{}, Kernel: map[string][]snapshot.Line{}}
 	for r, os := range s.Objects {
 		if holds(r) {
 			out.Objects[r] = os

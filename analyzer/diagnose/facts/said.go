@@ -187,7 +187,7 @@ func (w *World) readOutside() {
 			continue
 		}
 		for _, line := range l.Lines {
-			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || tellsOfWait.Match(line.Text) == nil {
+			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || !strings.Contains(line.Text, "://") && !strings.Contains(line.Text, "upstream") || tellsOfWait.Match(line.Text) == nil {
 				continue
 			}
 			m := outsideHost.FindStringSubmatch(line.Text)
