@@ -286,14 +286,11 @@ func (f *frame) modelName(said string) string {
 	if strings.Contains(said, "*") || !f.placeNamed("model").Shape.MatchString(said) {
 		return said
 	}
-	if said = strings.ToUpper(said); strings.HasSuffix(said, "S") && !seriesS[said] {
-		said = strings.TrimSuffix(said, "S") // "the H100s"
+	if low := strings.ToLower(said); !f.lexicon.sets["no plural"][low] {
+		said = strings.TrimSuffix(low, "s") // "the H100s"
 	}
-	return "*" + said + "*"
+	return "*" + strings.ToUpper(said) + "*"
 }
-
-// seriesS are the models whose name ends as a plural does.
-var seriesS = map[string]bool{"L40S": true}
 
 // prepositions say the place of a bare name.
 var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace", "excluding": "namespace", "ignoring": "namespace", "but ignore the": "pod", "ignore the": "pod", "but ignore": "pod", "apart from": "namespace", "besides": "namespace", "leaving out": "namespace"}
