@@ -172,6 +172,9 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 		return f.find(withAgg)
 	}
+	if m, ok := f.stated(strong, weak, hits); ok {
+		return m, nil
+	}
 	if best >= 0 {
 		f.badSaid = slices.ContainsFunc(strong, f.badState)
 		m, err := f.choose(hits)

@@ -256,7 +256,7 @@ func (f *frame) plainBefore(i int) bool {
 // takeShape reads names that can only be of one place: H100, /var, eth0.
 func (f *frame) takeShape(i int) bool {
 	p := f.shapeOf(i)
-	if p.Name == "" {
+	if p.Name == "" || f.onlyValue(i) {
 		return false
 	}
 	name, to := f.name(i)
@@ -310,7 +310,7 @@ func (f *frame) takePreposition(i int) bool {
 	if f.items[j].low == "the" && j+1 < len(f.items) {
 		j++
 	}
-	if !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" {
+	if !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" || f.onlyValue(j) {
 		return false
 	}
 	name, to := f.name(j)

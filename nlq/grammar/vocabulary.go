@@ -28,12 +28,14 @@ type wordID int32
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
 	names  []named
-	known  map[string]wordID // every word in them
-	byWord [][]int32         // by word, the names that have it, in their order
-	weight []float64         // by word, how much it tells: more the fewer names have it
-	byLen  map[int][]string  // known words by their length
-	brands map[string]bool   // the first words of metrics' own names, such as vllm
-	labels map[string]string // by the words of its name, a label that no place goes by
+	known  map[string]wordID               // every word in them
+	byWord [][]int32                       // by word, the names that have it, in their order
+	weight []float64                       // by word, how much it tells: more the fewer names have it
+	byLen  map[int][]string                // known words by their length
+	brands map[string]bool                 // the first words of metrics' own names, such as vllm
+	labels map[string]string               // by the words of its name, a label that no place goes by
+	values map[string][]catalog.LabelValue // by what people say for them
+	facts  []fact
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -79,6 +81,16 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		add(d.Metric)
 	}
 	v.labels = labelWords(c)
+	v.values = map[string][]catalog.LabelValue{}
+	for _, l := range catalog.LabelValues() {
+		if strings.ContainsAny(l.Value, ".*") {
+			continue // a pattern: codes
+		}
+		for _, w := range l.Words {
+			v.values[w] = append(v.values[w], l)
+		}
+	}
+	v.facts = factsOf(c, catalog.LabelValues())
 	v.weight = make([]float64, len(v.byWord))
 	for id, names := range v.byWord {
 		v.weight[id] = math.Log(1 + float64(len(v.names))/(1+float64(len(names))))

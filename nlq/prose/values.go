@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
-	"vedette.dev/nlq/prose/lexicon"
 	"vedette.dev/rules/catalog"
 )
 
@@ -61,13 +60,13 @@ func (r *reading) orElse(found []nlq.Matcher, label, before string, v spoken) {
 
 // A spoken is a value of a label with the words by which a text says it.
 type spoken struct {
-	lexicon.Labelled
+	catalog.LabelValue
 	said string
 }
 
 // readValues finds the states that the text speaks of.
 func (r *reading) readValues() {
-	for _, v := range r.lexicon.Values {
+	for _, v := range catalog.LabelValues() {
 		if said := r.longest(v.Words); said != "" {
 			r.spoken = append(r.spoken, spoken{v, said})
 		}

@@ -1,6 +1,6 @@
 // Package lexicon is what the words of one language mean in the text of an
 // alert: the ways to say something, the words of metrics' names that tell
-// states and sides, values of labels, software. It is data, in en; the package
+// states and sides, software. It is data, in en; the package
 // reads it and matches patterns. What follows from them is for package prose.
 package lexicon
 
@@ -39,8 +39,7 @@ type Lexicon struct {
 	Opposite map[string]string    // of a word's key, the key of its opposite
 	States   map[string]string    // stem of a word in a metric's name to what 0 or 1 of it means: good or bad
 	Brands   map[string]Brand
-	Values   []Labelled
-	Always   []Labelled
+	Always   []catalog.LabelValue // what is meant where nobody says
 	Short    []Abbreviation
 	partners map[string][]string // words by which names of one family differ, by what they mean
 }
@@ -104,18 +103,13 @@ func read(dir string) (*Lexicon, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if err = each(dir+"values.csv", "metrics,labels,op,value,words,negated,source", func(f []string) {
-		l.Values = append(l.Values, Labelled{strictcsv.List(f[0]), strictcsv.List(f[1]), f[2], f[3], strictcsv.List(f[4]), f[5]})
-	}); err != nil {
-		return nil, err
-	}
 	if err = each(dir+"abbreviations.csv", "short,long", func(f []string) {
 		l.Short = append(l.Short, Abbreviation{l.Key(f[0]), strictcsv.List(f[1])})
 	}); err != nil {
 		return nil, err
 	}
 	if err = each(dir+"always.csv", "metrics,label,op,value,source", func(f []string) {
-		l.Always = append(l.Always, Labelled{Metrics: strictcsv.List(f[0]), Labels: f[1:2], Op: f[2], Value: f[3]})
+		l.Always = append(l.Always, catalog.LabelValue{Metrics: strictcsv.List(f[0]), Labels: f[1:2], Op: f[2], Value: f[3]})
 	}); err != nil {
 		return nil, err
 	}
@@ -152,19 +146,4 @@ type Brand struct {
 	Plain bool     // every cluster has it: it goes without saying
 	Each  []string // the labels by which what it says is put together: those of its copies
 	Words []string // what people call it
-}
-
-// A Labelled is a value of a label with the words that people say for it.
-type Labelled struct {
-	Metrics []string // beginnings of the names of those whose label it is; none: any
-	Labels  []string
-	Op      string
-	Value   string
-	Words   []string
-	Negated string // what "not" makes of it: zero, false, or nothing of its own
-}
-
-// Of reports whether v is a value of a label of id.
-func (v Labelled) Of(id catalog.ID) bool {
-	return len(v.Metrics) == 0 || slices.ContainsFunc(v.Metrics, func(begin string) bool { return strings.HasPrefix(string(id), begin) })
 }

@@ -1,0 +1,202 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// mostSaid is how many words a value of a label takes at most: "unable to
+// collect metrics".
+const mostSaid = 4
+
+// A saying is a value of a label that the items from one to another say.
+type saying struct {
+	catalog.LabelValue
+	words    string
+	from, to int
+}
+
+// sayings returns the values of labels that unused items say, the longest
+// first. Those that a pattern says are read as codes are.
+func (f *frame) sayings() []saying {
+	var out []saying
+	for i := range f.items {
+		words := ""
+		for to := i; to < min(len(f.items), i+mostSaid) && !f.items[to].used; to++ {
+			words = strings.TrimSpace(words + " " + f.items[to].low)
+			for _, v := range f.words.values[words] {
+				out = append(out, saying{v, words, i, to + 1})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b saying) int { return len(b.words) - len(a.words) })
+	return out
+}
+
+// sure reports whether the words of s mean nothing but a value: there are
+// several, or no measure is called so.
+func (f *frame) sure(s saying) bool {
+	return strings.Contains(s.words, " ") || !f.words.is(singular(s.words))
+}
+
+// onlyValue reports whether item i is a word for a value of a label and for
+// nothing else.
+func (f *frame) onlyValue(i int) bool {
+	return len(f.words.values[f.items[i].low]) > 0 && !f.words.is(singular(f.items[i].low))
+}
+
+// stated returns the measure whose series are told apart by a label of which a
+// value was said: pods in Pending, applications out of sync. Where
+// there are hits by name, it must be one that their names do not say.
+func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catalog.Metric, bool) {
+	for _, s := range f.sayings() {
+		if len(hits) > 0 && (!f.sure(s) || f.namedSo(s, hits)) {
+			continue
+		}
+		rest := slices.Clone(strong)
+		for _, it := range f.items[s.from:s.to] {
+			rest = slices.DeleteFunc(rest, func(w string) bool { return slices.Contains(it.norms, w) })
+		}
+		rest = slices.DeleteFunc(rest, func(w string) bool { return f.filler(w) || f.lexicon.sets["idle"][w] })
+		m, ok := f.told(s, rest, weak)
+		if !ok {
+			continue
+		}
+		return f.narrowed(m, s), true
+	}
+	return catalog.Metric{}, false
+}
+
+// namedSo reports whether one of hits has the words of s in its name.
+func (f *frame) namedSo(s saying, hits map[catalog.ID]*named) bool {
+	var words []string
+	for _, it := range f.items[s.from:s.to] {
+		words = append(words, it.norms...)
+	}
+	for _, n := range hits {
+		if subset(words, n.words) {
+			return true
+		}
+	}
+	return false
+}
+
+// told returns what rest names and s is a value of. Of facts, which are 1 for
+// the value that is so, rest need only be about what they are of.
+func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
+	said := append(slices.Clone(rest), strings.Fields(s.words)...)
+	best, found := 0.0, catalog.Metric{}
+	consider := func(m catalog.Metric, score float64) {
+		if _, ok := f.labelOf(m, s); ok && score > best && f.fits(m) == nil {
+			best, found = score, m
+		}
+	}
+	for i := range f.words.facts {
+		about := &f.words.facts[i]
+		if len(rest) == 0 || !s.Of(about.metric.ID) || slices.ContainsFunc(rest, func(w string) bool { return !about.says(w) }) {
+			continue
+		}
+		score := 0.5 - float64(len(about.words))/1000 // about it, and about little else
+		if slices.ContainsFunc(about.names, func(n []string) bool { return subset(n, said) }) {
+			score++
+		}
+		consider(about.metric, score)
+	}
+	sayable := append(slices.Clone(rest), weak...)
+	for _, n := range f.words.having(rest) {
+		if s.Of(n.id) && subset(n.words, sayable) {
+			m, _ := f.catalog.Measure(n.id)
+			consider(m, 2+float64(len(n.words)))
+		}
+	}
+	return found, best > 0
+}
+
+// labelOf returns the label of m that s is a value of.
+func (f *frame) labelOf(m catalog.Metric, s saying) (string, bool) {
+	for _, l := range s.Labels {
+		if f.catalog.Takes(m.ID, l) {
+			return l, true
+		}
+	}
+	return "", false
+}
+
+// narrowed returns m as the state that s makes of it, and takes what says so.
+func (f *frame) narrowed(m catalog.Metric, s saying) catalog.Metric {
+	f.useAll(span(s.from, s.to)...)
+	label, _ := f.labelOf(m, s)
+	value := s.Value
+	for _, or := range f.orElse(s, label, m) {
+		value += "|" + or
+	}
+	f.add(s.from, filter{label: label, value: value, not: s.Op[0] == '!'})
+	if m.Unit != "{bool}" {
+		return m
+	}
+	f.badSaid, m.Bad = true, "high"
+	if label == "condition" && f.catalog.Takes(m.ID, "status") {
+		status, no := "true", strings.HasPrefix(s.words, "not") || strings.HasPrefix(s.words, "un") || strings.HasPrefix(s.words, "non")
+		switch {
+		case no && s.Negated == "zero":
+			m.Bad = "low"
+		case no && s.Negated == "false":
+			status = "false"
+		}
+		f.add(s.from, filter{label: "status", value: status})
+	}
+	return m
+}
+
+// orElse returns the values of label that are said to be as good as s: "ErrImagePull
+// or ImagePullBackOff".
+func (f *frame) orElse(s saying, label string, m catalog.Metric) (values []string) {
+	to := s.to
+	for _, next := range f.sayings() {
+		if or, _ := f.says(to, "join"); or != "or" || next.from != to+1 || next.Op != s.Op || !next.Of(m.ID) || !slices.Contains(next.Labels, label) || next.Value == s.Value {
+			continue
+		}
+		f.useAll(span(to, next.to)...)
+		to = next.to
+		values = append(values, next.Value)
+	}
+	return values
+}
+
+// A fact is a metric that is 1 for what is so, such as the phase of a pod.
+type fact struct {
+	metric catalog.Metric
+	names  [][]string
+	words  map[string]bool
+}
+
+// says reports whether a word is about what a fact is of.
+func (t *fact) says(w string) bool { return t.words[w] }
+
+// factsOf returns the facts of a catalog whose labels have values with words.
+func factsOf(c *catalog.Catalog, values []catalog.LabelValue) []fact {
+	var out []fact
+	for _, m := range c.All() {
+		if m.Unit != "{bool}" || m.Type != catalog.Gauge || !slices.ContainsFunc(values, func(v catalog.LabelValue) bool { return v.Of(m.ID) && slices.ContainsFunc(v.Labels, m.Has) }) {
+			continue
+		}
+		t := fact{metric: m, words: map[string]bool{m.Entity: true}}
+		for _, words := range m.Words {
+			n := catalogWords(words)
+			t.names = append(t.names, n)
+			for _, w := range n {
+				t.words[w] = true
+			}
+		}
+		for _, p := range nlq.Places() {
+			if slices.ContainsFunc(p.Labels, m.Has) {
+				t.words[p.Name] = true
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
