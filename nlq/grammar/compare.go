@@ -59,7 +59,11 @@ func (f *frame) takeComparisons() {
 		} else if j, ok := f.limitOf(i); ok {
 			c.limit = *f.items[j].number
 			f.useAll(j)
-			f.useAll(span(i+1, j)...) // "gen" of "below gen 5"
+			for k := i + 1; k < j; k++ {
+				if f.lexicon.stop[f.items[k].low] || f.lexicon.sets["step"][f.items[k].low] {
+					f.use(k) // "gen" of "below gen 5"
+				}
+			}
 		} else {
 			continue
 		}
@@ -124,6 +128,12 @@ func (f *frame) limited(i int) bool {
 	return false
 }
 
+// stepAhead reports whether item i is a word for what has steps, one of which follows.
+func (f *frame) stepAhead(i int) bool {
+	_, ok := f.amount(i + 2)
+	return ok && f.lexicon.sets["step"][at(f.items, i+1).low] && f.words.all(f.items[i].norms)
+}
+
 // stepShape is how steps of a scale are written: P0, x16, gen5.
 var stepShape = regexp.MustCompile(`^(?i:p|x|gen)([0-9]{1,2})$`)
 
@@ -142,6 +152,9 @@ func (f *frame) limitOf(i int) (int, bool) {
 		}
 		if _, ok := f.amount(j + 1); ok && f.lexicon.sets["step"][it.low] {
 			continue // below gen 5
+		}
+		if f.stepAhead(j) {
+			continue // "below pcie gen 4"
 		}
 		if !f.lexicon.stop[it.low] {
 			break

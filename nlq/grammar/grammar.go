@@ -76,6 +76,11 @@ func (e *Engine) frame(text string) *frame {
 	e.once.Do(func() { e.words = vocabularyOf(c) })
 	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
 	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
+	for i := range f.items {
+		if p := f.placeNamed("verb"); p.Shape.MatchString(f.items[i].raw) && i > 0 {
+			f.items[i].roles, f.items[i].name = nil, true // LIST calls are not to be listed
+		}
+	}
 	return f
 }
 
@@ -131,6 +136,7 @@ type frame struct {
 	implied    []string // weak measure words that names imply: an H100 is a GPU
 
 	values    []shaper // see formula
+	scale     shaper // into the unit that is wanted
 	test      shaper
 	conds     []shaper
 	bounds    []compare // limits that test has
@@ -210,6 +216,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	}
 	f.takeMeaning()
 	f.takeLead()
+	f.takeCodes()
 	if p, ok, err := f.compound(); ok {
 		return p, err
 	}

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 // measure need not name it.
 func (f *frame) takeGroups() {
 	f.takeSuperlative()
+	f.takeRanked()
 	for i := range f.items {
 		if f.items[i].used {
 			continue
@@ -97,7 +99,8 @@ func (f *frame) takeMost(i int) bool {
 		return false
 	}
 	j := i - 1
-	for j > 0 && (f.lexicon.stop[f.items[j].low] || f.items[j].low == "with" || f.items[j].low == "having") {
+	for j > 0 && (f.lexicon.stop[f.items[j].low] || f.lexicon.sets["having"][f.items[j].low]) {
+		f.use(j) // "which 5 pods use the most memory"
 		j--
 	}
 	p, _, ok := f.place(j)
@@ -112,6 +115,42 @@ func (f *frame) takeMost(i int) bool {
 	f.items[j].weak = true
 	f.useAll(j-1, i)
 	return true
+}
+
+// takeRanked reads: the five hottest cards, 3 slowest models.
+func (f *frame) takeRanked() {
+	if f.kind == alert || f.top != 0 {
+		return
+	}
+	for i := range f.items {
+		n, given := f.amount(i)
+		if !given || n.isUnit || n.value < 1 || n.value != math.Trunc(n.value) {
+			continue
+		}
+		j := i + 1
+		word, end := f.says(j, "end")
+		agg, _ := f.says(j, "agg")
+		if _, most := f.says(j, "most"); !end && agg != string(nlq.Maximum) && agg != string(nlq.Minimum) && !most {
+			continue
+		}
+		least := agg == string(nlq.Minimum) || f.lexicon.sets["least"][f.items[j].low]
+		p, m, ok := f.place(j + 1)
+		if !ok {
+			continue
+		}
+		if end {
+			f.extra = append(f.extra, word)
+		}
+		f.top, f.subject, f.kind = int(n.value), p.Name, lookup
+		if least {
+			f.top = -f.top
+		}
+		for k := range m {
+			f.items[j+1+k].weak = true
+		}
+		f.useAll(i, j)
+		return
+	}
 }
 
 // takeSuperlative reads: which card is the hottest, which nodes have the
@@ -208,6 +247,13 @@ func (f *frame) takeBy(i int) {
 			f.use(j)
 			f.use(j + 1)
 			j += 2
+		} else if p, ok := f.placeOfLabel(j); ok {
+			f.by = append(f.by, p.Name)
+			f.use(j)
+			j++
+		} else if _, _, ok := f.place(j + 1); ok && len(f.items[j].norms) == 1 && f.brand(f.items[j].norms[0]) && !f.items[j].used {
+			j++ // "per etcd instance"
+			continue
 		} else if p, n, ok := f.place(j); ok && !f.longerLabel(j, n) {
 			f.by = append(f.by, p.Name)
 			for k := range n {
@@ -234,6 +280,19 @@ func (f *frame) takeBy(i int) {
 		f.use(j)
 		j++
 	}
+}
+
+// placeOfLabel returns the place that item i says by a label's own name: by model_name.
+func (f *frame) placeOfLabel(i int) (nlq.Place, bool) {
+	if !strings.Contains(f.items[i].low, "_") || f.items[i].used {
+		return nlq.Place{}, false
+	}
+	for _, p := range f.places {
+		if slices.Contains(p.Labels, f.items[i].raw) {
+			return p, true
+		}
+	}
+	return nlq.Place{}, false
 }
 
 // calledSo reports whether the words around the "per" at i are what a measure

@@ -38,7 +38,8 @@ import (
 //	means      before what a word for a state is to mean
 //	now        a value is asked for
 //	less       between two of which the second is taken off the first
-//	either way whatever the sign
+//	either way whatever the sign, in both directions
+//	operator   what is done with two measures
 //	service    what is down where nothing is scraped from it
 //	never      refused, wherever it stands
 //	ambiguous  too little to be a measure by itself

@@ -11,9 +11,18 @@ import (
 	"vedette.dev/rules/catalog"
 )
 
-// measure finds what the words that no phenomenon took are the name of. Words
-// such as "total" are part of the name where there is such a name.
+// measure finds what is measured, and the values of its labels that were said.
 func (f *frame) measure() (catalog.Metric, error) {
+	m, err := f.lookUp()
+	if err == nil {
+		f.narrow(m)
+	}
+	return m, err
+}
+
+// lookUp finds what the words that no phenomenon took are the name of. Words
+// such as "total" are part of the name where there is such a name.
+func (f *frame) lookUp() (catalog.Metric, error) {
 	if i := slices.IndexFunc(f.items, func(it item) bool { return it.metric && !it.used }); i >= 0 {
 		return f.exactly(i)
 	}
@@ -157,7 +166,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 			hits[n.id] = n
 		}
 	}
-	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) }) {
+	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) || w == "xid" }) {
 		return catalog.Metric{}, f.ask("What should be measured?") // "gpus are unusual": in what?
 	}
 	if len(strong) == 1 && !slices.ContainsFunc(weak, func(w string) bool { return w != "share" }) && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,6 +60,11 @@ func (f *frame) takeLabel(i int) bool {
 // takeNamedLabel reads a label by the words of its name: cluster queue gpu-batch.
 func (f *frame) takeNamedLabel(i int) bool {
 	label, n, ok := f.labelAt(i)
+	if i+1 < len(f.items) && renamed.MatchString(f.items[i].raw) && !f.items[i].used && (f.isName(i+1) || f.unknown(i+1)) {
+		name, to := f.name(i + 1)
+		f.add(i, filter{label: f.items[i].raw, value: name}, span(i, to)...)
+		return true
+	}
 	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" || n == 1 && f.shapeOf(i+n).Name != "" {
 		return false
 	}
@@ -66,6 +72,10 @@ func (f *frame) takeNamedLabel(i int) bool {
 	f.add(i, filter{label: label, value: name, must: true}, span(i, to)...)
 	return true
 }
+
+// renamed is a label of the target's that Prometheus has renamed, since the
+// scrape has one that is called so too (honor_labels).
+var renamed = regexp.MustCompile(`^exported_[a-z_]+$`)
 
 // takeExporter reads: the dcgm exporter. What a scrape job is called has the
 // name in it somewhere.
@@ -310,7 +320,7 @@ func (f *frame) takePreposition(i int) bool {
 	if f.items[j].low == "the" && j+1 < len(f.items) {
 		j++
 	}
-	if !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" || f.onlyValue(j) {
+	if !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
 		return false
 	}
 	name, to := f.name(j)
@@ -479,7 +489,7 @@ func (f *frame) shapeOf(i int) nlq.Place {
 // nameFor reports whether item i can be the name of a p right behind the word
 // for it; said: a word such as "named" stands between.
 func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
-	if f.items[i].used || f.items[i].sign {
+	if f.items[i].used || f.items[i].sign || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
 		return false
 	}
 	switch p.Name {
@@ -553,6 +563,10 @@ func (f *frame) unknown(i int) bool {
 	_, _, isPlace := f.place(i)
 	return !isPlace && !f.words.all(it.norms)
 }
+
+// pastTense is what a verb looks like that says what a thing did: "a container
+// died" names none.
+var pastTense = regexp.MustCompile(`^[a-z]{2,}ed$`)
 
 // name returns the whole name that starts at i and the item after it.
 func (f *frame) name(i int) (string, int) {

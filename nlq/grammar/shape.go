@@ -12,7 +12,7 @@ import (
 type shaper func(t nlq.Term, m catalog.Metric) nlq.Term
 
 // shaped reports whether something beyond a measure and a comparison was said.
-func (f *frame) shaped() bool { return len(f.values) > 0 || f.test != nil || len(f.conds) > 0 }
+func (f *frame) shaped() bool { return len(f.values) > 0 || f.scale != nil || f.test != nil || len(f.conds) > 0 }
 
 // formula puts a shaped frame together: of the measure a value, of the value
 // what holds, of what holds the answer.
@@ -20,6 +20,9 @@ func (f *frame) formula(ms nlq.Measure, m catalog.Metric, c nlq.Comparison) nlq.
 	var t nlq.Term = ms
 	for _, s := range f.values {
 		t = s(t, m)
+	}
+	if f.scale != nil {
+		t = f.scale(t, m)
 	}
 	switch {
 	case f.test != nil:
@@ -59,18 +62,6 @@ func (f *frame) takeShapes() {
 	f.takeVersus()
 	f.takeEvery()
 	f.takeEitherWay()
-}
-
-// takeEitherWay reads that a limit is one for both signs: 50 ms off in either
-// direction.
-func (f *frame) takeEitherWay() {
-	for i := range f.items {
-		if _, ok := f.says(i, "either way"); ok {
-			f.use(i)
-			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: "abs", Of: t} })
-			return
-		}
-	}
 }
 
 // next returns the first item from i on that is said and not yet used, len

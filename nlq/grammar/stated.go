@@ -60,7 +60,7 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 		for _, it := range f.items[s.from:s.to] {
 			rest = slices.DeleteFunc(rest, func(w string) bool { return slices.Contains(it.norms, w) })
 		}
-		rest = slices.DeleteFunc(rest, func(w string) bool { return f.filler(w) || f.lexicon.sets["idle"][w] })
+		rest = slices.DeleteFunc(rest, func(w string) bool { return f.filler(w) || f.lexicon.sets["stay"][w] })
 		m, ok := f.told(s, rest, weak)
 		if !ok {
 			continue
@@ -113,6 +113,38 @@ func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
 		}
 	}
 	return found, best > 0
+}
+
+// narrow reads the values of labels of m that no word of what it is called
+// says: of the nodepools' usage, that of CPU.
+func (f *frame) narrow(m catalog.Metric) {
+	var called []string
+	for _, words := range m.Words {
+		called = append(called, catalogWords(words)...)
+	}
+	taken := map[string]bool{}
+	for _, fl := range f.filters {
+		taken[fl.label] = true
+	}
+	for _, s := range f.sayings() {
+		label, ok := f.labelOf(m, s)
+		if !ok || taken[label] || !f.of(s, m) || f.items[s.from].used || len(s.Metrics) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(f.items[s.from:s.to], func(it item) bool {
+			return it.weak || len(it.norms) == 0 || slices.ContainsFunc(it.norms, func(w string) bool { return slices.Contains(called, w) })
+		}) {
+			continue
+		}
+		taken[label] = true
+		f.narrowed(m, s)
+	}
+}
+
+// of reports whether s is a value of a label of m, or of what m is derived from.
+func (f *frame) of(s saying, m catalog.Metric) bool {
+	d, derived := f.catalog.Derived(m.ID)
+	return s.Of(m.ID) || derived && slices.ContainsFunc(s.Metrics, func(begin string) bool { return strings.Contains(d.Expr, begin) })
 }
 
 // labelOf returns the label of m that s is a value of.

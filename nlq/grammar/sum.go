@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"slices"
+	"strings"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -13,9 +14,9 @@ import (
 func (f *frame) takeSum() {
 	for i := range f.items {
 		_, and := f.says(i, "and")
-		plus, op := f.items[i].low == "plus", "+"
-		if f.items[i].low == "minus" {
-			plus, op = true, "-"
+		op, plus := f.says(i, "operator")
+		if !plus {
+			op = "+"
 		}
 		if i == 0 || f.items[i].used || !plus && !and {
 			continue
@@ -36,7 +37,9 @@ func (f *frame) takeSum() {
 				f.implied = append(f.implied, it.norms...) // "receive plus transmit bandwidth"
 			}
 			f.useAll(span(i, to)...)
-			f.outUnit = f.dimension(m.Unit)
+			if op != "/" {
+				f.outUnit = f.dimension(m.Unit)
+			}
 			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
 				right, on := nlq.Joint(t, f.like(t, m), f.catalog)
 				return nlq.Binary{Op: op, Left: t, Right: right, On: on}
@@ -44,6 +47,46 @@ func (f *frame) takeSum() {
 			return
 		}
 	}
+}
+
+// takeEitherWay reads that both directions count: of what has two, such as
+// received and transmitted, both are added up; of a limit, it is one for both
+// signs, as in 50 ms off in either direction.
+func (f *frame) takeEitherWay() {
+	for i := range f.items {
+		if _, ok := f.says(i, "either way"); !ok {
+			continue
+		}
+		f.use(i)
+		if to, ok := f.addsUp(i + 1); ok {
+			f.useAll(span(i+1, to)...)
+		}
+		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
+			back, ok := f.opposite(m)
+			if !ok {
+				return nlq.Func{Name: "abs", Of: t}
+			}
+			right, on := nlq.Joint(t, f.like(t, back), f.catalog)
+			return nlq.Binary{Op: "+", Left: t, Right: right, On: on}
+		})
+		return
+	}
+}
+
+// opposite returns the metric that says of the other direction what m says of one.
+func (f *frame) opposite(m catalog.Metric) (catalog.Metric, bool) {
+	for _, pair := range [][2]string{{"TX", "RX"}, {"tx", "rx"}, {"transmit", "receive"}, {"transmitted", "received"}, {"sent", "received"}, {"read", "written"}, {"reads", "writes"}, {"ingress", "egress"}} {
+		for _, p := range [][2]string{pair, {pair[1], pair[0]}} {
+			parts := strings.Split(string(m.ID), "_")
+			if i := slices.Index(parts, p[0]); i >= 0 {
+				parts[i] = p[1]
+				if back, ok := f.catalog.Metric(catalog.ID(strings.Join(parts, "_"))); ok {
+					return back, true
+				}
+			}
+		}
+	}
+	return catalog.Metric{}, false
 }
 
 // addsUp reports whether the words from item i on say that what stands before

@@ -41,7 +41,7 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		return
 	}
 	switch over, overTime := prev.has("over time"); {
-	case is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && (d < leastWindow || !f.hasLimit(i)):
+	case is("pace"), is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && (d < leastWindow || !f.hasLimit(i)):
 		return
 	case overTime:
 		f.window, f.over = d, nlq.OverTime(over)

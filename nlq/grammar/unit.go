@@ -48,13 +48,13 @@ func (f *frame) takeUnit() {
 		return
 	}
 	f.outUnit = u.dimension
-	f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
+	f.scale = func(t nlq.Term, m catalog.Metric) nlq.Term {
 		own, _ := f.lexicon.unit(string(f.unitOf(t, m)))
 		if own.dimension != u.dimension || own.factor == u.factor {
 			return t
 		}
 		return nlq.Binary{Op: "*", Left: t, Right: nlq.Number(round(own.factor / u.factor))}
-	})
+	}
 }
 
 // before returns the item before i if it is low, else one that is none.

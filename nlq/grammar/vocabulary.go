@@ -345,6 +345,10 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		for w := range f.lexicon.words {
 			try(w)
 		}
+	} else if len(low) >= 6 {
+		for w := range f.words.values {
+			try(w) // "stuck in pendng"
+		}
 	}
 	return best, least <= limit
 }

@@ -40,29 +40,35 @@ func (m Metric) series() []Metric {
 }
 
 // percentiles are those that people ask for and published rules alert on.
-var percentiles = []struct{ name, quantile string }{{"p50", "0.5"}, {"p90", "0.9"}, {"p95", "0.95"}, {"p99", "0.99"}}
+var percentiles = []struct{ name, quantile string }{{"p50", "0.5"}, {"p75", "0.75"}, {"p90", "0.9"}, {"p95", "0.95"}, {"p99", "0.99"}, {"p999", "0.999"}}
 
-// ofHistograms returns the mean and the percentiles of the histograms that have
-// no derived measures of their own. Means are of each series, as for any
+// ofHistograms returns the mean and the percentiles of histograms, but for the
+// derived measures that have rows of their own. Means are of each series, as for any
 // other metric; a percentile is of all of them, or of those of each thing that is asked about.
 func (c *Catalog) ofHistograms() []Derived {
-	own := map[ID]bool{}
+	own := map[ID][]string{} // expressions
 	for _, d := range c.rows {
 		for rest, found := d.Expr, true; found; {
 			var before string
 			before, rest, found = strings.Cut(rest, "_bucket")
-			own[ID(before[strings.LastIndexAny(before, " (")+1:])] = true
+			of := ID(before[strings.LastIndexAny(before, " (")+1:])
+			own[of] = append(own[of], d.Expr)
 		}
 	}
 	var ds []Derived
 	for _, m := range c.histograms {
-		if own[m.ID] || len(m.Words) == 0 {
+		if len(m.Words) == 0 {
 			continue
 		}
 		rate := func(part string) string { return "rate(" + string(m.ID) + part + "[5m])" }
-		ds = append(ds, m.come("mean", "", ", mean", rate("_sum")+" / "+rate("_count")))
+		if len(own[m.ID]) == 0 {
+			ds = append(ds, m.come("mean", "", ", mean", rate("_sum")+" / "+rate("_count")))
+		}
 		for _, p := range percentiles {
-			q := m.come(p.name, p.name+" ", ", "+p.name[1:]+"th percentile", "histogram_quantile("+p.quantile+", sum by (le) ("+rate("_bucket")+"))")
+			if slices.ContainsFunc(own[m.ID], func(expr string) bool { return strings.HasPrefix(expr, "histogram_quantile("+p.quantile+",") }) {
+				continue
+			}
+			q := m.come(p.name, p.name+" ", ", percentile "+p.quantile, "histogram_quantile("+p.quantile+", sum by (le) ("+rate("_bucket")+"))")
 			q.Labels, q.Filters = nil, m.Labels
 			ds = append(ds, q)
 		}

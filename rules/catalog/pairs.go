@@ -10,8 +10,8 @@ import (
 // other how much there is, or how much is left. The words for there being so
 // much are tried first.
 var (
-	usedWords  = []string{"used", "allocated", "usage", "open", "in_use"}
-	wholeWords = []string{"total", "max", "maximum", "limit", "capacity", "size"}
+	usedWords  = []string{"used", "allocated", "usage", "open", "in_use", "size", "alloc"}
+	wholeWords = []string{"total", "capacity", "max", "maximum", "limit", "size"}
 	restWords  = []string{"free", "available", "avail", "idle", "remaining", "left"}
 )
 
@@ -44,7 +44,9 @@ func (c *Catalog) ofPairs() []Derived {
 		d.Words = nil
 		for _, w := range m.Words {
 			if bare, said := without(w, used); said {
-				d.Words = append(d.Words, bare+" usage", bare+" full")
+				d.Words = append(d.Words, bare+" usage", bare+" full", bare+" used")
+			} else if used == "size" {
+				d.Words = append(d.Words, w+" full")
 			}
 		}
 		if len(d.Words) > 0 {
@@ -96,14 +98,17 @@ func (c *Catalog) ofCreations(own map[ID]bool) []Derived {
 // partner returns what m, which is called used, is a share of, and the word that
 // says so; rest: it is what is left, and both together are all.
 func (c *Catalog) partner(m Metric) (used string, other ID, rest, ok bool) {
-	name := "_" + string(m.ID) + "_"
+	name, spell := "_"+string(m.ID)+"_", strings.ToLower
+	if strings.ToUpper(name) == name {
+		spell = strings.ToUpper // as DCGM's fields are
+	}
 	for _, used := range usedWords {
-		if !strings.Contains(name, "_"+used+"_") {
+		if !strings.Contains(name, spell("_"+used+"_")) {
 			continue
 		}
 		for i, w := range append(slices.Clone(wholeWords), restWords...) {
-			id := ID(strings.Trim(strings.Replace(name, "_"+used+"_", "_"+w+"_", 1), "_"))
-			if o, there := c.Metric(id); there && o.Type == Gauge && o.Unit == m.Unit && slices.Equal(slices.Sorted(slices.Values(o.Labels)), slices.Sorted(slices.Values(m.Labels))) {
+			id := ID(strings.Trim(strings.Replace(name, spell("_"+used+"_"), spell("_"+w+"_"), 1), "_"))
+			if o, there := c.Metric(id); there && id != m.ID && o.Type == Gauge && o.Unit == m.Unit && slices.Equal(slices.Sorted(slices.Values(o.Labels)), slices.Sorted(slices.Values(m.Labels))) {
 				return strings.ReplaceAll(used, "_", " "), id, i >= len(wholeWords), true
 			}
 		}

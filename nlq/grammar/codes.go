@@ -1,0 +1,64 @@
+package grammar
+
+import (
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takeCodes reads several codes, any of which is meant: xid 48, 94 or 95, all
+// but xid 13 and 31. It comes before conditions are joined: no value is two.
+func (f *frame) takeCodes() {
+	for i := range f.items {
+		p, n, ok := f.place(i)
+		if !ok || p.Name != "xid" || f.test != nil {
+			continue
+		}
+		from, not := i+n, false
+		for k := max(0, i-2); k < min(from+2, len(f.items)); k++ {
+			if _, except := f.says(k, "not"); except {
+				f.use(k)
+				not = true
+				if k >= from {
+					from = k + 1
+				}
+			}
+		}
+		codes, to := f.codes(from)
+		if len(codes) < 2 {
+			continue
+		}
+		f.useAll(append(span(i, i+n), span(from, to)...)...)
+		f.extra = append(f.extra, p.Name)
+		f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {
+			op, join := "==", "or"
+			if not {
+				op, join = "!=", "and"
+			}
+			var all nlq.Term
+			for _, c := range codes {
+				one := nlq.Term(nlq.Binary{Op: op, Left: t, Right: nlq.Number(c)})
+				if all == nil {
+					all = one
+				} else {
+					all = nlq.Binary{Op: join, Left: all, Right: one}
+				}
+			}
+			return all
+		}
+		return
+	}
+}
+
+// codes returns the plain numbers that are listed from item i on, and where the
+// list ends.
+func (f *frame) codes(i int) (list []float64, to int) {
+	for to = i; ; {
+		n, ok := f.amount(i)
+		if !ok || n.isUnit {
+			return list, to
+		}
+		list, to = append(list, n.value), i+1
+		for i = to; f.after(i+1, "join") || f.after(i+1, "and"); i++ {
+		}
+	}
+}
