@@ -60,8 +60,8 @@ func (f *frame) takeComparisons() {
 			c.limit = *f.items[j].number
 			f.useAll(j)
 			for k := i + 1; k < j; k++ {
-				if f.lexicon.stop[f.items[k].low] || f.lexicon.sets["step"][f.items[k].low] {
-					f.use(k) // "gen" of "below gen 5"
+				if f.lexicon.stop[f.items[k].low] || f.lexicon.sets["step"][f.items[k].low] && (k == i+1 || f.lexicon.stop[f.items[k-1].low]) {
+					f.use(k) // "gen" of "below gen 5", not of "below pcie gen 5"
 				}
 			}
 		} else {
@@ -78,6 +78,7 @@ func (f *frame) takeComparisons() {
 			f.compares, f.items[i].used = []compare{{op: "=="}}, true // "with utilization 0"
 		}
 	}
+	f.takeScale()
 	for i := range f.items {
 		n, ok := f.amount(i)
 		if ok && !n.isUnit && n.value == float64(int(n.value)) && len(f.compares) == 0 && f.test == nil && f.kind != when {
@@ -126,6 +127,31 @@ func (f *frame) limited(i int) bool {
 		}
 	}
 	return false
+}
+
+// takeScale reads that something is in a step of a scale: in P0, not in P2.
+func (f *frame) takeScale() {
+	for i := range f.items {
+		n := stepShape.FindStringSubmatch(f.items[i].raw)
+		in := at(f.items, i-1).low
+		if n == nil || f.items[i].used || len(f.compares) > 0 || f.test != nil || in != "in" && in != "at" && in != "into" && in != "to" {
+			continue
+		}
+		c := compare{op: "=="}
+		c.limit.value, _ = strconv.ParseFloat(n[1], 64)
+		for k := i - 1; k >= max(0, i-3); k-- {
+			if _, not := f.says(k, "not"); not {
+				f.use(k)
+				c.op = "!="
+			}
+		}
+		if n[0][0] == 'p' || n[0][0] == 'P' {
+			f.extra = append(f.extra, "pstate")
+		}
+		f.use(i)
+		f.compares, f.only = []compare{c}, f.counting
+		return
+	}
 }
 
 // stepAhead reports whether item i is a word for what has steps, one of which follows.

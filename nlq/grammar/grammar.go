@@ -95,15 +95,16 @@ func (e *Engine) places() []nlq.Place {
 // A frame is a question on its way to an intent: the items not yet used, and
 // what the used ones said.
 type frame struct {
-	catalog *catalog.Catalog
-	places  []nlq.Place
-	words   *vocabulary
-	lexicon *lexicon
-	known   func(string) string
-	lenient bool
-	quiet   bool // nobody hears what is not understood: it need not be put well
-	within  int  // how many compounds it is a part of
-	items   []item
+	catalog    *catalog.Catalog
+	places     []nlq.Place
+	words      *vocabulary
+	lexicon    *lexicon
+	known      func(string) string
+	lenient    bool
+	lastResort bool // a measure need not be told apart by what is looked at, nor a state be measured in the limit's unit
+	quiet      bool // nobody hears what is not understood: it need not be put well
+	within     int  // how many compounds it is a part of
+	items      []item
 
 	kind     kind
 	severity string
@@ -136,7 +137,7 @@ type frame struct {
 	implied    []string // weak measure words that names imply: an H100 is a GPU
 
 	values    []shaper // see formula
-	scale     shaper // into the unit that is wanted
+	scale     shaper   // into the unit that is wanted
 	test      shaper
 	conds     []shaper
 	bounds    []compare // limits that test has

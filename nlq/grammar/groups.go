@@ -103,17 +103,36 @@ func (f *frame) takeMost(i int) bool {
 		f.use(j) // "which 5 pods use the most memory"
 		j--
 	}
-	p, _, ok := f.place(j)
-	n, given := f.amount(j - 1)
-	if !ok || !given || n.isUnit || n.value < 1 {
+	if n, given := f.amount(j - 1); given && !n.isUnit && n.value >= 1 {
+		p, _, ok := f.place(j)
+		f.subject = p.Name
+		f.items[j].weak = ok
+		return f.ranks(n, j-1, i, least) && ok
+	}
+	n, given := f.amount(1)
+	if !given || n.isUnit || n.value < 1 || !f.firstWord("which") && !f.firstWord("what") {
 		return false
 	}
-	f.top, f.subject, f.kind = int(n.value), p.Name, lookup
+	if p, m, ok := f.place(2); ok { // "which 5 gpus lost the most time"
+		f.subject = p.Name
+		for k := range m {
+			f.items[2+k].weak = true
+		}
+	} else if _, m, ok := f.labelAt(2); ok {
+		for k := range m {
+			f.items[2+k].weak = true // "which 10 resources have the most objects"
+		}
+	}
+	return f.ranks(n, 1, i, least)
+}
+
+// ranks settles that the first n are asked for, as the items number and word say.
+func (f *frame) ranks(n number, number, word int, least bool) bool {
+	f.top, f.kind = int(n.value), lookup
 	if least {
 		f.top = -f.top
 	}
-	f.items[j].weak = true
-	f.useAll(j-1, i)
+	f.useAll(number, word)
 	return true
 }
 

@@ -37,6 +37,7 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 			}
 		}
 	}
+	f.shareOfState(m)
 	state := m.Unit == "{bool}" || f.event(m)
 	if f.kind == unsaid && slices.ContainsFunc(f.items, func(it item) bool { _, now := it.has("now"); return now }) {
 		f.kind = lookup
@@ -47,7 +48,7 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 			f.kind = alert
 		case len(f.by) > 0 && len(f.compares) == 0 && f.test == nil && !f.holdSaid && len(f.conds) == 0:
 			f.kind = lookup // "pending workloads by queue" are asked for
-		case len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each && len(f.by) == 0, state && len(f.by) == 0 && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
+		case f.holdSaid && f.stands(m) && !f.counting && len(f.by) == 0, len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each && len(f.by) == 0, state && len(f.by) == 0 && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
 			f.kind = lookup
@@ -371,6 +372,26 @@ func (f *frame) event(m catalog.Metric) bool {
 	return m.Type == catalog.Counter && f.ofCounter(m) == nlq.Increase
 }
 
+// stands reports whether m is a number of things of which there should be none
+// for long.
+func (f *frame) stands(m catalog.Metric) bool {
+	return m.Bad == "high" && m.Type == catalog.Gauge && m.Unit != "{bool}" && strings.HasPrefix(string(m.Unit), "{") && !strings.HasPrefix(string(m.Unit), "{value}")
+}
+
+// shareOfState makes a limit that is a share, of a state, one of how many are
+// in it: more than a third of the exporters are down.
+func (f *frame) shareOfState(m catalog.Metric) {
+	if m.Unit != "{bool}" || len(f.compares) != 1 || f.test != nil || !f.compares[0].limit.isUnit || f.compares[0].limit.unit.dimension != "ratio" || f.kind == lookup {
+		return
+	}
+	c := f.compares[0]
+	f.compares, f.kind = nil, alert
+	f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
+		share := nlq.Binary{Op: "/", Left: nlq.Group{Agg: nlq.Count, Of: t}, Right: nlq.Group{Agg: nlq.Count, Of: compared(t)}}
+		return nlq.Binary{Op: c.op, Left: share, Right: nlq.Number(round(c.limit.value * c.limit.unit.factor))}
+	})
+}
+
 // troubled reports whether a word for a bad state is part of what is asked.
 func (f *frame) troubled() bool {
 	return slices.ContainsFunc(f.items, func(it item) bool { _, state := it.has("state"); return state })
@@ -419,7 +440,7 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{}, nil
 	case m.Unit == "{bool}" && m.Bad == "low" && ms.Agg != nlq.Count:
 		return nlq.Comparison{Op: "==", Limit: 0}, nil
-	case m.Unit == "{bool}" && m.Bad == "high", f.event(m), f.fault(m), f.happens() && (m.Type == catalog.Counter || m.Bad == "high"):
+	case m.Unit == "{bool}" && m.Bad == "high", f.event(m), f.holdSaid && f.stands(m), f.fault(m), f.happens() && (m.Type == catalog.Counter || m.Bad == "high"):
 		return nlq.Comparison{Op: ">", Limit: 0}, nil
 	}
 	return nlq.Comparison{}, f.settle(fmt.Sprintf("At which value of %s should it alert, in %s?", f.title(m.ID), u))

@@ -220,6 +220,10 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		if m, ok := f.nearly(strong, weak); ok {
 			return m, nil
 		}
+		if !f.lastResort {
+			f.lastResort = true
+			return f.find(withAgg)
+		}
 	}
 	return catalog.Metric{}, f.nothing(strong, weak)
 }
@@ -440,6 +444,9 @@ func (f *frame) fits(m catalog.Metric) error {
 		}
 	}
 	for _, by := range append(f.weakPlaces(), f.by...) {
+		if f.lastResort && !slices.Contains(f.by, by) {
+			continue // looked at, and not told apart
+		}
 		if label, outright := strings.CutPrefix(by, "label "); outright && f.ownLabel(m, label) != "" || f.groupable(m, by) {
 			continue
 		}
@@ -454,6 +461,9 @@ func (f *frame) fits(m catalog.Metric) error {
 	for _, c := range append(slices.Clone(f.bounds), f.compares...) {
 		if _, isTime := c.limit.duration(); isTime && m.Unit == "{bool}" {
 			continue // for how long it is so
+		}
+		if f.lastResort && m.Unit == "{bool}" && c.limit.unit.dimension == "ratio" && c.limit.isUnit && f.kind != lookup {
+			continue // of which share it is so
 		}
 		if !f.comparable(m, c.limit) {
 			return f.ask(fmt.Sprintf("%s is measured in %s, and the limit is in %s. Which limit do you mean?", f.title(m.ID), m.Unit, c.limit.unitRaw))

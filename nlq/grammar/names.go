@@ -45,6 +45,9 @@ func (f *frame) takeNames() {
 		if f.takeExporter(i) || f.takeLabel(i) || f.takeNamedPlace(i) || f.takeNamedLabel(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
 			continue
 		}
+		if f.items[i].name && f.items[i].norms == nil && !f.items[i].metric && i > 0 { // in quotation marks
+			f.add(i, filter{label: "name", value: f.items[i].raw, must: true}, i)
+		}
 	}
 }
 
@@ -320,7 +323,7 @@ func (f *frame) takePreposition(i int) bool {
 	if f.items[j].low == "the" && j+1 < len(f.items) {
 		j++
 	}
-	if !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
+	if stepShape.MatchString(f.items[j].raw) || !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
 		return false
 	}
 	name, to := f.name(j)

@@ -262,7 +262,9 @@ func (f *frame) takeShareOf() {
 		f.implied = append(f.implied, p.Name)
 		if present >= 0 {
 			f.use(present)
-			f.extra = append(f.extra, "usage")
+			if k := f.next(present + 1); !slices.ContainsFunc(at(f.items, k).norms, func(w string) bool { return f.words.is(w) && !isPlaceWord(w) }) {
+				f.extra = append(f.extra, "usage") // which all that are there have
+			}
 			f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term { return t }
 		}
 		by := f.takeWithin(j + words)

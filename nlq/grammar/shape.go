@@ -12,7 +12,9 @@ import (
 type shaper func(t nlq.Term, m catalog.Metric) nlq.Term
 
 // shaped reports whether something beyond a measure and a comparison was said.
-func (f *frame) shaped() bool { return len(f.values) > 0 || f.scale != nil || f.test != nil || len(f.conds) > 0 }
+func (f *frame) shaped() bool {
+	return len(f.values) > 0 || f.scale != nil || f.test != nil || len(f.conds) > 0
+}
 
 // formula puts a shaped frame together: of the measure a value, of the value
 // what holds, of what holds the answer.

@@ -84,8 +84,8 @@ func (f *frame) namedSo(s saying, hits map[catalog.ID]*named) bool {
 	return false
 }
 
-// told returns what rest names and s is a value of. Of facts, which are 1 for
-// the value that is so, rest need only be about what they are of.
+// told returns what rest names and s is a value of. Of facts rest need
+// only be about what they are of.
 func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
 	said := append(slices.Clone(rest), strings.Fields(s.words)...)
 	best, found := 0.0, catalog.Metric{}
@@ -167,6 +167,9 @@ func (f *frame) narrowed(m catalog.Metric, s saying) catalog.Metric {
 	}
 	f.add(s.from, filter{label: label, value: value, not: s.Op[0] == '!'})
 	if m.Unit != "{bool}" {
+		if m.Bad == "" && m.Type == catalog.Gauge && f.kind != lookup {
+			m.Bad = "high" // it is asked for
+		}
 		return m
 	}
 	f.badSaid, m.Bad = true, "high"
@@ -198,7 +201,8 @@ func (f *frame) orElse(s saying, label string, m catalog.Metric) (values []strin
 	return values
 }
 
-// A fact is a metric that is 1 for what is so, such as the phase of a pod.
+// A fact is a metric whose series are told apart by what is so: 1 for the phase
+// of a pod that it is in, or how many workloads are inadmissible.
 type fact struct {
 	metric catalog.Metric
 	names  [][]string
@@ -212,7 +216,9 @@ func (t *fact) says(w string) bool { return t.words[w] }
 func factsOf(c *catalog.Catalog, values []catalog.LabelValue) []fact {
 	var out []fact
 	for _, m := range c.All() {
-		if m.Unit != "{bool}" || m.Type != catalog.Gauge || !slices.ContainsFunc(values, func(v catalog.LabelValue) bool { return v.Of(m.ID) && slices.ContainsFunc(v.Labels, m.Has) }) {
+		if m.Type != catalog.Gauge || !slices.ContainsFunc(values, func(v catalog.LabelValue) bool {
+			return v.Of(m.ID) && (m.Unit == "{bool}" || len(v.Metrics) > 0) && slices.ContainsFunc(v.Labels, m.Has)
+		}) {
 			continue
 		}
 		t := fact{metric: m, words: map[string]bool{m.Entity: true}}
