@@ -79,6 +79,9 @@ func (f *frame) takeComparisons() {
 		}
 	}
 	f.takeScale()
+	if f.turned && len(f.compares) == 1 {
+		f.compares[0].op = map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">"}[f.compares[0].op]
+	}
 	for i := range f.items {
 		n, ok := f.amount(i)
 		if ok && !n.isUnit && n.value == float64(int(n.value)) && len(f.compares) == 0 && f.test == nil && f.kind != when {

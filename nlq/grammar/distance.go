@@ -46,12 +46,33 @@ func (f *frame) takeDistance() {
 			if f.farFrom(from, op, n, took) {
 				return
 			}
+		case after == "away from" || after == "away" && at(f.items, i+2).low == "from" || after == "off":
+			from := i + 2
+			if after == "away" {
+				from++
+			}
+			op, cmp := f.says(i-1, "compare")
+			if cmp && len(op) <= 2 && f.farFrom(from, op, n, span(i-1, from)) {
+				f.extra = append(f.extra, f.ofUnit(n)...)
+				return
+			}
 		default:
 			if f.furtherThan(i) {
 				return
 			}
 		}
 	}
+}
+
+// ofUnit returns the measure word of n's unit, where nothing else says what is
+// measured.
+func (f *frame) ofUnit(n number) []string {
+	word, ok := f.lexicon.ofUnit[n.unit.dimension]
+	left, _ := f.said(false)
+	if !ok || slices.ContainsFunc(left, func(w string) bool { return w != "gpu" && w != "core" && w != "usage" }) {
+		return nil
+	}
+	return []string{word}
 }
 
 // near reports whether item i is "closer than".

@@ -142,6 +142,7 @@ type frame struct {
 	conds     []shaper
 	bounds    []compare // limits that test has
 	every     bool      // all of the things must be so
+	turned    bool      // the comparison is true of none
 	everyBy   []string  // places
 	badSaid   bool      // a state was said to be bad
 	usedBy    bool      // what some place uses is asked for: all of it

@@ -151,7 +151,7 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 	case f.counting || number && f.agg == nlq.Each && f.kind == alert:
 		ms.Agg = nlq.Count
 		switch {
-		case m.Unit == "{bool}" && !f.only:
+		case m.Unit == "{bool}" && !f.only && m.Min != "1": // else each is 1
 			ms.Only = nlq.Comparison{Op: "==", Limit: 1}
 		case len(f.compares) > 0 && (f.only || f.kind == lookup || len(f.compares) == 2):
 			ms.Only = nlq.Comparison{Op: c.op, Limit: f.convert(c.limit, m.Unit)}

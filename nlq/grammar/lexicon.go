@@ -42,7 +42,7 @@ import (
 //	operator   what is done with two measures
 //	service    what is down where nothing is scraped from it
 //	never      refused, wherever it stands
-//	ambiguous  too little to be a measure by itself
+//	ambiguous  too little to be a measure by itself; value is of what there is one
 //	slo        a share of requests that shall be good
 //	success    what is good: not failed
 //	filler     nothing, unless a measure is called by it
@@ -245,6 +245,16 @@ func lines(file string) func(func(string) bool) {
 // is reports whether a word by itself has a role.
 func (l *lexicon) is(word string, r role) bool {
 	return slices.ContainsFunc(l.phrases[word], func(p phrase) bool { return p.role == r && len(p.words) == 1 })
+}
+
+// of returns the value that a word has in role r, "" where it has none.
+func (l *lexicon) of(word string, r role) string {
+	for _, p := range l.phrases[word] {
+		if p.role == r && len(p.words) == 1 {
+			return p.value
+		}
+	}
+	return ""
 }
 
 // unit returns the unit that words say, which may be several: "degrees C".

@@ -169,8 +169,8 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) || w == "xid" }) {
 		return catalog.Metric{}, f.ask("What should be measured?") // "gpus are unusual": in what?
 	}
-	if len(strong) == 1 && !slices.ContainsFunc(weak, func(w string) bool { return w != "share" }) && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.is(strong[0], "ambiguous") && f.kind != lookup && f.top == 0 {
-		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of GPUs, nodes and containers.")
+	if len(strong) == 1 && !slices.ContainsFunc(weak, func(w string) bool { return w != "share" }) && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.of(strong[0], "ambiguous") != "" && f.kind != lookup && f.top == 0 {
+		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of " + f.lexicon.of(strong[0], "ambiguous") + ".")
 	}
 	if best < 0 && f.gpusSaid() && (f.counting || f.kind == unsaid && len(f.compares) == 0 && f.test == nil) && len(f.by)+len(f.each) > 0 && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "count" }) && !slices.Contains(strong, "usage") {
 		f.counting, f.agg = false, nlq.Count // series of GPUs, where no metric counts them so
@@ -361,8 +361,8 @@ func (f *frame) silent() []string {
 // names of nothing known, marks.
 func (f *frame) nameless() []string {
 	var out []string
-	for _, it := range f.items {
-		if !it.used && !it.weak && !f.plain(it) && (len(it.norms) == 0 || it.sign) {
+	for i, it := range f.items {
+		if !it.used && !it.weak && !f.plain(it) && (len(it.norms) == 0 || it.sign) && !f.onlyValue(i) {
 			out = append(out, it.raw)
 		}
 	}

@@ -381,12 +381,16 @@ func (f *frame) takeEvery() {
 			for k < len(f.items) && !f.isBusy(k) {
 				k++
 			}
-			if k == len(f.items) {
+			switch {
+			case k < len(f.items):
+				f.use(k)
+				f.compares = append(f.compares, compare{op: "=="})
+				f.extra = append(f.extra, "usage")
+			case f.conditionAfter(j+n) && f.kind != lookup:
+				f.turned = true // "no gpu receives more than 1 GB/s"
+			default:
 				continue
 			}
-			f.use(k)
-			f.compares = append(f.compares, compare{op: "=="})
-			f.extra = append(f.extra, "usage")
 		} else if p.Name != "gpu" || !f.conditionAfter(0) || f.items[i].low == "all" && !f.conditionAfter(j+n) {
 			continue
 		}

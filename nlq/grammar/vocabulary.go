@@ -256,7 +256,7 @@ func (f *frame) correct(ts []token) []token {
 		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) {
 			continue
 		}
-		if i > 0 && f.namesFollow(ts[i-1]) || i > 1 && asksWhy(ts[i-2], ts[i-1]) || f.known != nil && f.known(t.raw) != "" {
+		if i > 0 && f.namesFollow(ts[i-1]) && singular(strings.ToLower(ts[i-1].raw)) == strings.ToLower(ts[i-1].raw) || i > 1 && asksWhy(ts[i-2], ts[i-1]) || f.known != nil && f.known(t.raw) != "" {
 			continue
 		}
 		in := i > 0 && strings.EqualFold(ts[i-1].raw, "in")
@@ -264,6 +264,9 @@ func (f *frame) correct(ts []token) []token {
 			continue
 		}
 		best, ok := f.closest(low, in)
+		if comparative, is := f.comparativeOf(low); is && i+1 < len(ts) && strings.EqualFold(ts[i+1].raw, "than") {
+			best, ok = comparative, true
+		}
 		if !ok {
 			continue
 		}
@@ -273,9 +276,20 @@ func (f *frame) correct(ts []token) []token {
 	return ts
 }
 
+// comparativeOf returns the word of a comparison that is one slip from low.
+func (f *frame) comparativeOf(low string) (string, bool) {
+	best := ""
+	for w := range f.lexicon.words {
+		if (strings.HasSuffix(w, "er") || w == "more" || w == "less") && w[0] == low[0] && distance(low, w) == 1 && (best == "" || w < best) {
+			best = w
+		}
+	}
+	return best, best != ""
+}
+
 // isWord reports whether a single word has a meaning in some phrase.
 func (f *frame) isWord(low string) bool {
-	if f.lexicon.stop[low] || f.words.is(singular(low)) || f.placeWord(low) {
+	if f.lexicon.stop[low] || f.words.is(singular(low)) || f.placeWord(low) || len(f.words.values[low]) > 0 {
 		return true
 	}
 	if _, ok := f.lexicon.unit(low); ok {
