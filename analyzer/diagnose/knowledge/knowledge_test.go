@@ -88,3 +88,11 @@ func TestLinksNameFacts(t *testing.T) {
 		}
 	}
 }
+
+// TestTextsAreQuick keeps logs quick to read: one short word slows the look for all texts.
+func TestTextsAreQuick(t *testing.T) {
+	shelf := All().In(Log)
+	for _, i := range shelf.set.Slow() {
+		t.Errorf("text %s: its pattern does not spell out seven letters that every match holds", shelf.texts[i].Fact)
+	}
+}

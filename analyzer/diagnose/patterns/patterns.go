@@ -16,8 +16,9 @@ import (
 // A Set is expressions that are looked for together.
 type Set struct {
 	exprs []*regexp.Regexp
-	scan  scanner
-	blind marks // expressions without words, which every line is held against
+	scan  *scanner
+	blind marks  // expressions without words, which every line is held against
+	short []bool // by expression: whether it slows the scan
 }
 
 // A Match says that an expression matches.
@@ -29,7 +30,7 @@ type Match struct {
 // Compile reads expressions in the form of [regexp].
 func Compile(exprs []string) (*Set, error) {
 	s := &Set{blind: make(marks, (len(exprs)+63)/64)}
-	var words []word
+	words := make([][]string, len(exprs))
 	for i, expr := range exprs {
 		re, err := regexp.Compile(expr)
 		if err != nil {
@@ -40,15 +41,13 @@ func Compile(exprs []string) (*Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse %q: %w", expr, err)
 		}
-		of := required(tree.Simplify())
+		of := read(tree.Simplify()).words()
+		s.short = append(s.short, shortest(of) < longWord)
 		if shortest(of) < leastWord {
 			s.blind.set(i)
 			continue
 		}
-		for _, w := range of {
-			w.expr = i
-			words = append(words, w)
-		}
+		words[i] = of
 	}
 	s.scan = newScanner(words)
 	return s, nil
@@ -66,11 +65,27 @@ func MustCompile(expr string) *Set {
 // Expr returns an expression of the set.
 func (s *Set) Expr(i int) *regexp.Regexp { return s.exprs[i] }
 
+// Slow returns the expressions that make the set slow for all of them: no word
+// of theirs is known, or it is so short that the scan skips less.
+func (s *Set) Slow() []int {
+	var all []int
+	for i, short := range s.short {
+		if short {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 // Match returns the expressions that match text, in order; for most texts nil.
 func (s *Set) Match(text string) []Match {
 	var room [4]uint64 // enough for 256 expressions without memory from the heap
 	hints := append(marks(room[:0]), s.blind...)
-	s.scan.find(text, hints)
+	if !s.scan.find(text, hints) {
+		for i := range s.exprs {
+			hints.set(i)
+		}
+	}
 	var all []Match
 	for i := range hints.all {
 		if groups := s.exprs[i].FindStringSubmatchIndex(text); groups != nil {
