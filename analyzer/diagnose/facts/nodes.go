@@ -32,6 +32,7 @@ var conditionFacts = map[string]string{
 	"ReadonlyFilesystem=True": "fs-readonly", "StorageReady=False": "fs-readonly", "KernelDeadlock=True": "kernel-hang", "KernelReady=False": "kernel-hang",
 	"NetworkUnavailable=True": "cni-not-ready", "ContainerRuntimeUnhealthy=True": "runtime-unreachable", "ContainerRuntimeReady=False": "runtime-unreachable",
 	"KubeletUnhealthy=True": "unit-kubelet-down", "KubeletProblem=True": "unit-kubelet-down",
+	"GPUMissing=True": "gpu-missing-said", "NVLinkStatusInactive=True": "nvlink-inactive-said", "IBLinkFlapping=True": "fabric-link-down", // AKS
 }
 
 // units are the services of a node whose end is a fact.

@@ -164,10 +164,12 @@ var (
 	// outsideHost is a host of the world outside the cluster in a URL or before a port.
 	outsideHost = regexp.MustCompile(`(?:://|\b(?:host|upstream|peer|addr|server|to)=?"? ?)((?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|eu|co|cloud|ai|example|test|[a-z]{2}))\b`)
 	took        = regexp.MustCompile(`(?i)\b(?:took|duration|latency|elapsed|rt|upstream_response_time|request_time|after)["_a-z]*[=: ]+"?([0-9.]+) ?(ms|s)?\b`)
+	// upstream_ms=3120, "elapsedMs":3120, wait_seconds=3.1: the key has the unit
+	keyTook = regexp.MustCompile(`(?:\b|_)[a-zA-Z][a-zA-Z0-9_]*?(?:_(ms|millis|msec|milliseconds|s|sec|secs|seconds)|(Ms|Millis|Seconds))"?[=:] ?"?([0-9]+(?:\.[0-9]+)?)\b`)
 )
 
 // tellsOfWait is what every line holds that tells of a wait.
-var tellsOfWait = patterns.MustCompile(`(?i)timed out|timeout|deadline exceeded|took|duration|latency|elapsed|response_time|request_time`)
+var tellsOfWait = patterns.MustCompile(`(?i)timed out|timeout|deadline exceeded|took|duration|latency|elapsed|response_time|request_time|_ms[=":]|_millis|_msec|_seconds[=":]|_secs?[=":]|ms":|millis":`)
 
 // slowOutside is from what time an answer from outside counts as slow: below it
 // few users would have complained.
@@ -240,5 +242,17 @@ func slow(text string) bool {
 			return true
 		}
 	}
+	for _, m := range keyTook.FindAllStringSubmatch(text, -1) {
+		unit := "ms"
+		if strings.HasPrefix(strings.ToLower(m[1]+m[2]), "s") {
+			unit = "s"
+		}
+		if d, err := time.ParseDuration(m[3] + unit); err == nil && d >= slowOutside && d <= slowestAnswer {
+			return true
+		}
+	}
 	return false
 }
+
+// slowestAnswer is what nobody waits for longer: numbers above it count something else.
+const slowestAnswer = time.Hour

@@ -195,7 +195,7 @@ func (w *World) eventStands(s analyzer.Subject, e snapshot.Event) bool {
 		return false // it is gone
 	}
 	if top := w.Workload(s); w.known(top) && top.Kind != "job" {
-		return len(w.short(top)) > 0 // a controller that has its pods got over what it said
+		return len(w.short(top)) > 0 || w.controllers[top].stuck // a controller that has its pods got over what it said
 	}
 	return w.now.Sub(e.Latest()) <= restartMemory
 }
