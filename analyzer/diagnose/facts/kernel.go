@@ -23,6 +23,8 @@ var (
 	lostLine = regexp.MustCompile(`NVRM: (?:The )?(?:NVIDIA )?GPU (?:at )?(?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F:.]+).*fallen off the bus`)
 	// NVRM: The NVIDIA GPU 0000:4e:00.0, of which the lines that follow say what is wrong.
 	theGPULine = regexp.MustCompile(`NVRM: The NVIDIA GPU (?:at )?(?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F:.]+)`)
+	// … is not supported by the NVIDIA 570.86.15 driver release; … requires use of the NVIDIA open kernel modules
+	notForIt = regexp.MustCompile(`not supported by|requires use of|require use of`)
 	// nvidia: probe of 0000:4e:00.0 failed with error -1; NVRM: GPU 0000:4e:00.0: RmInitAdapter failed! (0x22:0x56:762)
 	initLine = regexp.MustCompile(`nvidia: probe of ([0-9a-fA-F:.]+) failed with error|NVRM: GPU ([0-9a-fA-F:.]+): (?:RmInitAdapter|rm_init_adapter) failed|nvidia ([0-9a-fA-F:.]+): Unable to change power state from D3cold to D0`)
 	// NVRM: GPU at PCI:0000:65:00: GPU-e7d02fb3-0e43-5cf6-be96-5f513460995c, which the driver writes before the first Xid of a GPU.
@@ -62,10 +64,11 @@ func (w *World) readKernel() {
 			}
 		}
 		episodes := map[string]*Fact{}
-		for _, l := range joined(lines) {
+		lines = joined(lines)
+		for _, l := range lines {
 			w.readXid(node, l, uuids, episodes)
-			w.readFailedStart(node, l, uuids)
 		}
+		w.readFailedStarts(node, lines, uuids)
 		for _, f := range episodes {
 			f.Standing = f.At.IsZero() || !f.At.Before(booted)
 		}
@@ -147,14 +150,23 @@ func joined(lines []snapshot.Line) []snapshot.Line {
 	return all
 }
 
-// readFailedStart reads that the driver could not start a GPU when it was loaded.
-func (w *World) readFailedStart(node string, l snapshot.Line, uuids map[string]string) {
-	m := initLine.FindStringSubmatch(l.Text)
-	if m == nil {
-		return
+// readFailedStarts reads that the driver could not start a GPU that it knows
+// when it was loaded.
+func (w *World) readFailedStarts(node string, lines []snapshot.Line, uuids map[string]string) {
+	booted := bootedAt(lines)
+	unknown := map[string]bool{}
+	for _, l := range lines {
+		if m := theGPULine.FindStringSubmatch(l.Text); m != nil && notForIt.MatchString(l.Text) {
+			unknown[topology.NormalPCI(m[1])] = true
+		}
+		m := initLine.FindStringSubmatch(l.Text)
+		if m == nil {
+			continue
+		}
+		if pci := cmp.Or(m[1], m[2], m[3]); !unknown[topology.NormalPCI(pci)] {
+			w.addOnce(Fact{Fact: analyzer.Fact{Subject: w.gpuAt(node, pci, uuids), Name: "gpu-not-started", At: l.At, Standing: !l.At.Before(booted), Source: l.Source, Text: clip(l.Text)}, Kind: KernelKind, Weight: 1})
+		}
 	}
-	w.addOnce(Fact{Fact: analyzer.Fact{Subject: w.gpuAt(node, cmp.Or(m[1], m[2], m[3]), uuids), Name: "gpu-not-started", At: l.At, Standing: !l.At.Before(bootedAt(w.s.Kernel[node])), Source: l.Source, Text: clip(l.Text)},
-		Kind: KernelKind, Weight: 1})
 }
 
 // nonfatal is how the lines of NVLink 5 begin that the link goes on after, as
