@@ -31,6 +31,8 @@ var (
 	uuidLine = regexp.MustCompile(`NVRM: GPU at (?:PCI:)?([0-9a-fA-F:.]+): (GPU-[0-9a-fA-F-]+)`)
 	// The device plug-in and monitors: XidCriticalError: Xid=79 on Device=GPU-e7d02fb3-…; Xid 79 on GPU-e7d02fb3-…
 	xidElsewhere = regexp.MustCompile(`(?i)\bxid(?: error| critical error)?[ =:#]*(\d{1,3})\b.*?(GPU-[0-9a-fA-F]{8}-[0-9a-fA-F-]+)`)
+	// nvidia-smi: Unable to determine the device handle for GPU0000:4E:00.0: GPU is lost. Reboot the system to recover this GPU
+	lostHandle = regexp.MustCompile(`(?i)Unable to determine the device handle for GPU ?([0-9a-f]+:[0-9a-f]+:[0-9a-f.]+): (?:GPU is lost|Unknown Error)`)
 	// The first lines of a kernel that has just started.
 	bootLine = regexp.MustCompile(`^(?:\[[ 0-9.]+\] )?(Linux version \d|Command line: )`)
 )
@@ -189,6 +191,7 @@ func (w *World) readXidsElsewhere() {
 			continue
 		}
 		for _, line := range l.Lines {
+			w.readLostHandle(p, line)
 			m := xidElsewhere.FindStringSubmatch(line.Text)
 			if m == nil {
 				continue
@@ -203,6 +206,16 @@ func (w *World) readXidsElsewhere() {
 			}
 		}
 	}
+}
+
+// readLostHandle reads nvidia-smi's word for a GPU that does not answer.
+func (w *World) readLostHandle(p *pod, line snapshot.Line) {
+	m := lostHandle.FindStringSubmatch(line.Text)
+	if m == nil {
+		return
+	}
+	w.addOnce(Fact{Fact: analyzer.Fact{Subject: w.gpuAt(p.Spec.NodeName, m[1], nil), Name: "gpu-lost-said", At: line.At, Standing: w.now.Sub(line.At) <= time.Hour, Source: line.Source, Text: clip(line.Text)},
+		Kind: LogKind, Weight: 2, Seen: []analyzer.Subject{p.subject}})
 }
 
 func lastSeen(f *Fact) time.Time { return f.Also[len(f.Also)-1].At }

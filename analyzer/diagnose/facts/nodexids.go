@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/rules/fault"
 )
 
@@ -35,9 +37,17 @@ func (w *World) readNodeXids() {
 	}
 	for _, e := range w.s.Events {
 		if node := e.About(); node.Kind == "node" && e.Type == corev1.EventTypeWarning && !strings.Contains(e.Message, "NVRM: ") {
-			w.readNodeXid(node.Name, Fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.now.Sub(e.Latest()) <= newsOfEnds, Source: e.Source, Text: e.Reason + ": " + e.Message}, Kind: EventKind, Until: e.Latest()}, e.Reason)
+			w.readNodeXid(node.Name, Fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.now.Sub(e.Latest()) <= newsOfEnds && !w.bootedSince(node.Name, e.Latest()), Source: e.Source, Text: e.Reason + ": " + e.Message}, Kind: EventKind, Until: e.Latest()}, e.Reason)
 		}
 	}
+}
+
+// bootedSince reports whether the node was started again after at, by which
+// GPUs are reset.
+func (w *World) bootedSince(node string, at time.Time) bool {
+	return bootedAt(w.s.Kernel[node]).After(at) || slices.ContainsFunc(w.events[analyzer.Node(node)], func(e snapshot.Event) bool {
+		return e.Reason == "Rebooted" && e.Latest().After(at)
+	})
 }
 
 func (w *World) readNodeXid(node string, said Fact, reason string) {

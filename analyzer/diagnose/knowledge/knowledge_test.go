@@ -24,8 +24,10 @@ func facts(p Place, line string) []string {
 func TestTexts(t *testing.T) {
 	for _, x := range All().Texts {
 		for _, p := range append(Places{x.In}, x.Also...) {
-			if !slices.Contains(facts(p, x.Example), x.Fact) {
-				t.Errorf("%s does not match its example %q", x.Fact, x.Example)
+			for _, like := range append([]string{x.Example}, x.Likewise...) {
+				if !slices.Contains(facts(p, like), x.Fact) {
+					t.Errorf("%s does not match its example %q", x.Fact, like)
+				}
 			}
 			if slices.Contains(facts(p, x.Near), x.Fact) {
 				t.Errorf("%s matches %q, which is only near", x.Fact, x.Near)
