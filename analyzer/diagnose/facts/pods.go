@@ -163,7 +163,9 @@ func endName(p *pod, t corev1.ContainerStateTerminated) (string, float64) {
 	switch {
 	case t.Reason == "OOMKilled":
 		return "container-oom-killed", 2
-	case t.Reason == "StartError", t.Reason == "ContainerCannotRun", t.ExitCode == 126, t.ExitCode == 127:
+	case t.Reason == "StartError", t.Reason == "ContainerCannotRun":
+		return "container-start-refused", 2
+	case t.ExitCode == 126, t.ExitCode == 127:
 		return "container-not-startable", 2
 	case t.ExitCode == 0 && p.Spec.RestartPolicy == corev1.RestartPolicyAlways && t.Reason == "Completed" && !initContainer(p, t):
 		return "container-completed", 1
