@@ -17,6 +17,9 @@ const efaResource corev1.ResourceName = "vpc.amazonaws.com/efa"
 // plain sockets: nothing fails, and all is slow.
 func (w *World) readAdapters() {
 	for _, f := range slices.Clone(w.Called("no-fabric-adapter")) {
+		if len(w.nodesOf(f.Subject)) < 2 {
+			continue // ranks on one node need no fabric
+		}
 		for _, s := range w.Graph.Pods(f.Subject) {
 			p := w.pods[s]
 			if p == nil || p.gone || p.Status.Phase != corev1.PodRunning || asksFor(p, efaResource) {
@@ -34,6 +37,17 @@ func (w *World) readAdapters() {
 				Text: fmt.Sprintf("its pods request no %s, and %s has %s: %s", efaResource, n.Object.Name, offers.String(), f.Text)}, Kind: ObjectKind, Weight: 1, Seen: []analyzer.Subject{s}})
 		}
 	}
+}
+
+// nodesOf returns the nodes that the workload's running pods are on.
+func (w *World) nodesOf(top analyzer.Subject) map[string]bool {
+	nodes := map[string]bool{}
+	for _, s := range w.Graph.Pods(top) {
+		if p := w.pods[s]; p != nil && !p.gone && p.Status.Phase == corev1.PodRunning {
+			nodes[p.Spec.NodeName] = true
+		}
+	}
+	return nodes
 }
 
 func asksFor(p *pod, r corev1.ResourceName) bool {

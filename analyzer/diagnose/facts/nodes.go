@@ -35,6 +35,9 @@ var conditionFacts = map[string]string{
 	"GPUMissing=True": "gpu-missing-said", "NVLinkStatusInactive=True": "nvlink-inactive-said", "IBLinkFlapping=True": "fabric-link-down", // AKS
 }
 
+// agentHardware is the condition by which the EKS node monitoring agent says how GPUs are.
+const agentHardware corev1.NodeConditionType = "AcceleratedHardwareReady"
+
 // units are the services of a node whose end is a fact.
 var units = map[string]string{
 	"kubelet.service": "unit-kubelet-down", "containerd.service": "unit-runtime-down", "crio.service": "unit-runtime-down",
@@ -65,8 +68,8 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 		case conditionFacts[string(c.Type)+"="+string(c.Status)] != "":
 			f.Name, f.Weight = conditionFacts[string(c.Type)+"="+string(c.Status)], 1
 			w.addOnce(f)
-		case c.Type == "AcceleratedHardwareReady" && c.Status == corev1.ConditionFalse:
-			f.Name = "agent-hardware-not-ready" // set by the EKS node monitoring agent
+		case c.Type == agentHardware && c.Status == corev1.ConditionFalse:
+			f.Name = "agent-hardware-not-ready"
 			w.add(f)
 		}
 		for _, p := range pressures {

@@ -37,14 +37,19 @@ func (w *World) readNodeXids() {
 	}
 	for _, e := range w.s.Events {
 		if node := e.About(); node.Kind == "node" && e.Type == corev1.EventTypeWarning && !strings.Contains(e.Message, "NVRM: ") {
-			w.readNodeXid(node.Name, Fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.now.Sub(e.Latest()) <= newsOfEnds && !w.bootedSince(node.Name, e.Latest()), Source: e.Source, Text: e.Reason + ": " + e.Message}, Kind: EventKind, Until: e.Latest()}, e.Reason)
+			w.readNodeXid(node.Name, Fact{Fact: analyzer.Fact{At: e.Onset(), Standing: w.now.Sub(e.Latest()) <= newsOfEnds && !w.clearedSince(node.Name, e.Latest()), Source: e.Source, Text: e.Reason + ": " + e.Message}, Kind: EventKind, Until: e.Latest()}, e.Reason)
 		}
 	}
 }
 
-// bootedSince reports whether the node was started again after at, by which
-// GPUs are reset.
-func (w *World) bootedSince(node string, at time.Time) bool {
+// clearedSince reports whether the node was started again after at, by which
+// GPUs are reset, or whoever watches its GPUs says that they are well.
+func (w *World) clearedSince(node string, at time.Time) bool {
+	if n := w.node[node]; n != nil && slices.ContainsFunc(n.Object.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == agentHardware && c.Status == corev1.ConditionTrue
+	}) {
+		return true
+	}
 	return bootedAt(w.s.Kernel[node]).After(at) || slices.ContainsFunc(w.events[analyzer.Node(node)], func(e snapshot.Event) bool {
 		return e.Reason == "Rebooted" && e.Latest().After(at)
 	})
