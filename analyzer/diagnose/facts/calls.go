@@ -70,7 +70,7 @@ func (w *World) readCalls() {
 			continue
 		}
 		for _, line := range l.Lines {
-			if troubled.Match(line.Text) == nil {
+			if !troubled.Holds(line.Text) {
 				continue
 			}
 			if to, port, ok := w.callee(p, line.Text, ips); ok {

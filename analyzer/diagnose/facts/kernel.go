@@ -32,7 +32,7 @@ var (
 	// The device plug-in and monitors: XidCriticalError: Xid=79 on Device=GPU-e7d02fb3-…; Xid 79 on GPU-e7d02fb3-…
 	xidElsewhere = regexp.MustCompile(`(?i)\bxid(?: error| critical error)?[ =:#]*(\d{1,3})\b.*?(GPU-[0-9a-fA-F]{8}-[0-9a-fA-F-]+)`)
 	// nvidia-smi: Unable to determine the device handle for GPU0000:4E:00.0: GPU is lost. Reboot the system to recover this GPU
-	lostHandle = regexp.MustCompile(`(?i)Unable to determine the device handle for GPU ?([0-9a-f]+:[0-9a-f]+:[0-9a-f.]+): (?:GPU is lost|Unknown Error)`)
+	lostHandle = regexp.MustCompile(`Unable to determine the device handle for GPU ?([0-9a-fA-F]+:[0-9a-fA-F]+:[0-9a-fA-F.]+): (?:GPU is lost|Unknown Error)`)
 	// The first lines of a kernel that has just started.
 	bootLine = regexp.MustCompile(`^(?:\[[ 0-9.]+\] )?(Linux version \d|Command line: )`)
 )
@@ -158,6 +158,9 @@ func (w *World) readFailedStarts(node string, lines []snapshot.Line, uuids map[s
 	booted := bootedAt(lines)
 	unknown := map[string]bool{}
 	for _, l := range lines {
+		if !strings.Contains(l.Text, "nvidia") && !strings.Contains(l.Text, "NVRM: ") {
+			continue // nearly all lines; the expressions take longer
+		}
 		if m := theGPULine.FindStringSubmatch(l.Text); m != nil && notForIt.MatchString(l.Text) {
 			unknown[topology.NormalPCI(m[1])] = true
 		}
@@ -210,6 +213,9 @@ func (w *World) readXidsElsewhere() {
 
 // readLostHandle reads nvidia-smi's word for a GPU that does not answer.
 func (w *World) readLostHandle(p *pod, line snapshot.Line) {
+	if !strings.Contains(line.Text, "device handle") {
+		return
+	}
 	m := lostHandle.FindStringSubmatch(line.Text)
 	if m == nil {
 		return

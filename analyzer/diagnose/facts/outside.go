@@ -48,7 +48,7 @@ func (w *World) readOutside() {
 			continue
 		}
 		for _, line := range l.Lines {
-			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || !strings.Contains(line.Text, "://") && !strings.Contains(line.Text, "upstream") || tellsOfWait.Match(line.Text) == nil {
+			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || !strings.Contains(line.Text, "://") && !strings.Contains(line.Text, "upstream") || !tellsOfWait.Holds(line.Text) {
 				continue
 			}
 			m := outsideHost.FindStringSubmatch(line.Text)
@@ -99,7 +99,7 @@ var minds = regexp.MustCompile(`(?i)\b(warn|warning|error|err|fatal|critical|slo
 
 // slow reports whether a line tells of a long wait or of one in vain.
 func slow(text string) bool {
-	if troubled.Match(text) != nil && waited.MatchString(text) {
+	if troubled.Holds(text) && waited.MatchString(text) {
 		return true
 	}
 	for _, m := range took.FindAllStringSubmatch(text, -1) {

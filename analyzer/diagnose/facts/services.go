@@ -224,7 +224,7 @@ func (w *World) refusals() []snapshot.Line {
 		w.refused = []snapshot.Line{}
 		for _, l := range w.s.Logs {
 			for _, line := range l.Lines {
-				if failedCall.Match(line.Text) != nil {
+				if failedCall.Holds(line.Text) {
 					w.refused = append(w.refused, line)
 				}
 			}

@@ -1,7 +1,7 @@
 // Package patterns holds a line against many regular expressions at once, for
 // little more than it costs to search the line for one word. From each
 // expression it reads words of which every match holds one; one scan looks for
-// all of them, and only where one stands is its expression run.
+// all of them, and only where one stands is its part of its expression run.
 //
 // What a reader would get wrong: the words are never more than a hint. What
 // matches is what the expression says; a set without the scan would find the same.
@@ -11,14 +11,25 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
+	"sync"
 )
 
 // A Set is expressions that are looked for together.
 type Set struct {
-	exprs []*regexp.Regexp
-	scan  *scanner
-	blind marks  // expressions without words, which every line is held against
-	short []bool // by expression: whether it slows the scan
+	exprs    []*regexp.Regexp
+	branches []branch
+	scan     *scanner
+	blind    []int  // branches without words, which every line is held against
+	short    []bool // by expression: whether it slows the scan
+}
+
+// A branch is an alternative of an expression, or the whole of it. A line that
+// holds one of its words is held against it first: expressions of twenty
+// alternatives take many times as long.
+type branch struct {
+	expr int
+	gate func() *regexp.Regexp // made when first asked for: of most no line holds a word
 }
 
 // A Match says that an expression matches.
@@ -29,8 +40,8 @@ type Match struct {
 
 // Compile reads expressions in the form of [regexp].
 func Compile(exprs []string) (*Set, error) {
-	s := &Set{blind: make(marks, (len(exprs)+63)/64)}
-	words := make([][]string, len(exprs))
+	s := &Set{}
+	var words [][]string // by branch
 	for i, expr := range exprs {
 		re, err := regexp.Compile(expr)
 		if err != nil {
@@ -41,16 +52,31 @@ func Compile(exprs []string) (*Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse %q: %w", expr, err)
 		}
-		of := read(tree.Simplify()).words()
-		s.short = append(s.short, shortest(of) < longWord)
-		if shortest(of) < leastWord {
-			s.blind.set(i)
-			continue
+		slow := false
+		for _, alt := range alternatives(tree) {
+			of := read(alt.Simplify()).words()
+			slow = slow || shortest(of) < longWord
+			if shortest(of) < leastWord {
+				s.blind, of = append(s.blind, len(s.branches)), nil
+			}
+			s.branches = append(s.branches, branch{i, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(alt.String()) })})
+			words = append(words, of)
 		}
-		words[i] = of
+		s.short = append(s.short, slow)
 	}
 	s.scan = newScanner(words)
 	return s, nil
+}
+
+// alternatives returns what an expression is a choice of.
+func alternatives(tree *syntax.Regexp) []*syntax.Regexp {
+	switch tree.Op {
+	case syntax.OpCapture:
+		return alternatives(tree.Sub[0])
+	case syntax.OpAlternate:
+		return tree.Sub
+	}
+	return []*syntax.Regexp{tree}
 }
 
 // MustCompile returns the set of one expression of the program's own.
@@ -79,18 +105,41 @@ func (s *Set) Slow() []int {
 
 // Match returns the expressions that match text, in order; for most texts nil.
 func (s *Set) Match(text string) []Match {
-	var room [4]uint64 // enough for 256 expressions without memory from the heap
-	hints := append(marks(room[:0]), s.blind...)
-	if !s.scan.find(text, hints) {
-		for i := range s.exprs {
-			hints.set(i)
+	var room [16]int // enough for most lines without memory from the heap
+	hints := s.hints(text, room[:0])
+	if len(hints) == 0 {
+		return nil
+	}
+	slices.Sort(hints)
+	var found []Match
+	for _, h := range hints {
+		b := s.branches[h]
+		if n := len(found); n > 0 && found[n-1].Expr == b.expr || !b.gate().MatchString(text) {
+			continue
+		}
+		found = append(found, Match{b.expr, s.exprs[b.expr].FindStringSubmatchIndex(text)})
+	}
+	return found
+}
+
+// Holds reports whether an expression of the set matches text.
+func (s *Set) Holds(text string) bool {
+	var room [16]int
+	for _, h := range s.hints(text, room[:0]) {
+		if s.branches[h].gate().MatchString(text) {
+			return true
 		}
 	}
-	var all []Match
-	for i := range hints.all {
-		if groups := s.exprs[i].FindStringSubmatchIndex(text); groups != nil {
-			all = append(all, Match{i, groups})
+	return false
+}
+
+// hints adds to room the branches that text may match.
+func (s *Set) hints(text string, room []int) []int {
+	hints, all := s.scan.find(text, append(room, s.blind...))
+	if !all {
+		for i := range s.branches {
+			hints = append(hints, i)
 		}
 	}
-	return all
+	return hints
 }

@@ -71,6 +71,9 @@ func FuzzMatch(f *testing.F) {
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%q (-want +got):\n%s", line, d)
 		}
+		if got := set.Holds(line); got != (len(want) > 0) {
+			t.Errorf("%q: holds is %t of %v", line, got, want)
+		}
 	})
 }
 

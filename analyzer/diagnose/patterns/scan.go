@@ -1,9 +1,6 @@
 package patterns
 
-import (
-	"math/bits"
-	"strings"
-)
+import "strings"
 
 // A scanner looks for many words at once. It looks at four bytes in every few
 // and asks a table whether they are in any word; nearly always they are not. A
@@ -16,11 +13,11 @@ type scanner struct {
 	spots  map[uint32][]spot            // by the four: where words have it
 }
 
-// A spot is a place in a word of an expression.
+// A spot is a place in a word of a branch.
 type spot struct {
 	word string
 	at   int
-	expr int
+	of   int
 }
 
 const (
@@ -36,8 +33,8 @@ func four(s string, i int) uint32 {
 
 func hash(x uint32) uint32 { return x * 0x9E3779B1 >> (32 - tableBits) } // Knuth's multiplier: 2^32 over the golden ratio
 
-// newScanner returns a scanner for the words of expressions, by their numbers.
-// No word may be shorter than leastWord.
+// newScanner returns a scanner for the words of branches, by their numbers. No
+// word may be shorter than leastWord.
 func newScanner(words [][]string) *scanner {
 	s := &scanner{spots: map[uint32][]spot{}}
 	length := longWord
@@ -47,65 +44,50 @@ func newScanner(words [][]string) *scanner {
 			s.stride = length - leastWord + 1
 		}
 	}
-	for expr, ws := range words {
+	for of, ws := range words {
 		for _, w := range ws {
-			s.enter(w, expr)
+			s.enter(w, of)
 		}
 	}
 	return s
 }
 
-func (s *scanner) enter(w string, expr int) {
+func (s *scanner) enter(w string, of int) {
 	from, _ := rarest(w, s.stride+leastWord-1)
 	for at := from; at < from+s.stride; at++ {
 		x := four(w, at) | lower
-		s.spots[x] = append(s.spots[x], spot{w, at, expr})
+		s.spots[x] = append(s.spots[x], spot{w, at, of})
 		h := hash(x)
 		s.table[h/64] |= 1 << (h % 64)
 	}
 }
 
-// find marks the expressions of the words that stand in text. It reports false
+// find adds the branches whose words stand in text to found. It reports false
 // if there may be others, as text has letters of which (?i) makes one of ASCII:
 // "ſ" is an s to it, and the sign of the kelvin a k.
-func (s *scanner) find(text string, found marks) bool {
+func (s *scanner) find(text string, found []int) (_ []int, all bool) {
 	if s.stride == 0 || len(text) < leastWord {
-		return true
+		return found, true
 	}
-	all, stride, table := four(text, len(text)-leastWord), s.stride, &s.table
+	seen, stride, table := four(text, len(text)-leastWord), s.stride, &s.table
 	for i := 0; i <= len(text)-leastWord; i += stride {
 		x := four(text, i)
-		all |= x
+		seen |= x
 		h := hash(x | lower)
 		if table[h/64]>>(h%64)&1 != 0 {
-			s.look(text, i, found)
+			found = s.look(text, i, found)
 		}
 	}
-	return all&beyond == 0 || !strings.Contains(text, "ſ") && !strings.Contains(text, "\u212A") // both have more bytes than lie between two looks
+	return found, seen&beyond == 0 || !strings.Contains(text, "ſ") && !strings.Contains(text, "\u212A") // both have more bytes than lie between two looks
 }
 
-// look marks the expressions of the words whose four at i this is.
-func (s *scanner) look(text string, i int, found marks) {
+// look adds the branches of the words whose four at i this is.
+func (s *scanner) look(text string, i int, found []int) []int {
 	for _, x := range s.spots[four(text, i)|lower] {
 		from := i - x.at
 		if from >= 0 && from+len(x.word) <= len(text) && strings.EqualFold(text[from:from+len(x.word)], x.word) {
-			found.set(x.expr)
+			found = append(found, x.of)
 		}
 	}
-}
-
-// marks are a set of small numbers.
-type marks []uint64
-
-func (m marks) set(i int) { m[i/64] |= 1 << (i % 64) }
-
-// all yields the numbers in order.
-func (m marks) all(yield func(int) bool) {
-	for i, b := range m {
-		for ; b != 0; b &= b - 1 {
-			if !yield(64*i + bits.TrailingZeros64(b)) {
-				return
-			}
-		}
-	}
+	return found
 }
