@@ -16,7 +16,7 @@ import (
 )
 
 // saidXid is an Xid in the words of those who watch nodes: NvidiaXID79Error,
-// "detected XID-79 on the instance", "Xid: 79".
+// "XID-79 was seen", "Xid: 79".
 var saidXid = regexp.MustCompile(`(?i)xid(?: ?errors?| ?code)?[ _:=#-]*(\d{1,3})(?:\D|$)`)
 
 // namedXids are the Xids that the EKS node monitoring agent has names for:
