@@ -166,7 +166,7 @@ func ownCases(t *testing.T) []scoredCase {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		cause, near := strings.CutSuffix(name, ".near")
+		cause, near := causeOf(name)
 		if c := fault.Causes()[fault.CauseID(cause)]; c.Scope != "gpu" && !strings.HasPrefix(cause, "gpu-") {
 			continue
 		}

@@ -69,13 +69,13 @@ func eachCase(t *testing.T, f func(t *testing.T, name string, a *txtar.Archive))
 	}
 }
 
-// TestCases diagnoses every case. A case called <cause> must be given that
-// cause first, one called <cause>.near must not be given it, and the whole
+// TestCases diagnoses every case. A case called <cause>, or <cause>.<what is
+// special>, must be given that cause first, one that ends in .near must not be given it, and the whole
 // report must be the one beside the case.
 func TestCases(t *testing.T) {
 	eachCase(t, func(t *testing.T, name string, a *txtar.Archive) {
 		r := Diagnose(unpack(t, a), analyzer.Subject{})
-		cause, near := strings.CutSuffix(name, ".near")
+		cause, near := causeOf(name)
 		if _, ok := fault.Causes()[fault.CauseID(cause)]; !ok {
 			t.Fatalf("causes.csv has no %s", cause)
 		}
@@ -94,6 +94,12 @@ func TestCases(t *testing.T) {
 		}
 		golden(t, name, a, print(t, r))
 	})
+}
+
+// causeOf splits the name of a case.
+func causeOf(name string) (cause string, near bool) {
+	cause, variant, _ := strings.Cut(name, ".")
+	return cause, variant == "near" || strings.HasSuffix(variant, ".near")
 }
 
 func golden(t *testing.T, name string, a *txtar.Archive, got string) {

@@ -22,6 +22,7 @@ type relation struct {
 var relations = map[string]*relation{
 	"same":       {self, self},                // the same subject
 	"holder":     {holders, self},             // a GPU and the pods that held it then
+	"held-by":    {heldBy, workload},          // a GPU and the workloads of the pods that held it then
 	"node":       {node, self},                // anything and the node that it is on
 	"on-node":    {node, node},                // anything and what is on the same node
 	"workload":   {workload, self},            // a pod and what it belongs to
@@ -44,6 +45,16 @@ func self(_ *judge, f *facts.Fact) []analyzer.Subject { return []analyzer.Subjec
 
 func holders(j *judge, f *facts.Fact) []analyzer.Subject {
 	return j.HoldersAt(f.Subject, f.At)
+}
+
+func heldBy(j *judge, f *facts.Fact) []analyzer.Subject {
+	var all []analyzer.Subject
+	for _, p := range j.HoldersAt(f.Subject, f.At) {
+		if top := j.Workload(p); !slices.Contains(all, top) {
+			all = append(all, top)
+		}
+	}
+	return all
 }
 
 func node(j *judge, f *facts.Fact) []analyzer.Subject {

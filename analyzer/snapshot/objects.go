@@ -2,8 +2,11 @@ package snapshot
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -136,7 +139,30 @@ type Certificate struct {
 
 // Certificates returns cert-manager's certificates.
 func (s *Snapshot) Certificates() []Typed[Certificate] {
-	return typed[Certificate](s, "certificates.cert-manager.io")
+	return typed[Certificate](s, certificates)
+}
+
+// A Custom is what we read of an object whose kind is not Kubernetes' own, such as a RayJob.
+type Custom struct {
+	Kind              string `json:"kind"`
+	metav1.ObjectMeta `json:"metadata"`
+	Status            json.RawMessage `json:"status"` // in a form of its own
+}
+
+const certificates = "certificates.cert-manager.io"
+
+// Customs returns the objects of kinds that are not Kubernetes' own, by
+// resource; what its working groups define beside it (x-k8s.io) is among them,
+// certificates have an accessor of their own.
+func (s *Snapshot) Customs() []Typed[Custom] {
+	var all []Typed[Custom]
+	for _, resource := range slices.Sorted(maps.Keys(s.Objects)) {
+		_, group, _ := strings.Cut(resource, ".")
+		if resource != certificates && strings.Contains(group, ".") && (!strings.HasSuffix(group, ".k8s.io") || strings.HasSuffix(group, ".x-k8s.io")) {
+			all = append(all, typed[Custom](s, resource)...)
+		}
+	}
+	return all
 }
 
 // Problems decodes every object that has a typed accessor and names those

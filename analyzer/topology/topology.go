@@ -108,6 +108,11 @@ func (g *Graph) addObjects(s *snapshot.Snapshot) {
 	for _, n := range s.Jobs() {
 		g.owned("job", n.Object.ObjectMeta)
 	}
+	for _, n := range s.Customs() {
+		if n.Object.Kind != "" && n.Object.Namespace != "" {
+			g.owned(strings.ToLower(n.Object.Kind), n.Object.ObjectMeta)
+		}
+	}
 	for _, n := range s.Services() {
 		g.owned("service", n.Object.ObjectMeta)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // troubled is how programs say that a call of theirs came to nothing.
-var troubled = patterns.MustCompile(`(?i)connection refused|i/o timeout|timed out|no route to host|connection reset|econnrefused|etimedout|econnreset|ehostunreach|deadline exceeded|service unavailable|bad gateway|gateway time-?out|host is unreachable|network is unreachable|connect timeout|timeout exceeded|read timeout|readtimeout|timeouterror|request canceled|socket hang up|connecttimeout|failed to connect|could not connect|no healthy upstream|connection failure|transport failure`)
+var troubled = patterns.MustCompile(`(?i)connection refused|i/o timeout|timed out|no route to host|connection reset|econnrefused|etimedout|econnreset|ehostunreach|deadline exceeded|service unavailable|bad gateway|gateway time-?out|host is unreachable|network is unreachable|connect timeout|timeout exceeded|read timeout|readtimeout|timeouterror|request canceled|socket hang up|connecttimeout|failed to connect|could not connect|no healthy upstream|connection failure|transport failure|connection to \S+ (refused|failed|timed out)|actively refused it|failed to establish a new connection|max retries exceeded with url|could not be established|failed to connect to all addresses|upstream connect error|noroutetohost|server selection timeout|serverselectiontimeout|broker \S+ .{0,30}disconnected|no brokers available|nobrokersavailable`)
 
 // waited is how they say that nothing came back, as when packets are dropped.
 var waited = regexp.MustCompile(`(?i)timed? ?-?out|ETIMEDOUT|deadline exceeded|ConnectTimeout`)
@@ -70,7 +70,7 @@ func (w *World) readCalls() {
 			continue
 		}
 		for _, line := range l.Lines {
-			if troubled.Match(line.Text) == nil {
+			if !troubled.Holds(line.Text) {
 				continue
 			}
 			if to, port, ok := w.callee(p, line.Text, ips); ok {

@@ -47,6 +47,7 @@ type World struct {
 	callersOf   map[analyzer.Subject][]analyzer.Subject // of services
 	calls       []call
 	refused     []snapshot.Line // once asked for
+	harmless    map[gpuXid]bool // what the driver called not fatal
 	measures    map[gpuMetric][]snapshot.Series
 
 	named map[string][]*Fact // facts by name
@@ -66,15 +67,17 @@ type pod struct {
 
 // Read reads every fact out of s.
 func Read(s *snapshot.Snapshot) *World {
-	w := &World{s: s, Graph: topology.New(s), now: s.CapturedAt.UTC(), named: map[string][]*Fact{}, once: map[sighting]*Fact{}}
+	w := &World{s: s, Graph: topology.New(s), now: s.CapturedAt.UTC(), named: map[string][]*Fact{}, once: map[sighting]*Fact{}, harmless: map[gpuXid]bool{}}
 	w.index()
 
 	w.readKernel()
 	w.readXidsElsewhere()
 	w.readGPUs()
 	w.readNodes()
+	w.readNodeXids()
 	w.readPods()
 	w.readWorkloads()
+	w.readCustomJobs()
 	w.readTexts()
 	w.readCalls()
 	w.readProbes()
@@ -84,6 +87,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.readMemory()
 	w.readPools()
 	w.readRanks()
+	w.readAdapters()
 	w.readBlind()
 	w.readIngresses()
 	w.readAutoscalers()

@@ -21,10 +21,18 @@ var (
 	xidLine = regexp.MustCompile(`NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]+)[^)]*\)[^:]*: (\d+)\b,?\s*(.*)`)
 	// NVRM: GPU 0000:4e:00.0: GPU has fallen off the bus.
 	lostLine = regexp.MustCompile(`NVRM: (?:The )?(?:NVIDIA )?GPU (?:at )?(?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F:.]+).*fallen off the bus`)
+	// NVRM: The NVIDIA GPU 0000:4e:00.0, of which the lines that follow say what is wrong.
+	theGPULine = regexp.MustCompile(`NVRM: The NVIDIA GPU (?:at )?(?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F:.]+)`)
+	// … is not supported by the NVIDIA 570.86.15 driver release; … requires use of the NVIDIA open kernel modules
+	notForIt = regexp.MustCompile(`not supported by|requires use of|require use of`)
+	// nvidia: probe of 0000:4e:00.0 failed with error -1; NVRM: GPU 0000:4e:00.0: RmInitAdapter failed! (0x22:0x56:762)
+	initLine = regexp.MustCompile(`nvidia: probe of ([0-9a-fA-F:.]+) failed with error|NVRM: GPU ([0-9a-fA-F:.]+): (?:RmInitAdapter|rm_init_adapter) failed|nvidia ([0-9a-fA-F:.]+): Unable to change power state from D3cold to D0`)
 	// NVRM: GPU at PCI:0000:65:00: GPU-e7d02fb3-0e43-5cf6-be96-5f513460995c, which the driver writes before the first Xid of a GPU.
 	uuidLine = regexp.MustCompile(`NVRM: GPU at (?:PCI:)?([0-9a-fA-F:.]+): (GPU-[0-9a-fA-F-]+)`)
 	// The device plug-in and monitors: XidCriticalError: Xid=79 on Device=GPU-e7d02fb3-…; Xid 79 on GPU-e7d02fb3-…
 	xidElsewhere = regexp.MustCompile(`(?i)\bxid(?: error| critical error)?[ =:#]*(\d{1,3})\b.*?(GPU-[0-9a-fA-F]{8}-[0-9a-fA-F-]+)`)
+	// nvidia-smi: Unable to determine the device handle for GPU0000:4E:00.0: GPU is lost. Reboot the system to recover this GPU
+	lostHandle = regexp.MustCompile(`Unable to determine the device handle for GPU ?([0-9a-fA-F]+:[0-9a-fA-F]+:[0-9a-fA-F.]+): (?:GPU is lost|Unknown Error)`)
 	// The first lines of a kernel that has just started.
 	bootLine = regexp.MustCompile(`^(?:\[[ 0-9.]+\] )?(Linux version \d|Command line: )`)
 )
@@ -58,9 +66,11 @@ func (w *World) readKernel() {
 			}
 		}
 		episodes := map[string]*Fact{}
+		lines = joined(lines)
 		for _, l := range lines {
 			w.readXid(node, l, uuids, episodes)
 		}
+		w.readFailedStarts(node, lines, uuids)
 		for _, f := range episodes {
 			f.Standing = f.At.IsZero() || !f.At.Before(booted)
 		}
@@ -90,11 +100,9 @@ func (w *World) readXid(node string, l snapshot.Line, uuids map[string]string, e
 	} else {
 		return
 	}
-	gpu, ok := w.Graph.GPUByPCI(node, pci)
-	if uuid := uuids[topology.NormalPCI(pci)]; !ok && uuid != "" {
-		gpu = analyzer.GPU(node, uuid)
-	} else if !ok {
-		gpu = analyzer.GPU(node, "PCI:"+cmp.Or(topology.NormalPCI(pci), pci))
+	gpu := w.gpuAt(node, pci, uuids)
+	if nonfatal.MatchString(rest) {
+		w.harmless[gpuXid{gpu, code}] = true
 	}
 	key := fmt.Sprintf("%s %d", gpu, code)
 	ev := analyzer.Evidence{Source: l.Source, At: l.At, Text: l.Text}
@@ -110,6 +118,72 @@ func (w *World) readXid(node string, l snapshot.Line, uuids map[string]string, e
 	episodes[key] = f
 }
 
+// gpuAt returns the GPU of a node at an address of its bus.
+func (w *World) gpuAt(node, pci string, uuids map[string]string) analyzer.Subject {
+	if gpu, ok := w.Graph.GPUByPCI(node, pci); ok {
+		return gpu
+	}
+	if uuid := uuids[topology.NormalPCI(pci)]; uuid != "" {
+		return analyzer.GPU(node, uuid)
+	}
+	return analyzer.GPU(node, "PCI:"+cmp.Or(topology.NormalPCI(pci), pci))
+}
+
+// sentence is over how many lines the driver writes what is wrong with a GPU
+// that it cannot start.
+const sentence = 4
+
+// joined returns the lines with those that begin a sentence about a GPU, and
+// name it, followed by the rest of it.
+func joined(lines []snapshot.Line) []snapshot.Line {
+	all := slices.Clone(lines)
+	for i, l := range lines {
+		if !theGPULine.MatchString(l.Text) {
+			continue
+		}
+		for _, next := range lines[i+1 : min(i+sentence, len(lines))] {
+			_, said, ok := strings.Cut(next.Text, "NVRM: ")
+			if !ok || theGPULine.MatchString(next.Text) {
+				break
+			}
+			all[i].Text += " " + strings.TrimSpace(said)
+		}
+	}
+	return all
+}
+
+// readFailedStarts reads that the driver could not start a GPU that it knows
+// when it was loaded.
+func (w *World) readFailedStarts(node string, lines []snapshot.Line, uuids map[string]string) {
+	booted := bootedAt(lines)
+	unknown := map[string]bool{}
+	for _, l := range lines {
+		if !strings.Contains(l.Text, "nvidia") && !strings.Contains(l.Text, "NVRM: ") {
+			continue // nearly all lines; the expressions take longer
+		}
+		if m := theGPULine.FindStringSubmatch(l.Text); m != nil && notForIt.MatchString(l.Text) {
+			unknown[topology.NormalPCI(m[1])] = true
+		}
+		m := initLine.FindStringSubmatch(l.Text)
+		if m == nil {
+			continue
+		}
+		if pci := cmp.Or(m[1], m[2], m[3]); !unknown[topology.NormalPCI(pci)] {
+			w.addOnce(Fact{Fact: analyzer.Fact{Subject: w.gpuAt(node, pci, uuids), Name: "gpu-not-started", At: l.At, Standing: !l.At.Before(booted), Source: l.Source, Text: clip(l.Text)}, Kind: KernelKind, Weight: 1})
+		}
+	}
+}
+
+// nonfatal is how the lines of NVLink 5 begin that the link goes on after, as
+// the ends of a link that fails elsewhere write them.
+var nonfatal = regexp.MustCompile(`(?i)^\w+\s+non-?fatal\b`)
+
+// A gpuXid is an Xid of a GPU.
+type gpuXid struct {
+	gpu  analyzer.Subject
+	code fault.Xid
+}
+
 // readXidsElsewhere reads Xids out of the logs of those who watch GPUs. They
 // confirm a kernel line, and stand for it where no kernel log was captured.
 func (w *World) readXidsElsewhere() {
@@ -120,6 +194,7 @@ func (w *World) readXidsElsewhere() {
 			continue
 		}
 		for _, line := range l.Lines {
+			w.readLostHandle(p, line)
 			m := xidElsewhere.FindStringSubmatch(line.Text)
 			if m == nil {
 				continue
@@ -136,6 +211,19 @@ func (w *World) readXidsElsewhere() {
 	}
 }
 
+// readLostHandle reads nvidia-smi's word for a GPU that does not answer.
+func (w *World) readLostHandle(p *pod, line snapshot.Line) {
+	if !strings.Contains(line.Text, "device handle") {
+		return
+	}
+	m := lostHandle.FindStringSubmatch(line.Text)
+	if m == nil {
+		return
+	}
+	w.addOnce(Fact{Fact: analyzer.Fact{Subject: w.gpuAt(p.Spec.NodeName, m[1], nil), Name: "gpu-lost-said", At: line.At, Standing: w.now.Sub(line.At) <= time.Hour, Source: line.Source, Text: clip(line.Text)},
+		Kind: LogKind, Weight: 2, Seen: []analyzer.Subject{p.subject}})
+}
+
 func lastSeen(f *Fact) time.Time { return f.Also[len(f.Also)-1].At }
 
 // addXid records an Xid as a fact called xid-<code>.
@@ -145,9 +233,13 @@ func (w *World) addXid(gpu analyzer.Subject, code fault.Xid, at time.Time, sourc
 	if x.Meaning != "" {
 		text += ": " + strings.TrimSuffix(x.Meaning, ".")
 	}
+	name, weight := fmt.Sprintf("xid-%d", code), xidWeight(x)
+	if w.harmless[gpuXid{gpu, code}] {
+		name, weight = "nvlink-nonfatal", 0
+	}
 	return w.add(Fact{
-		Fact: analyzer.Fact{Subject: gpu, Name: fmt.Sprintf("xid-%d", code), At: at, Standing: true, Text: text, Source: source},
-		Kind: k, Weight: xidWeight(x), Detail: map[string]string{"xid": strconv.Itoa(int(code))},
+		Fact: analyzer.Fact{Subject: gpu, Name: name, At: at, Standing: true, Text: text, Source: source},
+		Kind: k, Weight: weight, Detail: map[string]string{"xid": strconv.Itoa(int(code))},
 	})
 }
 

@@ -51,7 +51,8 @@ func (w *World) readMemory() {
 			}
 		}
 		first, last := climb[0], climb[len(climb)-1]
-		killed := slices.ContainsFunc(w.named["container-oom-killed"], func(f *Fact) bool { return f.Subject == pod })
+		killed := slices.ContainsFunc(w.named["container-oom-killed"], func(f *Fact) bool { return f.Subject == pod }) ||
+			slices.ContainsFunc(w.named["heap-exhausted"], func(f *Fact) bool { return f.Subject == w.Workload(pod) }) // a heap has a limit of its own
 		if !killed && (limit == 0 || last.Value < leakNearFull*limit) {
 			continue // it may still level off
 		}

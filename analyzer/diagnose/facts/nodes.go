@@ -32,7 +32,11 @@ var conditionFacts = map[string]string{
 	"ReadonlyFilesystem=True": "fs-readonly", "StorageReady=False": "fs-readonly", "KernelDeadlock=True": "kernel-hang", "KernelReady=False": "kernel-hang",
 	"NetworkUnavailable=True": "cni-not-ready", "ContainerRuntimeUnhealthy=True": "runtime-unreachable", "ContainerRuntimeReady=False": "runtime-unreachable",
 	"KubeletUnhealthy=True": "unit-kubelet-down", "KubeletProblem=True": "unit-kubelet-down",
+	"GPUMissing=True": "gpu-missing-said", "NVLinkStatusInactive=True": "nvlink-inactive-said", "IBLinkFlapping=True": "fabric-link-down", // AKS
 }
+
+// agentHardware is the condition by which the EKS node monitoring agent says how GPUs are.
+const agentHardware corev1.NodeConditionType = "AcceleratedHardwareReady"
 
 // units are the services of a node whose end is a fact.
 var units = map[string]string{
@@ -64,8 +68,8 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 		case conditionFacts[string(c.Type)+"="+string(c.Status)] != "":
 			f.Name, f.Weight = conditionFacts[string(c.Type)+"="+string(c.Status)], 1
 			w.addOnce(f)
-		case c.Type == "AcceleratedHardwareReady" && c.Status == corev1.ConditionFalse:
-			f.Name = "agent-hardware-not-ready" // set by the EKS node monitoring agent
+		case c.Type == agentHardware && c.Status == corev1.ConditionFalse:
+			f.Name = "agent-hardware-not-ready"
 			w.add(f)
 		}
 		for _, p := range pressures {

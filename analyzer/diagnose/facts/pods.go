@@ -23,7 +23,9 @@ const (
 	longestBackOff = 5 * time.Minute
 
 	newsOfEnds    = 24 * time.Hour // a job that ended longer ago has been seen or forgotten
-	longestRecur  = 6 * time.Hour  // what ends less often than this does not recur
+	longestRecur  = 6 * time.Hour  // what ends less often than this does not recur,
+	slowestRecur  = 12 * time.Hour // unless it always has, as what a slow leak ends
+	recurSpread   = 2              // by how much its pace may vary then
 	recurringEnds = 3
 )
 
@@ -77,7 +79,7 @@ func (w *World) readContainer(p *pod, cs corev1.ContainerStatus) {
 	if t := cs.LastTerminationState.Terminated; t != nil {
 		looping := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
 		recent := w.now.Sub(t.FinishedAt.Time) <= restartMemory && (cs.RestartCount >= manyRestarts || !cs.Ready) && !w.steady(cs)
-		w.readEnd(p, cs, *t, looping || recent || w.recurs(cs, *t))
+		w.readEnd(p, cs, *t, looping || recent || w.recurs(p, cs, *t))
 	}
 	wait := cs.State.Waiting
 	if wait == nil {
@@ -106,9 +108,13 @@ func (w *World) steady(cs corev1.ContainerStatus) bool {
 
 // recurs reports whether the container ends again and again and has not been
 // up for longer than the last time: what ended it then may do so again.
-func (w *World) recurs(cs corev1.ContainerStatus, t corev1.ContainerStateTerminated) bool {
+func (w *World) recurs(p *pod, cs corev1.ContainerStatus, t corev1.ContainerStateTerminated) bool {
 	lasted := t.FinishedAt.Sub(t.StartedAt.Time)
-	return cs.RestartCount >= manyRestarts && cs.State.Running != nil && lasted > longestBackOff && lasted <= longestRecur &&
+	longest := longestRecur
+	if t.FinishedAt.Sub(p.CreationTimestamp.Time) <= recurSpread*lasted*time.Duration(cs.RestartCount) {
+		longest = slowestRecur
+	}
+	return cs.RestartCount >= manyRestarts && cs.State.Running != nil && lasted > longestBackOff && lasted <= longest &&
 		w.now.Sub(cs.State.Running.StartedAt.Time) <= lasted+longestBackOff
 }
 
@@ -157,7 +163,9 @@ func endName(p *pod, t corev1.ContainerStateTerminated) (string, float64) {
 	switch {
 	case t.Reason == "OOMKilled":
 		return "container-oom-killed", 2
-	case t.Reason == "StartError", t.Reason == "ContainerCannotRun", t.ExitCode == 126, t.ExitCode == 127:
+	case t.Reason == "StartError", t.Reason == "ContainerCannotRun":
+		return "container-start-refused", 2
+	case t.ExitCode == 126, t.ExitCode == 127:
 		return "container-not-startable", 2
 	case t.ExitCode == 0 && p.Spec.RestartPolicy == corev1.RestartPolicyAlways && t.Reason == "Completed" && !initContainer(p, t):
 		return "container-completed", 1

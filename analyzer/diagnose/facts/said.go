@@ -2,7 +2,6 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
-	"vedette.dev/analyzer/diagnose/patterns"
 )
 
 // readSaid takes what programs said and holds it against the objects: what they
@@ -158,87 +156,4 @@ func (w *World) readSlowControlPlane() {
 				Kind: f.Kind, Until: latest(f), Weight: 2, Seen: f.Seen, Also: f.Also})
 		}
 	}
-}
-
-var (
-	// outsideHost is a host of the world outside the cluster in a URL or before a port.
-	outsideHost = regexp.MustCompile(`(?:://|\b(?:host|upstream|peer|addr|server|to)=?"? ?)((?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|eu|co|cloud|ai|example|test|[a-z]{2}))\b`)
-	took        = regexp.MustCompile(`(?i)\b(?:took|duration|latency|elapsed|rt|upstream_response_time|request_time|after)["_a-z]*[=: ]+"?([0-9.]+) ?(ms|s)?\b`)
-)
-
-// tellsOfWait is what every line holds that tells of a wait.
-var tellsOfWait = patterns.MustCompile(`(?i)timed out|timeout|deadline exceeded|took|duration|latency|elapsed|response_time|request_time`)
-
-// slowOutside is from what time an answer from outside counts as slow: below it
-// few users would have complained.
-const slowOutside = 2 * time.Second
-
-// readOutside records workloads that keep waiting for somebody outside the cluster.
-func (w *World) readOutside() {
-	type wait struct {
-		first, last *Fact
-		n           int
-	}
-	waits := map[analyzer.Subject]*wait{}
-	var order []analyzer.Subject
-	for _, l := range w.s.Logs {
-		p := w.pods[analyzer.Pod(l.Namespace, l.Pod)]
-		if p == nil || p.gone {
-			continue
-		}
-		for _, line := range l.Lines {
-			if line.At.IsZero() || w.now.Sub(line.At) > time.Hour || !strings.Contains(line.Text, "://") && !strings.Contains(line.Text, "upstream") || tellsOfWait.Match(line.Text) == nil {
-				continue
-			}
-			m := outsideHost.FindStringSubmatch(line.Text)
-			if m == nil || strings.Contains(m[1], ".svc") || !slow(line.Text) {
-				continue
-			}
-			top := w.Workload(p.subject)
-			f := &Fact{Fact: analyzer.Fact{Subject: top, Name: "outside-slow", At: line.At, Source: line.Source, Text: "it waits for " + m[1] + ": " + clip(line.Text)}, Kind: LogKind}
-			x := waits[top]
-			if x == nil {
-				x = &wait{first: f, last: f}
-				waits[top] = x
-				order = append(order, top)
-			}
-			if f.At.Before(x.first.At) {
-				x.first = f
-			}
-			if f.At.After(x.last.At) {
-				x.last = f
-			}
-			x.n++
-		}
-	}
-	for _, top := range order {
-		x := waits[top]
-		if x.n < refusalsToMind || w.now.Sub(x.last.At) > callNews {
-			continue
-		}
-		f := *x.first
-		f.Standing, f.Until, f.Weight = true, x.last.At, 1
-		f.Also = []analyzer.Evidence{{Source: x.last.Source, At: x.last.At, Text: x.last.Text}}
-		w.add(f)
-	}
-}
-
-// slow reports whether a line tells of a long wait or of one in vain.
-func slow(text string) bool {
-	if troubled.Match(text) != nil && waited.MatchString(text) {
-		return true
-	}
-	for _, m := range took.FindAllStringSubmatch(text, -1) {
-		unit := m[2]
-		if unit == "" {
-			unit = "s"
-			if !strings.Contains(m[1], ".") {
-				unit = "ms"
-			}
-		}
-		if d, err := time.ParseDuration(m[1] + unit); err == nil && d >= slowOutside {
-			return true
-		}
-	}
-	return false
 }

@@ -71,6 +71,9 @@ func (w *World) readEmpty(s snapshot.Typed[corev1.Service]) {
 	if zero := w.scaledToZero(s.Object); zero != (analyzer.Subject{}) {
 		missed := w.missed(serviceSubject(s.Object))
 		if missed.Source == "" {
+			missed = w.calledInVain(serviceSubject(s.Object))
+		}
+		if missed.Source == "" {
 			return // nobody minds
 		}
 		f := w.addService(s, "scaled-to-zero", fmt.Sprintf("%s has been set to no replicas, and %s", w.Words(zero), missed.Text))
@@ -119,6 +122,16 @@ func (w *World) missed(service analyzer.Subject) analyzer.Evidence {
 		about := a.service()
 		if about == service || slices.Contains(callers, about) {
 			return analyzer.Evidence{Source: fmt.Sprintf("alerts.json#%d", i), At: a.StartsAt, Text: fmt.Sprintf("alert %s fires for %s", a.Labels["alertname"], w.Words(about))}
+		}
+	}
+	return analyzer.Evidence{}
+}
+
+// calledInVain returns what a workload says that keeps failing to reach the Service.
+func (w *World) calledInVain(service analyzer.Subject) analyzer.Evidence {
+	for _, f := range w.named["call-failing"] {
+		if f.Standing && slices.Contains(f.Seen, service) {
+			return analyzer.Evidence{Source: f.Source, At: f.At, Text: w.Words(f.Subject) + " fails to reach it"}
 		}
 	}
 	return analyzer.Evidence{}
@@ -211,7 +224,7 @@ func (w *World) refusals() []snapshot.Line {
 		w.refused = []snapshot.Line{}
 		for _, l := range w.s.Logs {
 			for _, line := range l.Lines {
-				if failedCall.Match(line.Text) != nil {
+				if failedCall.Holds(line.Text) {
 					w.refused = append(w.refused, line)
 				}
 			}

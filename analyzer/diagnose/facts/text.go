@@ -33,8 +33,19 @@ func (w *World) readTexts() {
 			return slices.ContainsFunc(last, func(x snapshot.Line) bool { return x.Source == l.Source })
 		})
 	}
+	w.readLoops()
 	for _, l := range w.s.Logs {
 		w.readLog(l)
+	}
+}
+
+// readLoops makes a state of units that end as soon as they start, whatever
+// they say as they do.
+func (w *World) readLoops() {
+	for _, f := range w.Called("unit-kubelet-down", "unit-runtime-down") {
+		if f.Kind == JournalKind && len(f.Also)+1 >= manyRestarts && w.now.Sub(latest(f)) <= fresh {
+			f.Standing = true
+		}
 	}
 }
 
@@ -111,7 +122,12 @@ func (w *World) addTexts(found []knowledge.Found, said string, subject analyzer.
 		if f.Subject != subject {
 			f.Seen = []analyzer.Subject{subject}
 		}
-		f.Standing = f.Standing || t.Lasting && model.Lasts
+		switch {
+		case t.Lasting && f.Kind == JournalKind:
+			f.Standing = model.Lasts // the unit said other things since
+		case t.Lasting:
+			f.Standing = f.Standing || model.Lasts
+		}
 		if p := w.pods[subject]; f.Kind == LogKind && t.Weight > 0 && p != nil && !p.gone && w.now.Sub(f.At) <= restartMemory {
 			f.Standing = true // a program may be ready and of no use
 		}
@@ -195,7 +211,7 @@ func (w *World) eventStands(s analyzer.Subject, e snapshot.Event) bool {
 		return false // it is gone
 	}
 	if top := w.Workload(s); w.known(top) && top.Kind != "job" {
-		return len(w.short(top)) > 0 // a controller that has its pods got over what it said
+		return len(w.short(top)) > 0 || w.controllers[top].stuck // a controller that has its pods got over what it said
 	}
 	return w.now.Sub(e.Latest()) <= restartMemory
 }

@@ -55,7 +55,7 @@ func (w *World) readWorkloads() {
 func (w *World) readRefusal(self analyzer.Subject, source string, at time.Time, message string) {
 	said := "FailedCreate: " + message
 	if found := knowledge.All().In(knowledge.Event).Match(said); found != nil {
-		w.addTexts(found, said, self, Fact{Fact: analyzer.Fact{At: at, Standing: len(w.short(w.Workload(self))) > 0, Source: source}, Kind: ObjectKind})
+		w.addTexts(found, said, self, Fact{Fact: analyzer.Fact{At: at, Standing: len(w.short(w.Workload(self))) > 0 || w.controllers[w.Workload(self)].stuck, Source: source}, Kind: ObjectKind})
 	}
 }
 
@@ -99,11 +99,14 @@ func ownerOf(j *batchv1.Job) string {
 }
 
 func (w *World) readShort(self analyzer.Subject, source string) {
-	s := w.short(self)
-	if len(s) == 0 {
+	s, c := w.short(self), w.controllers[self]
+	if s == "" && c.stuck {
+		s = "its rollout cannot make new pods; those of before go on"
+	}
+	if s == "" {
 		return
 	}
-	w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "workload-short", At: w.controllers[self].since, Standing: true, Source: source, Text: s},
+	w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "workload-short", At: c.since, Standing: true, Source: source, Text: s},
 		Kind: ObjectKind, Weight: 1})
 }
 
@@ -111,6 +114,7 @@ func (w *World) readShort(self analyzer.Subject, source string) {
 type controller struct {
 	wanted, ready int32
 	since         time.Time // when it stopped being available, where it says so
+	stuck         bool      // it has old pods and cannot make new ones
 }
 
 // indexControllers reads what every controller and job says of itself.
@@ -123,6 +127,9 @@ func (w *World) indexControllers() {
 				c.since = x.LastTransitionTime.Time
 				break
 			}
+		}
+		if at, stuck := stuckSince(&d.Object); stuck {
+			c.stuck, c.since = true, at
 		}
 		w.controllers[analyzer.Subject{Kind: "deployment", Namespace: d.Object.Namespace, Name: d.Object.Name}] = c
 	}
@@ -137,6 +144,21 @@ func (w *World) indexControllers() {
 	for _, j := range w.s.Jobs() {
 		w.jobs[analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}] = &j.Object
 	}
+}
+
+// stuckSince reports whether a rollout cannot make its pods, and since when:
+// the pods of before are ready, so that nothing else shows it.
+func stuckSince(d *appsv1.Deployment) (time.Time, bool) {
+	if d.Status.UpdatedReplicas >= orOne(d.Spec.Replicas) || d.Spec.Paused {
+		return time.Time{}, false
+	}
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue ||
+			c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse && c.Reason == "ProgressDeadlineExceeded" && d.Status.UpdatedReplicas == 0 {
+			return c.LastTransitionTime.Time, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // short says how many pods the controller lacks, "" where it lacks none.

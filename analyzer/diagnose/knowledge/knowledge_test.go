@@ -24,8 +24,10 @@ func facts(p Place, line string) []string {
 func TestTexts(t *testing.T) {
 	for _, x := range All().Texts {
 		for _, p := range append(Places{x.In}, x.Also...) {
-			if !slices.Contains(facts(p, x.Example), x.Fact) {
-				t.Errorf("%s does not match its example %q", x.Fact, x.Example)
+			for _, like := range append([]string{x.Example}, x.Likewise...) {
+				if !slices.Contains(facts(p, like), x.Fact) {
+					t.Errorf("%s does not match its example %q", x.Fact, like)
+				}
 			}
 			if slices.Contains(facts(p, x.Near), x.Fact) {
 				t.Errorf("%s matches %q, which is only near", x.Fact, x.Near)
@@ -86,5 +88,13 @@ func TestLinksNameFacts(t *testing.T) {
 		if !used {
 			t.Errorf("no link and no cause uses the fact %s", x.Fact)
 		}
+	}
+}
+
+// TestTextsAreQuick keeps logs quick to read: one short word slows the look for all texts.
+func TestTextsAreQuick(t *testing.T) {
+	shelf := All().In(Log)
+	for _, i := range shelf.set.Slow() {
+		t.Errorf("text %s: its pattern does not spell out seven letters that every match holds", shelf.texts[i].Fact)
 	}
 }

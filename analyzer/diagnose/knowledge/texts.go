@@ -50,6 +50,8 @@ type Text struct {
 	Example string  `yaml:"example"` // a text that matches
 	Near    string  `yaml:"near"`    // one that almost does
 	Source  string  `yaml:"source"`
+
+	Likewise []string `yaml:"likewise"` // further texts that match: in the words of other programs and versions
 }
 
 // A Shelf is the texts of one place.

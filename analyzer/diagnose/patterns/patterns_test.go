@@ -15,12 +15,16 @@ func TestRequired(t *testing.T) {
 	}{
 		{`connection refused`, []string{"connection refused"}},
 		{`pull.*(: i/o timeout|connection refused)`, []string{": i/o timeout", "connection refused"}},
-		{`[Rr]emounting (?P<fs>[a-z]+) read-only`, []string{"emounting "}},
-		{`(?i)permission denied`, []string{"ion denied~"}}, // ſ is an s to (?i)
+		{`[Rr]emounting (?P<fs>[a-z]+) read-only`, []string{"remounting "}},
+		{`(?i)permission denied`, []string{"permission denied"}},
+		{`(?i)ſtück und mehr`, []string{"ck und mehr"}},
+		{`rate[ _-]?limit`, []string{"rate limit", "rate-limit", "rate_limit", "ratelimit"}},
+		{`(user|process|uid) [0-9]+`, []string{"process ", "uid ", "user "}},
+		{`status=200 .*unlikelihood`, []string{"unlikelihood"}}, // every log has the other
 		{`(open|mk) ?a`, nil}, // too short to look for
 		{`(abcdef)?x*`, nil},
 		{`(abcdef)+x*`, []string{"abcdef"}},
-		{`(abcdef){2}`, []string{"abcdef"}},
+		{`(abcdef){2}`, []string{"abcdefabcdef"}},
 		{`foo|bar|[0-9]`, nil},
 	}
 	for _, tt := range tests {
@@ -29,13 +33,10 @@ func TestRequired(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, ws := range s.scan.ends {
-			for _, w := range ws {
-				if w.fold {
-					w.text += "~"
-				}
-				if !slices.Contains(got, w.text) {
-					got = append(got, w.text)
+		for _, spots := range s.scan.spots {
+			for _, x := range spots {
+				if !slices.Contains(got, x.word) {
+					got = append(got, x.word)
 				}
 			}
 		}
@@ -70,7 +71,20 @@ func FuzzMatch(f *testing.F) {
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%q (-want +got):\n%s", line, d)
 		}
+		if got := set.Holds(line); got != (len(want) > 0) {
+			t.Errorf("%q: holds is %t of %v", line, got, want)
+		}
 	})
+}
+
+func TestSlow(t *testing.T) {
+	s, err := Compile([]string{`read only`, `ro`, `(?i)full|overflown`, `no space.*`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]int{1, 2}, s.Slow()); d != "" {
+		t.Errorf("slow (-want +got):\n%s", d)
+	}
 }
 
 func TestCompileRefuses(t *testing.T) {

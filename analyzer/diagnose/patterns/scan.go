@@ -1,123 +1,93 @@
 package patterns
 
-import (
-	"math/bits"
-	"strings"
+import "strings"
+
+// A scanner looks for many words at once. It looks at four bytes in every few
+// and asks a table whether they are in any word; nearly always they are not. A
+// word is entered with as many of its fours as lie between two looks, so that
+// one of them is looked at wherever the word stands. No look waits for what came
+// of the one before it, as those of automata do.
+type scanner struct {
+	stride int                          // how far it is from one look to the next; 0 is no words
+	table  [1 << (tableBits - 6)]uint64 // by the hash of a four: whether words have it
+	spots  map[uint32][]spot            // by the four: where words have it
+}
+
+// A spot is a place in a word of a branch.
+type spot struct {
+	word string
+	at   int
+	of   int
+}
+
+const (
+	tableBits = 17         // 16 KiB leave the processor's first cache room for the text
+	lower     = 0x20202020 // makes letters lower case; that it makes some signs others costs a look or two
+	beyond    = 0x80808080 // what bytes beyond ASCII have
 )
 
-// A scanner looks for many words at once as Wu and Manber do ("A fast
-// algorithm for multi-pattern searching", 1994): it looks at the bytes at the
-// end of a window as long as the shortest word, and most of the time they say
-// that the window may move on by nearly its whole length. Automata read every
-// byte, one after the other; that alone takes longer than one literal's search.
-type scanner struct {
-	window int
-	shift  [1 << shiftBits]uint8 // by the hash of a block: how far on the next end of a window may be
-	ends   map[uint32][]word     // by the block that ends a word's window
+// four returns the four bytes from i on: the compiler makes it one instruction.
+func four(s string, i int) uint32 {
+	return uint32(s[i]) | uint32(s[i+1])<<8 | uint32(s[i+2])<<16 | uint32(s[i+3])<<24
 }
 
-const shiftBits = 14 // a table of 16 KiB leaves the processor's first cache room for the text
+func hash(x uint32) uint32 { return x * 0x9E3779B1 >> (32 - tableBits) } // Knuth's multiplier: 2^32 over the golden ratio
 
-// block returns the three bytes up to i. It loads four, which is one
-// instruction where three are three; to keep all four would let the window move
-// on by one byte less.
-func block(s string, i int) uint32 {
-	return (uint32(s[i-3]) | uint32(s[i-2])<<8 | uint32(s[i-1])<<16 | uint32(s[i])<<24) >> 8
-}
-
-const blockSize = 3
-
-func hash(x uint32) uint32 { return x * 0x9E3779B1 >> (32 - shiftBits) } // Knuth's multiplier: 2^32 over the golden ratio
-
-func newScanner(words []word) scanner {
-	s := scanner{ends: map[uint32][]word{}}
-	if len(words) == 0 {
-		return s
+// newScanner returns a scanner for the words of branches, by their numbers. No
+// word may be shorter than leastWord.
+func newScanner(words [][]string) *scanner {
+	s := &scanner{spots: map[uint32][]spot{}}
+	length := longWord
+	for _, ws := range words {
+		if len(ws) > 0 {
+			length = min(length, shortest(ws))
+			s.stride = length - leastWord + 1
+		}
 	}
-	s.window = min(shortest(words), 255)
-	for i := range s.shift {
-		s.shift[i] = uint8(s.window - blockSize + 1)
-	}
-	for _, w := range words {
-		for i := blockSize - 1; i < s.window; i++ {
-			for _, x := range cases(w, i) {
-				h := hash(x)
-				s.shift[h] = min(s.shift[h], uint8(s.window-1-i))
-				if i == s.window-1 {
-					s.ends[x] = append(s.ends[x], w)
-				}
-			}
+	for of, ws := range words {
+		for _, w := range ws {
+			s.enter(w, of)
 		}
 	}
 	return s
 }
 
-// cases returns the block of w up to i in every case that it may have.
-func cases(w word, i int) []uint32 {
-	all := []uint32{block("\x00"+w.text, i+1)} // the first block has no byte before it
-	if !w.fold {
-		return all
-	}
-	for at := range blockSize {
-		if c := w.text[i-2+at]; c < 'a' || c > 'z' {
-			continue
-		}
-		for _, x := range all {
-			all = append(all, x^0x20<<(8*at))
-		}
-	}
-	return all
-}
-
-// find marks the expressions of the words that stand in text.
-func (s *scanner) find(text string, found marks) {
-	if s.window == 0 {
-		return
-	}
-	farthest := s.window - blockSize + 1
-	for i := s.window - 1; i < len(text); {
-		x := block(text, i)
-		n := int(s.shift[hash(x)])
-		if n == farthest { // the usual: by a constant, so that the processor need not wait for the table to look further
-			i += farthest
-			continue
-		}
-		if n > 0 {
-			i += n
-			continue
-		}
-		for _, w := range s.ends[x] {
-			if w.stands(text[i-s.window+1:]) {
-				found.set(w.expr)
-			}
-		}
-		i++
+func (s *scanner) enter(w string, of int) {
+	from, _ := rarest(w, s.stride+leastWord-1)
+	for at := from; at < from+s.stride; at++ {
+		x := four(w, at) | lower
+		s.spots[x] = append(s.spots[x], spot{w, at, of})
+		h := hash(x)
+		s.table[h/64] |= 1 << (h % 64)
 	}
 }
 
-// stands reports whether text begins with w.
-func (w word) stands(text string) bool {
-	if len(text) < len(w.text) {
-		return false
+// find adds the branches whose words stand in text to found. It reports false
+// if there may be others, as text has letters of which (?i) makes one of ASCII:
+// "ſ" is an s to it, and the sign of the kelvin a k.
+func (s *scanner) find(text string, found []int) (_ []int, all bool) {
+	if s.stride == 0 || len(text) < leastWord {
+		return found, true
 	}
-	if w.fold {
-		return strings.EqualFold(text[:len(w.text)], w.text)
-	}
-	return text[:len(w.text)] == w.text
-}
-
-// marks are a set of small numbers.
-type marks []uint64
-
-func (m marks) set(i int) { m[i/64] |= 1 << (i % 64) }
-
-// all yields the numbers in order.
-func (m marks) all(yield func(int) bool) {
-	for i, b := range m {
-		for ; b != 0; b &= b - 1 {
-			if !yield(64*i + bits.TrailingZeros64(b)) {
-				return
-			}
+	seen, stride, table := four(text, len(text)-leastWord), s.stride, &s.table
+	for i := 0; i <= len(text)-leastWord; i += stride {
+		x := four(text, i)
+		seen |= x
+		h := hash(x | lower)
+		if table[h/64]>>(h%64)&1 != 0 {
+			found = s.look(text, i, found)
 		}
 	}
+	return found, seen&beyond == 0 || !strings.Contains(text, "ſ") && !strings.Contains(text, "\u212A") // both have more bytes than lie between two looks
+}
+
+// look adds the branches of the words whose four at i this is.
+func (s *scanner) look(text string, i int, found []int) []int {
+	for _, x := range s.spots[four(text, i)|lower] {
+		from := i - x.at
+		if from >= 0 && from+len(x.word) <= len(text) && strings.EqualFold(text[from:from+len(x.word)], x.word) {
+			found = append(found, x.of)
+		}
+	}
+	return found
 }
