@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/llm"
+	"vedette.dev/nlq/talk"
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/strictyaml"
 )
@@ -63,16 +65,16 @@ func (m *Model) check() error {
 			errs = append(errs, fmt.Errorf("model.%s: %q is none of %q", what, got, of))
 		}
 	}
-	oneOf("provider", m.Provider, "", llm.OpenAI, llm.Ollama, llm.Bedrock)
+	oneOf("provider", m.Provider, "", talk.OpenAI, talk.Ollama, talk.Bedrock)
 	oneOf("format", m.Format, "schema", "json")
 	oneOf("mode", m.Mode, "first", "both")
 	for _, what := range m.Redact {
-		oneOf("redact", what, llm.Mail, llm.Address)
+		oneOf("redact", what, talk.Mail, talk.Address)
 	}
 	if m.Provider != "" && m.Name == "" {
 		errs = append(errs, errors.New("model.name: the provider is set, and no model of it"))
 	}
-	if m.Provider == llm.Bedrock && m.TokenFile != "" {
+	if m.Provider == talk.Bedrock && m.TokenFile != "" {
 		errs = append(errs, errors.New("model.tokenFile: bedrock takes the credentials that every AWS program finds"))
 	}
 	if u, err := url.Parse(m.Address); m.Address != "" && (err != nil || u.Host == "") {
@@ -84,6 +86,21 @@ func (m *Model) check() error {
 	return errors.Join(errs...)
 }
 
+// line opens a line to the model. What goes over it is written to log, where
+// that is not nil.
+func (m *Model) line(ctx context.Context, log io.Writer) (*talk.Line, error) {
+	at := talk.Provider{Kind: m.Provider, Address: m.Address, Name: m.Name, Region: m.Region, Plain: m.Format == "json"}
+	var err error
+	if m.TokenFile != "" {
+		if at.Token, err = readToken(m.TokenFile); err != nil {
+			return nil, fmt.Errorf("model: %w", err)
+		}
+	}
+	l := &talk.Line{Name: m.Provider + "/" + m.Name, Day: m.Budget.Day, Log: log}
+	l.Model, err = talk.Open(ctx, at)
+	return l, err
+}
+
 // withModel returns the grammar with the model beside it, where one is
 // configured, and what the model did as metrics.
 func (s *service) withModel(ctx context.Context, grammar nlq.Engine, words *catalog.Catalog) (nlq.Engine, error) {
@@ -91,20 +108,13 @@ func (s *service) withModel(ctx context.Context, grammar nlq.Engine, words *cata
 	if m.Provider == "" {
 		return grammar, nil
 	}
-	at := llm.Provider{Kind: m.Provider, Address: m.Address, Name: m.Name, Region: m.Region, Plain: m.Format == "json"}
-	var err error
-	if m.TokenFile != "" {
-		if at.Token, err = readToken(m.TokenFile); err != nil {
-			return nil, fmt.Errorf("model: %w", err)
-		}
-	}
-	e := &llm.Engine{Name: m.Provider + "/" + m.Name, Catalog: words, Timeout: time.Duration(m.Timeout), Rounds: m.Rounds,
-		Budget: llm.Budget{Question: m.Budget.Question, Day: m.Budget.Day}, Redact: m.Redact}
-	if e.Model, err = llm.Open(ctx, at); err != nil {
+	line, err := m.line(ctx, nil)
+	if err != nil {
 		return nil, err
 	}
+	e := &llm.Engine{Line: line, Catalog: words, Timeout: time.Duration(m.Timeout), Rounds: m.Rounds, Tokens: m.Budget.Question, Redact: m.Redact}
 	s.registry.MustRegister(modelMetrics(e)...)
-	s.log.Info("questions go to a model too", "model", e.Name, "address", m.Address, "mode", m.Mode)
+	s.log.Info("questions go to a model too", "model", line.Name, "address", m.Address, "mode", m.Mode)
 	if m.Mode == "both" {
 		return llm.Both{Grammar: grammar, Model: e, Catalog: words}, nil
 	}
@@ -112,14 +122,14 @@ func (s *service) withModel(ctx context.Context, grammar nlq.Engine, words *cata
 }
 
 func modelMetrics(e *llm.Engine) []prometheus.Collector {
-	counter := func(name, help string, v func(llm.Usage) int64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v(e.Usage())) })
+	counter := func(name, help string, v func() int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v()) })
 	}
 	return []prometheus.Collector{
-		counter("vedette_model_calls_total", "Calls of the language model.", func(u llm.Usage) int64 { return u.Calls }),
-		counter("vedette_model_tokens_total", "Tokens of prompts and replies of the language model.", func(u llm.Usage) int64 { return u.Tokens }),
-		counter("vedette_model_failures_total", "Calls of the language model that failed or took too long.", func(u llm.Usage) int64 { return u.Failures }),
-		counter("vedette_model_refused_total", "Replies of the language model that were no form, or one that cannot be.", func(u llm.Usage) int64 { return u.Refused }),
-		counter("vedette_model_cache_hits_total", "Questions answered from what the language model said before.", func(u llm.Usage) int64 { return u.Hits }),
+		counter("vedette_model_calls_total", "Calls of the language model.", func() int64 { return e.Line.Usage().Calls }),
+		counter("vedette_model_tokens_total", "Tokens of prompts and replies of the language model.", func() int64 { return e.Line.Usage().Tokens }),
+		counter("vedette_model_failures_total", "Calls of the language model that failed or took too long.", func() int64 { return e.Line.Usage().Failures }),
+		counter("vedette_model_refused_total", "Replies of the language model that were no form, or one that cannot be.", func() int64 { return e.Usage().Refused }),
+		counter("vedette_model_cache_hits_total", "Questions answered from what the language model said before.", func() int64 { return e.Usage().Hits }),
 	}
 }
