@@ -44,10 +44,7 @@ func (l *Line) Usage() Usage {
 // it takes what that cost. Where the time of ctx ran out the error wraps
 // [context.DeadlineExceeded]; one that is [Refused] comes with the reply.
 func (l *Line) Ask(ctx context.Context, now time.Time, f Form, talk []Turn, left *int) (Reply, error) {
-	most := mostReply
-	for _, t := range talk {
-		most += len(t.Text) / 3 // English has four bytes to a token, JSON three
-	}
+	most := mostReply + Length(talk)/perToken
 	if most > *left {
 		return Reply{}, fmt.Errorf("the question's budget is spent: %d tokens are left, and a call may cost %d", *left, most)
 	}

@@ -91,3 +91,19 @@ func (c chain) Reply(ctx context.Context, f Form, talk []Turn) (Reply, error) {
 type Refused string
 
 func (r Refused) Error() string { return string(r) }
+
+// Room is how many bytes of a talk every provider has room for, beside a reply:
+// what is longer may be cut, and silently.
+const Room = (contextOf - mostReply) * perToken
+
+// perToken is how many bytes a token has at the least: four in English, three in JSON.
+const perToken = 3
+
+// Length is how many bytes a talk has.
+func Length(talk []Turn) int {
+	n := 0
+	for _, t := range talk {
+		n += len(t.Text)
+	}
+	return n
+}
