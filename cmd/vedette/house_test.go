@@ -92,7 +92,7 @@ var mayImport = map[string]string{
 	"nlq":         "rules/catalog rules/strictcsv",
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
 	"nlq/compile": "nlq rules rules/catalog",
-	"nlq/answer": "nlq nlq/compile analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
+	"nlq/answer": "nlq nlq/compile nlq/investigate analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
 		"rules rules/catalog rules/check rules/explain rules/publish",
 	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon nlq/talk rules rules/catalog rules/check rules/explain",
 	"nlq/investigate":   "nlq/talk analyzer analyzer/diagnose analyzer/snapshot analyzer/topology rules/fault rules/strictcsv",
@@ -102,7 +102,7 @@ var mayImport = map[string]string{
 	"nlq/prose/lexicon": "nlq/grammar nlq/prose/index rules/catalog rules/strictcsv",
 	"nlq/prose/index":   "rules/catalog",
 	"nlq/batch":         "nlq nlq/compile rules rules/catalog rules/publish",
-	"nlq/chat":          "nlq nlq/answer analyzer/account analyzer/action analyzer/problem rules/catalog",
+	"nlq/chat":          "nlq nlq/answer nlq/investigate analyzer/account analyzer/action analyzer/problem rules/catalog",
 
 	"fixtures":             "",
 	"fixtures/dcgmstub":    "",

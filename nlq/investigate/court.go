@@ -211,15 +211,16 @@ func advised(e *exhibit, says []token) string {
 }
 
 // denied wants what is denied in s denied in e, and what is denied throughout e
-// not asserted in s. That something is well has to be written there.
+// not asserted in s. That something is well no report of what is wrong says, and
+// a log that says so may have been written for this reader.
 func denied(e *exhibit, says []token) string {
 	denies := slices.ContainsFunc(e.words, func(t token) bool { return claim(t.lower, "denies") })
 	for i, t := range says {
 		if claim(t.lower, "denies") && !denies {
 			return fmt.Sprintf("%q denies something, and what it cites does not", t.text)
 		}
-		if claim(t.lower, "well") && !e.has(t.lower) {
-			return fmt.Sprintf("%q says that something is well, and what it cites does not", t.text)
+		if claim(t.lower, "well") && !behindDenial(says, i) {
+			return fmt.Sprintf("%q says that something is well, which no report of what is wrong does", t.text)
 		}
 		if claims()[t.lower] != nil && !claim(t.lower, "well") || len(t.lower) < 4 {
 			continue

@@ -196,6 +196,10 @@ func (x *session) tell(ctx context.Context) {
 // mostSentences is as long as a page reads: the engine's own account has some ten.
 const mostSentences = 12
 
+// aside stands before what rests only on what the model found: some program in
+// the cluster wrote it, and the engine made nothing of it.
+const aside = "Found, and no part of the diagnosis: "
+
 // hear takes what can be believed of a story, where that is more than was told
 // before, and returns what was wrong with the rest.
 func (x *session) hear(s story) (wrong []string) {
@@ -204,7 +208,11 @@ func (x *session) hear(s story) (wrong []string) {
 	for _, c := range s.Sentences {
 		cites, why := court.hear(c)
 		if why == "" {
-			told = append(told, analyzer.Sentence{Text: x.veil.Back(c.Says, nil), Cites: cites})
+			text := x.veil.Back(c.Says, nil)
+			if !slices.ContainsFunc(c.Cites, func(id string) bool { return id[0] != 'F' }) {
+				text = aside + text
+			}
+			told = append(told, analyzer.Sentence{Text: text, Cites: cites})
 			continue
 		}
 		wrong = append(wrong, fmt.Sprintf("%q: %s", talk.Short(c.Says), why))

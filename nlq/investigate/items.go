@@ -90,17 +90,6 @@ func (f *file) open(r analyzer.Report) {
 	}
 }
 
-// find gives what was found an id: that of the evidence which it is already, or
-// one of its own.
-func (f *file) find(i item) *item {
-	for _, known := range f.items {
-		if known.id[0] == 'E' && known.source == i.source {
-			return known
-		}
-	}
-	return f.put("F", i)
-}
-
 // causeItem is a cause as it is told to a model: all that the engine says of it.
 func causeItem(d analyzer.Diagnosis) item {
 	row := fault.Causes()[d.Cause]

@@ -121,22 +121,21 @@ const mostHours = 24
 // answer is what the model is shown of what was found, within the bytes of one
 // answer: the newest, which come last.
 func (x *session) answer(items []item, notes []string) string {
-	room := orDefault(x.Answer, defaultAnswer)
-	var lines []string
-	for _, i := range slices.Backward(items) {
-		if len(lines) == mostItems {
-			break
-		}
+	room, first := orDefault(x.Answer, defaultAnswer), len(items)
+	for first > 0 && len(items)-first < mostItems {
+		i := &items[first-1]
 		i.text = clip(i.text, mostFound)
-		line := x.file.line(&i)
-		if room -= len(line) + len(`"id":"F1234",`); room < 0 {
+		if room -= len(x.file.line(i)) + len(`F123`); room < 0 {
 			break
 		}
-		lines = append(lines, x.file.line(x.file.find(i)))
+		first--
 	}
-	slices.Reverse(lines)
-	if more := len(items) - len(lines); more > 0 {
-		notes = append(notes, fmt.Sprintf("%d more, older or earlier in order, are not shown: ask for less.", more))
+	var lines []string
+	for _, i := range items[first:] {
+		lines = append(lines, x.file.line(x.file.put("F", i)))
+	}
+	if first > 0 {
+		notes = append(notes, fmt.Sprintf("%d more, older or earlier in order, are not shown: ask for less.", first))
 	}
 	if len(lines) == 0 && len(notes) == 0 {
 		notes = append(notes, "There is nothing of that.")

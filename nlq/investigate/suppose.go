@@ -224,9 +224,9 @@ func (p place) putLine(into *snapshot.Snapshot, supposed analyzer.Subject) {
 	into.Logs = append(into.Logs, own)
 	node := supposed.Node()
 	switch {
-	case node != "" && holdsWord(plain(p.line.Text), plain(node)):
+	case node != "" && holdsWord(strings.ToLower(p.line.Text), strings.ToLower(node)):
 		into.Kernel[node] = append(into.Kernel[node], *p.line)
-	case supposed.Kind == "pod" && supposed != analyzer.Pod(own.Namespace, own.Pod) && holdsWord(plain(p.line.Text), plain(supposed.Name)):
+	case supposed.Kind == "pod" && supposed != analyzer.Pod(own.Namespace, own.Pod) && holdsWord(strings.ToLower(p.line.Text), strings.ToLower(supposed.Name)):
 		into.Logs = append(into.Logs, snapshot.Log{Namespace: supposed.Namespace, Pod: supposed.Name, Lines: []snapshot.Line{*p.line}})
 	}
 }
