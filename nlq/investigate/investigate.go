@@ -138,13 +138,14 @@ func (x *session) doubt(format string, args ...any) {
 	x.account.Caveats = append(x.account.Caveats, fmt.Sprintf(format, args...))
 }
 
-// ask has the model fill in one form. An error that is no [talk.Refused] ends
-// the talk, and has been noted.
-func (x *session) ask(ctx context.Context, f talk.Form, turns []talk.Turn, left *int) (string, error) {
-	before := *left
-	reply, err := x.Line.Ask(ctx, x.Now, f, turns, left)
-	x.left -= before - *left
-	x.account.Tokens += before - *left
+// ask has the model fill in one form, and leaves keep tokens for later. An error
+// that is no [talk.Refused] ends the talk, and has been noted.
+func (x *session) ask(ctx context.Context, f talk.Form, turns []talk.Turn, keep int) (string, error) {
+	left := x.left - keep
+	reply, err := x.Line.Ask(ctx, x.Now, f, turns, &left)
+	spent := x.left - keep - left
+	x.left -= spent
+	x.account.Tokens += spent
 	var no talk.Refused
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -165,7 +166,7 @@ const tries = 2
 func (x *session) tell(ctx context.Context) {
 	turns := []talk.Turn{{By: talk.House, Text: render("tell.tmpl", storyForm.Schema())}, {By: talk.Asker, Text: x.file.listing(x.Report)}}
 	for range tries {
-		text, err := x.ask(ctx, storyForm, turns, &x.left)
+		text, err := x.ask(ctx, storyForm, turns, 0)
 		var no talk.Refused
 		if err != nil && !errors.As(err, &no) {
 			return

@@ -23,9 +23,9 @@ func (x *session) search(ctx context.Context) {
 		return
 	}
 	turns := []talk.Turn{{By: talk.House, Text: searchPrompt()}, {By: talk.Asker, Text: x.file.listing(x.Report)}}
-	left, steps := x.left*3/4, orDefault(x.Steps, defaultSteps)
+	keep, steps := x.left/4, orDefault(x.Steps, defaultSteps)
 	for step := range steps {
-		text, err := x.ask(ctx, moveForm, turns, &left)
+		text, err := x.ask(ctx, moveForm, turns, keep)
 		var no talk.Refused
 		if err != nil && !errors.As(err, &no) {
 			return
