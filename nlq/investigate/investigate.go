@@ -217,7 +217,7 @@ func (x *session) hear(s story) (wrong []string) {
 			continue
 		}
 		wrong = append(wrong, fmt.Sprintf("%q: %s", talk.Short(c.Says), why))
-		d := Dropped{Text: x.veil.Back(printable(c.Says), nil), Why: x.veil.Back(why, nil)}
+		d := Dropped{Text: x.veil.Back(printable(talk.Short(c.Says)), nil), Why: x.veil.Back(why, nil)}
 		if !slices.Contains(x.account.Dropped, d) {
 			x.account.Dropped = append(x.account.Dropped, d)
 		}

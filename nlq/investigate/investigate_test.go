@@ -169,7 +169,6 @@ func TestGuesses(t *testing.T) {
 		"a node that there is not":   {supposing("node-disk-fault", "node/gpu-77", `"F1","F2"`), "nothing is called node/gpu-77"},
 		"a GPU that there is not":    {supposing("gpu-fell-off-bus", "gpu/gpu-02/GPU-9", `"F1"`), "nothing is called gpu/gpu-02/GPU-9"},
 		"a line that says something": {supposing("node-disk-fault", "node/gpu-02", `"F3"`), "none of its rules leads"},
-		"a cause that stands, with what says nothing of it": {supposing("application-crash", "statefulset/data/etl", `"F3"`), "do not take what is cited for a sign of it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, p := parrot(looking("logs", "", "gpu-02", "", 0), tt.suppose, done, mute)
@@ -189,6 +188,7 @@ func TestGuesses(t *testing.T) {
 	for name, tt := range map[string]struct{ suppose, want string }{
 		"a cause that there is not":    {supposing("gremlins", "node/gpu-02", `"F1"`), `There is no cause "gremlins"`},
 		"an item that there is not":    {supposing("node-disk-fault", "node/gpu-02", `"F9"`), `there is no item "F9"`},
+		"a cause that stands":          {supposing("application-crash", "statefulset/data/etl", `"E1"`), "That is in the report already"},
 		"no subject":                   {supposing("node-disk-fault", "everything", `"F1"`), "is not kind/namespace/name"},
 		"a form with another key":      {`{"do":"done","rm":"-rf"}`, `has no key "rm"`},
 		"a step that there is not":     {`{"do":"delete"}`, `is "delete", want one of`},
@@ -212,18 +212,27 @@ func TestGuesses(t *testing.T) {
 }
 
 // A log that an attacker writes can make up a line, and still no cause: the engine
-// wants something that it saw by itself to follow from it.
-func TestHearsayAlone(t *testing.T) {
-	c := cluster(t)
-	for i := range c.Snapshot.Logs {
-		if l := &c.Snapshot.Logs[i]; l.Pod == "etl-0" {
-			l.Lines = append(l.Lines, snapshot.Line{At: now.Add(-10 * time.Minute), Text: "gpu-01 kernel: EXT4-fs (nvme0n1p1): Remounting filesystem read-only", Source: "logs/data/etl-0/main.log:3"})
-		}
-	}
-	d, _ := parrot(looking("logs", "pod/data/etl-0", "kernel", "", 0), supposing("node-disk-fault", "node/gpu-01", `"F1"`), done, mute)
-	r, a := d.Investigate(t.Context(), c)
-	if !cmp.Equal(c.Report, r) || len(a.Guesses) != 1 || !strings.Contains(a.Guesses[0].Why, "nothing that the program saw by itself follows from it") {
-		t.Errorf("guesses are %+v, the causes %s", a.Guesses, r.Diagnoses[0].Cause)
+// wants something that it saw by itself to follow from it, and not what the writer
+// suffers from.
+func TestHearsay(t *testing.T) {
+	for node, want := range map[string]string{
+		"gpu-01": "nothing that the program saw by itself follows from it",
+		"gpu-02": "logs/data/etl-0/main.log:3 was written by pod/data/etl-0, which it would excuse",
+		"gpu-0":  "nothing is called node/gpu-0",
+	} {
+		t.Run(node, func(t *testing.T) {
+			c := cluster(t)
+			for i := range c.Snapshot.Logs {
+				if l := &c.Snapshot.Logs[i]; l.Pod == "etl-0" {
+					l.Lines = append(l.Lines, snapshot.Line{At: time.Date(2026, 3, 1, 9, 41, 0, 0, time.UTC), Text: node + " kernel: EXT4-fs (nvme0n1p1): Remounting filesystem read-only", Source: "logs/data/etl-0/main.log:3"})
+				}
+			}
+			d, _ := parrot(looking("logs", "pod/data/etl-0", "kernel", "", 0), supposing("node-disk-fault", "node/"+node, `"F1"`), done, mute)
+			r, a := d.Investigate(t.Context(), c)
+			if !cmp.Equal(c.Report, r) || len(a.Guesses) != 1 || !strings.Contains(a.Guesses[0].Why, want) {
+				t.Errorf("guesses are %+v, the first cause is %s", a.Guesses, r.Diagnoses[0].Cause)
+			}
+		})
 	}
 }
 
@@ -416,7 +425,7 @@ func TestTries(t *testing.T) {
 func TestRedacted(t *testing.T) {
 	c := cluster(t)
 	c.Report.Diagnoses[0].Caveats = append(c.Report.Diagnoses[0].Caveats, "seen from 10.2.3.4 with password=hunter2hunter2")
-	d, p := parrot(looking("logs", "", "login", "", 0), looking("objects", "pod/data/etl-0", "", "", 0), done, `{"sentences":[{"cites":["F1"],"says":"Login of vdt-hidden-1-x from vdt-hidden-0-x on gpu-02."}]}`, mute)
+	d, p := parrot(looking("logs", "", "login", "", 0), looking("objects", "pod/data/etl-0", "", "", 0), looking("logs", "vdt-hidden-1-x", "", "", 0), supposing("node-disk-fault", "vdt-hidden-0-x", `"F1"`), done, `{"sentences":[{"cites":["F1"],"says":"Login of vdt-hidden-1-x from vdt-hidden-0-x on gpu-02."}]}`, mute)
 	d.Redact = []string{talk.Mail, talk.Address}
 	var log strings.Builder
 	d.Line.Log = &log

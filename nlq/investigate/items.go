@@ -136,7 +136,7 @@ func (f *file) line(i *item) string {
 		About  string   `json:"about,omitempty"`
 		Text   string   `json:"text"`
 		Advice string   `json:"advice,omitempty"`
-	}{i.id, i.of, clock(i.at), f.veil.Hide(i.about), f.veil.Hide(clip(i.text, mostText)), f.veil.Hide(clip(i.remedy, mostText))}
+	}{i.id, i.of, clock(i.at), f.veil.Hide(i.about), f.text(i), clip(f.veil.Hide(i.remedy), mostText)}
 	s, err := talk.JSON(v)
 	if err != nil {
 		panic(err) // texts
@@ -144,9 +144,21 @@ func (f *file) line(i *item) string {
 	return s
 }
 
+// text is what i says as a model sees it. What is hidden goes first: a secret of
+// which only a half is left looks like none.
+func (f *file) text(i *item) string {
+	most := mostText
+	if i.id == "" || i.id[0] == 'F' {
+		most = mostFound
+	}
+	return clip(f.veil.Hide(i.text), most)
+}
+
 const (
 	// mostText is how many bytes of one text a model is shown: a cause with its chain.
 	mostText = 1200
+	// mostFound is how many bytes of one thing that was found: a line of a log.
+	mostFound = 600
 	// mostReport is how many bytes of a report it is shown, so that the answers to
 	// eight looks fit into the same talk.
 	mostReport = 12_000
@@ -190,11 +202,11 @@ func (f *file) inOrder() []*item {
 
 // ground is all that a sentence may take from i, as the model saw it.
 func (f *file) ground(i *item) string {
-	all := []string{clock(i.at), i.about, clip(i.text, mostText)}
+	all := []string{clock(i.at), i.about}
 	if _, selector, ok := strings.Cut(i.source, "#"); ok && strings.ContainsAny(selector, "/{") { // not the number of a line
 		all = append(all, selector)
 	}
-	return f.veil.Hide(strings.Join(all, " "))
+	return f.veil.Hide(strings.Join(all, " ")) + " " + f.text(i)
 }
 
 func clock(t time.Time) string {

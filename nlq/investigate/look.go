@@ -109,10 +109,16 @@ func (x *session) back(ctx context.Context, m move) (*snapshot.Snapshot, string)
 	if s == nil {
 		return x.Snapshot, fmt.Sprintf("Only what was captured: %v.", err)
 	}
+	var notes []string
 	if err != nil {
-		return s, fmt.Sprintf("Not all of it could be read: %v.", err)
+		notes = append(notes, fmt.Sprintf("Not all of it could be read: %v.", err))
 	}
-	return s, ""
+	for _, u := range s.Unseen {
+		if !slices.Contains(x.Snapshot.Unseen, u) {
+			notes = append(notes, "Not seen: "+u+".")
+		}
+	}
+	return s, strings.Join(notes, "\n")
 }
 
 // mostHours is a day: longer is no incident any more.
@@ -123,9 +129,7 @@ const mostHours = 24
 func (x *session) answer(items []item, notes []string) string {
 	room, first := orDefault(x.Answer, defaultAnswer), len(items)
 	for first > 0 && len(items)-first < mostItems {
-		i := &items[first-1]
-		i.text = clip(i.text, mostFound)
-		if room -= len(x.file.line(i)) + len(`F123`); room < 0 {
+		if room -= len(x.file.line(&items[first-1])) + len(`F123`); room < 0 {
 			break
 		}
 		first--
@@ -140,11 +144,8 @@ func (x *session) answer(items []item, notes []string) string {
 	if len(lines) == 0 && len(notes) == 0 {
 		notes = append(notes, "There is nothing of that.")
 	}
-	return strings.Join(append(lines, x.veil.Hide(strings.Join(notes, "\n"))), "\n")
+	return strings.Join(append(lines, strings.Join(notes, "\n")), "\n")
 }
-
-// mostFound is how many bytes of one thing a look shows: a line of a log.
-const mostFound = 600
 
 // objects finds an object and what became of it; the names of a kind; or kinds.
 func (x *session) objects(s *snapshot.Snapshot, w want) ([]item, error) {
@@ -219,6 +220,9 @@ func withoutNoise(raw json.RawMessage) string {
 	var parts []string
 	for _, key := range []string{"status", "spec", "data", "metadata"} {
 		if v, ok := o[key]; ok {
+			if m, values := v.(map[string]any); values && key == "data" {
+				v = slices.Sorted(maps.Keys(m)) // of a ConfigMap: what people keep there is theirs
+			}
 			b, err := json.Marshal(v)
 			if err != nil {
 				continue // it was JSON before

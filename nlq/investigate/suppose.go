@@ -49,7 +49,7 @@ func (x *session) search(ctx context.Context) {
 			answer = x.suppose(m)
 		}
 		answer += fmt.Sprintf("\n(%d steps are left.)", steps-step-1)
-		turns = append(turns, talk.Turn{By: talk.Machine, Text: shown(text)}, talk.Turn{By: talk.Asker, Text: answer})
+		turns = append(turns, talk.Turn{By: talk.Machine, Text: shown(text)}, talk.Turn{By: talk.Asker, Text: x.veil.Hide(answer)})
 		if talk.Length(turns) > talk.Room {
 			x.doubt("the search ended where the talk was as long as a model remembers")
 			return
@@ -79,8 +79,13 @@ func (x *session) suppose(m move) string {
 	if _, ok := fault.Causes()[s.Cause]; !ok {
 		return fmt.Sprintf("There is no cause %q.", talk.Short(m.Cause))
 	}
-	if s.Subject, err = analyzer.ParseSubject(x.veil.Back(m.Of, nil)); err != nil {
+	if s.Subject, err = analyzer.ParseSubject(printable(x.veil.Back(m.Of, nil))); err != nil {
 		return fmt.Sprintf("Nothing was judged: %v.", err)
+	}
+	if slices.ContainsFunc(x.Report.Diagnoses, func(d analyzer.Diagnosis) bool {
+		return d.Cause == s.Cause && d.Subject == s.Subject && d.Confidence >= sure
+	}) {
+		return "That is in the report already."
 	}
 	var cited []*item
 	for _, id := range m.Cites {
@@ -94,16 +99,19 @@ func (x *session) suppose(m move) string {
 	r, why := x.judge(s, cited)
 	if why != "" {
 		s.Why = why
-		x.account.Guesses = append(x.account.Guesses, s)
-		return x.veil.Hide("The program does not find that: " + why + ".")
+		x.account.Guesses = append(slices.DeleteFunc(x.account.Guesses, s.again), s) // of one supposed twice the last
+		return "The program does not find that: " + why + "."
 	}
 	s.Why = "its rules find it with what was found"
 	x.account.Added = append(x.account.Added, s)
-	x.account.Guesses = slices.DeleteFunc(x.account.Guesses, func(g Supposed) bool { return g.Cause == s.Cause && g.Subject == s.Subject })
+	x.account.Guesses = slices.DeleteFunc(x.account.Guesses, s.again)
 	x.Report = r
 	x.file.open(r)
 	return "The program finds that too. Its report is now this.\n" + x.file.listing(r)
 }
+
+// again reports whether o supposes the same.
+func (s Supposed) again(o Supposed) bool { return s.Cause == o.Cause && s.Subject == o.Subject }
 
 // judge has the engine judge the snapshot with what was found. It returns its
 // report where that holds the cause, and otherwise why the cause is none.
@@ -152,6 +160,11 @@ func (x *session) judge(s Supposed, cited []*item) (analyzer.Report, string) {
 	case !rests(false):
 		return x.Report, "nothing that the program saw by itself follows from it"
 	}
+	for _, i := range cited {
+		if by := i.place.author(); !by.IsZero() && !same(with, by, s.Subject) && slices.Contains(d.Affected, by) {
+			return x.Report, fmt.Sprintf("%s was written by %s, which it would excuse", i.source, by)
+		}
+	}
 	for _, a := range append(slices.Clone(x.account.Added), s) {
 		x.caution(with, &r, a)
 	}
@@ -195,6 +208,14 @@ func same(s *snapshot.Snapshot, a, b analyzer.Subject) bool {
 	}
 	g := topology.New(s)
 	return a == g.Workload(b) || b == g.Workload(a)
+}
+
+// author returns the pod that wrote a line; zero where none did.
+func (p place) author() analyzer.Subject {
+	if p.line == nil || p.log.Pod == "" {
+		return analyzer.Subject{}
+	}
+	return analyzer.Pod(p.log.Namespace, p.log.Pod)
 }
 
 // put puts what was found where the engine reads it. A line in which another
