@@ -2,6 +2,7 @@ package investigate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -236,17 +237,57 @@ func TestHearsay(t *testing.T) {
 	}
 }
 
+// A pod that is gone is judged as it last was, and only by what is cited of it.
+func TestGone(t *testing.T) {
+	pod := func(status string) json.RawMessage {
+		return json.RawMessage(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"old","namespace":"data","uid":"uid-old"},"spec":{"restartPolicy":"Never","nodeName":"gpu-02","containers":[{"name":"main","image":"registry.example.com/app:1","resources":{"limits":{"memory":"1Gi"}}}]},"status":` + status + `}`)
+	}
+	killed := pod(`{"phase":"Failed","containerStatuses":[{"name":"main","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":137,"reason":"OOMKilled","startedAt":"2026-03-01T09:10:00Z","finishedAt":"2026-03-01T09:30:00Z"}}}]}`)
+	for name, tt := range map[string]struct{ look, cites, want string }{
+		"of itself":         {looking("objects", "pod/data/old", "", "", 0), `"F1","F2"`, ""},
+		"of something else": {looking("logs", "pod/logging/syslog-0", "login", "", 0), `"F1"`, "its rules do not take what is cited for a sign of it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := cluster(t)
+			c.Snapshot.History = []snapshot.Revision{{At: time.Date(2026, 3, 1, 9, 30, 1, 0, time.UTC), Type: "MODIFIED", Raw: killed, Source: "history.jsonl:1"},
+				{At: time.Date(2026, 3, 1, 9, 31, 0, 0, time.UTC), Type: "DELETED", Raw: killed, Source: "history.jsonl:2"}}
+			c.Snapshot.Kernel["gpu-02"] = []snapshot.Line{{At: time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC), Text: "Memory cgroup out of memory: Killed process 4711 (app) total-vm:1kB", Source: "nodes/gpu-02/kmsg.log:1"}}
+			c.Report = diagnose.Diagnose(c.Snapshot, analyzer.Subject{})
+			d, _ := parrot(tt.look, supposing("container-oom-killed", "pod/data/old", tt.cites), done, mute)
+			r, a := d.Investigate(t.Context(), c)
+			if tt.want == "" && (len(a.Added) != 1 || cmp.Equal(c.Report, r)) || tt.want != "" && (len(a.Guesses) != 1 || !strings.Contains(a.Guesses[0].Why, tt.want)) {
+				t.Errorf("added %+v, guesses %+v, want %q", a.Added, a.Guesses, tt.want)
+			}
+		})
+	}
+}
+
+// A cause of which the engine is not sure is a guess.
+func TestUnsure(t *testing.T) {
+	c := cluster(t)
+	for i := range c.Snapshot.Logs {
+		if l := &c.Snapshot.Logs[i]; l.Pod == "syslog-0" {
+			l.Lines = append(l.Lines, snapshot.Line{At: time.Date(2026, 3, 1, 9, 35, 0, 0, time.UTC), Text: "gpu-02 kernel: NVRM: Xid (PCI:0000:4e:00): 79, pid=1, name=python, GPU has fallen off the bus.", Source: "logs/logging/syslog-0/main.log:9"})
+		}
+	}
+	d, _ := parrot(looking("logs", "", "fallen", "", 0), supposing("gpu-fell-off-bus", "gpu/gpu-02/GPU-02", `"F1","F2"`), done, mute)
+	r, a := d.Investigate(t.Context(), c)
+	if !cmp.Equal(c.Report, r) || len(a.Guesses) != 1 || !strings.Contains(a.Guesses[0].Why, "not sure enough") {
+		t.Errorf("guesses are %+v", a.Guesses)
+	}
+}
+
 // A remembering system remembers more than the snapshot shows: what is found there
 // is judged where it stands.
 type remembers struct {
 	*snapshot.Snapshot
-	window  time.Duration
+	windows []time.Duration
 	metrics []string
 	err     error
 }
 
 func (r *remembers) Since(_ context.Context, _ time.Time, window time.Duration, metrics ...string) (*snapshot.Snapshot, error) {
-	r.window, r.metrics = window, metrics
+	r.windows, r.metrics = append(r.windows, window), metrics
 	return r.Snapshot, r.err
 }
 
@@ -274,13 +315,13 @@ func TestPast(t *testing.T) {
 	if s := said(p, 2); !strings.Contains(s, "Remounting") || !strings.Contains(s, "Not all of it could be read: events: the disk is slow.") {
 		t.Errorf("logs are %s", s)
 	}
-	if s := said(p, 3); !strings.Contains(s, "node_filesystem_readonly") || !slices.Equal(past.metrics, []string{"node_filesystem_readonly"}) || past.window != 3*time.Hour {
-		t.Errorf("series over %s of %q are %s", past.window, past.metrics, s)
+	if s := said(p, 3); !strings.Contains(s, "node_filesystem_readonly") || !slices.Equal(past.metrics, []string{"node_filesystem_readonly"}) || !slices.Equal(past.windows, []time.Duration{24 * time.Hour, 3 * time.Hour}) {
+		t.Errorf("series over %s of %q are %s", past.windows, past.metrics, s)
 	}
 	if first := r.Diagnoses[0]; first.Cause != "node-disk-fault" || !slices.ContainsFunc(first.Evidence, func(e analyzer.Evidence) bool { return e.Source == "history#17" }) {
 		t.Errorf("the first cause is %s: %+v; %+v", first.Cause, first.Evidence, a.Guesses)
 	}
-	if slices.Contains(a.Looked, "logs of node/gpu-02 over 99 h: 1") == false {
+	if !slices.Contains(a.Looked, "logs of node/gpu-02 over 99 h: 1") {
 		t.Errorf("it looked at %q", a.Looked)
 	}
 }
@@ -299,7 +340,7 @@ func TestLooks(t *testing.T) {
 	}{
 		"objects":          {looking("objects", "", "", "", 0), []string{"3 pods", "2 nodes"}},
 		"names of a kind":  {looking("objects", "pod", "etl", "", 0), []string{"1 pods: data/etl-0"}},
-		"an object":        {looking("objects", "pod/data/etl-0", "", "", 0), []string{"CrashLoopBackOff"}},
+		"an object":        {looking("objects", "pod/data/etl-0", "", "", 0), []string{"CrashLoopBackOff", "DB_PASSWORD"}},
 		"events":           {looking("events", "pod/data/etl-0", "BACK-OFF", "", 0), []string{"Back-off restarting failed container", "12 times"}},
 		"a kernel log":     {looking("logs", "node/gpu-01", "", "", 0), []string{"Xid (PCI:0000:4e:00): 79"}},
 		"too many lines":   {looking("logs", "pod/ml/train-0", "", "", 0), []string{"more, older or earlier in order, are not shown", "request 499"}},
@@ -424,14 +465,15 @@ func TestTries(t *testing.T) {
 // it is written down as it left, and names that were hidden come back.
 func TestRedacted(t *testing.T) {
 	c := cluster(t)
+	c.Snapshot.Logs[0].Lines = append(c.Snapshot.Logs[0].Lines, snapshot.Line{Text: "-----BEGIN PRIVATE KEY-----"}, snapshot.Line{Text: "MIIEvAIBADANBgkqhkiGlogin"}, snapshot.Line{Text: "-----END PRIVATE KEY-----"})
 	c.Report.Diagnoses[0].Caveats = append(c.Report.Diagnoses[0].Caveats, "seen from 10.2.3.4 with password=hunter2hunter2")
-	d, p := parrot(looking("logs", "", "login", "", 0), looking("objects", "pod/data/etl-0", "", "", 0), looking("logs", "vdt-hidden-1-x", "", "", 0), supposing("node-disk-fault", "vdt-hidden-0-x", `"F1"`), done, `{"sentences":[{"cites":["F1"],"says":"Login of vdt-hidden-1-x from vdt-hidden-0-x on gpu-02."}]}`, mute)
+	d, p := parrot(looking("logs", "", "login", "", 0), looking("logs", "pod/data/etl-0", "", "", 0), looking("objects", "pod/data/etl-0", "", "", 0), looking("logs", "vdt-hidden-1-x", "", "", 0), supposing("node-disk-fault", "vdt-hidden-0-x", `"F1"`), done, `{"sentences":[{"cites":["F1"],"says":"Login of vdt-hidden-1-x from vdt-hidden-0-x on gpu-02."}]}`, mute)
 	d.Redact = []string{talk.Mail, talk.Address}
 	var log strings.Builder
 	d.Line.Log = &log
 	_, a := d.Investigate(t.Context(), c)
 	sent := log.String()
-	for _, secret := range []string{"hunter2", "XYZZY", "ada@example.org", "10.2.3.4"} {
+	for _, secret := range []string{"hunter2", "XYZZY", "ada@example.org", "10.2.3.4", "MIIEvAI"} {
 		if strings.Contains(sent, secret) {
 			t.Errorf("%s left", secret)
 		}

@@ -37,6 +37,10 @@ type place struct {
 	node     string       // of a line of a kernel log
 }
 
+func (p place) isZero() bool {
+	return p.event == nil && p.revision == nil && p.series == nil && p.line == nil
+}
+
 // A file holds the items of a case. The same thing has the same id for as long
 // as the case is open, whatever the report says of it later.
 type file struct {
@@ -148,7 +152,7 @@ func (f *file) line(i *item) string {
 // which only a half is left looks like none.
 func (f *file) text(i *item) string {
 	most := mostText
-	if i.id == "" || i.id[0] == 'F' {
+	if !i.place.isZero() {
 		most = mostFound
 	}
 	return clip(f.veil.Hide(i.text), most)
@@ -157,7 +161,7 @@ func (f *file) text(i *item) string {
 const (
 	// mostText is how many bytes of one text a model is shown: a cause with its chain.
 	mostText = 1200
-	// mostFound is how many bytes of one thing that was found: a line of a log.
+	// mostFound is how many bytes of one thing of many: a line, an event.
 	mostFound = 600
 	// mostReport is how many bytes of a report it is shown, so that the answers to
 	// eight looks fit into the same talk.

@@ -134,7 +134,7 @@ func (x *session) judge(s Supposed, cited []*item) (analyzer.Report, string) {
 	if len(fresh) == 0 {
 		return x.Report, "nothing is cited for it that the report does not rest on already"
 	}
-	with := x.Snapshot.With(found)
+	with := x.Snapshot.With(found).Recall(s.Subject)
 	if !topology.Has(with, s.Subject) {
 		return x.Report, fmt.Sprintf("nothing is called %s", s.Subject)
 	}
@@ -142,7 +142,7 @@ func (x *session) judge(s Supposed, cited []*item) (analyzer.Report, string) {
 	if x.Report.Focus != nil {
 		focus = *x.Report.Focus
 	}
-	r := diagnose.Diagnose(with.Recall(s.Subject), focus)
+	r := diagnose.Diagnose(with, focus)
 	at := slices.IndexFunc(r.Diagnoses, func(d analyzer.Diagnosis) bool { return d.Cause == s.Cause && same(with, d.Subject, s.Subject) })
 	if at < 0 {
 		return x.Report, whyNot(r, s)
@@ -174,7 +174,7 @@ func (x *session) judge(s Supposed, cited []*item) (analyzer.Report, string) {
 		}
 	}
 	slices.Sort(r.Unseen)
-	x.Snapshot = with.Recall(s.Subject)
+	x.Snapshot = with
 	return r, ""
 }
 
