@@ -96,7 +96,7 @@ const (
 // Where the configuration lets it, the model of the service tells of what somebody
 // asks the reason of, and of an incident; what it said is written down.
 func TestServiceWitness(t *testing.T) {
-	s := running(t, "investigate", asked(t, looks, ends, truth, only))
+	s := running(t, "investigate", asked(t, looks, ends, truth, only, only, ends, only))
 	a, err := s.desk.Ask(t.Context(), nlq.Question{Text: "what is wrong with the cluster", Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
@@ -113,17 +113,24 @@ func TestServiceWitness(t *testing.T) {
 	if err != nil || len(ins) != 1 {
 		t.Fatal(ins, err)
 	}
-	path := "http://" + s.cfg.Listen.HTTP + "/vedette/v1/incidents/" + ins[0].ID + "/report.md"
-	for query, want := range map[string]bool{"": false, "?explain=model": true} {
-		w := httptest.NewRecorder()
-		s.http.Handler.ServeHTTP(w, httptest.NewRequest("GET", path+query, nil))
-		md := w.Body.String()
-		if told := strings.Contains(md, "## In the words of the model openai/some-model"); w.Code != http.StatusOK || told != want || !strings.Contains(md, "# Incident") {
-			t.Errorf("%s%s: %d %s", path, query, w.Code, md)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = s.cfg.Listen.HTTP // it is there under its own name only
+		s.http.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	for _, more := range [][]string{nil, {"--explain"}} {
+		var out, errs strings.Builder
+		code := run(t.Context(), append([]string{"--server", srv.URL, "incidents", "show", ins[0].ID}, more...), nil, &out, &errs)
+		if told := strings.Contains(out.String(), "## In the words of the model openai/some-model"); code != exitDone || told != (more != nil) || !strings.Contains(out.String(), "# Incident") {
+			t.Errorf("incidents show %v: %d %s %s", more, code, out.String(), errs.String())
 		}
 	}
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"--server", srv.URL, "ask", "what is wrong with the cluster"}, nil, &out, &errs); code != exitDone || !strings.Contains(out.String(), "In the words of the model") {
+		t.Errorf("ask: %d %s %s", code, out.String(), errs.String())
+	}
 	log, err := os.ReadFile(s.cfg.Model.Transcript)
-	if err != nil || strings.Count(string(log), "=== ") != 5 || !strings.Contains(string(log), "All is healthy.") {
+	if err != nil || strings.Count(string(log), "=== ") != 7 || !strings.Contains(string(log), "All is healthy.") {
 		t.Errorf("the transcript holds %d calls, %v", strings.Count(string(log), "=== "), err)
 	}
 }
