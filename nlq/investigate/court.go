@@ -2,6 +2,7 @@ package investigate
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -89,9 +90,12 @@ type exhibit struct {
 
 func (e *exhibit) add(c *court, i *item) {
 	e.items = append(e.items, i)
-	e.text += " " + strings.ToLower(c.ground(i))
+	e.text += " " + stamped.ReplaceAllString(strings.ToLower(c.ground(i)), "$1 $2")
 	e.remedy += " " + strings.ToLower(c.veil.Hide(i.remedy))
 }
+
+// stamped are date and time in one word.
+var stamped = regexp.MustCompile(`(\d{4}-\d\d-\d\d)t(\d\d:\d\d)`)
 
 func (e *exhibit) close() {
 	e.text += " " + e.remedy
@@ -103,13 +107,21 @@ func (e *exhibit) close() {
 // has reports whether a name, a number as it is written, or a word is in e.
 func (e *exhibit) has(word string) bool { return holdsWord(e.text, word) }
 
-// names reports whether a name is in e, be it in the plural or, where it is a word
-// of words, in another form: GPUs, power-cycled.
+// names reports whether a name is in e, be it in the plural, as the head of a
+// longer one, or, where it is made of words, in another form: power-cycled.
 func (e *exhibit) names(t token) bool {
 	if e.has(t.lower) || e.has(strings.TrimSuffix(t.lower, "s")) {
 		return true
 	}
+	if strings.ToUpper(t.text) == t.text && strings.Contains(e.plain, " "+t.lower) { // OOM of OOMKilled
+		return true
+	}
 	return !strings.ContainsAny(t.lower, "0123456789/") && slices.ContainsFunc(e.words, func(w token) bool { return stem(w.lower) == stem(t.lower) })
+}
+
+// says reports whether a form of a word is in e.
+func (e *exhibit) says(word string) bool {
+	return slices.ContainsFunc(e.words, func(w token) bool { return !w.name && stem(w.lower) == stem(word) })
 }
 
 // quoted reports whether the word at i is in e beside the same word.

@@ -16,6 +16,7 @@ type token struct {
 	number      bool
 	value       float64
 	ends        bool // a sentence ends after it
+	pause       bool // a comma is after it
 }
 
 // amount is a number and its unit, where that is written at it.
@@ -32,7 +33,8 @@ func tokens(s string) []token {
 			}
 			continue
 		}
-		t := token{text: trimmed, ends: strings.ContainsAny(w[strings.LastIndex(w, trimmed)+len(trimmed):], ".!?;:")}
+		after := w[strings.LastIndex(w, trimmed)+len(trimmed):]
+		t := token{text: trimmed, ends: strings.ContainsAny(after, ".!?;:"), pause: strings.Contains(after, ",")}
 		for _, own := range []string{"'s", "’s"} {
 			trimmed = strings.TrimSuffix(trimmed, own)
 		}
