@@ -68,8 +68,8 @@ func (c *court) hear(s sentence) (sources []string, why string) {
 			sources = append(sources, i.source)
 		}
 	}
-	e.close()
 	says := tokens(s.Says)
+	e.close(says)
 	for _, test := range []func(*exhibit, []token) string{c.named, counted, c.judged, advised, denied, overlapping} {
 		if why := test(e, says); why != "" {
 			return nil, why
@@ -82,8 +82,9 @@ func (c *court) hear(s sentence) (sources []string, why string) {
 type exhibit struct {
 	items   []*item
 	text    string // in lower case, as the model saw it
+	remedy  string // what the engine advises, likewise
 	plain   string // the words of text, with one blank around each
-	remedy  string // likewise, of what the engine advises
+	advice  bool   // whether the sentence gives some
 	numbers []float64
 	words   []token
 }
@@ -97,9 +98,16 @@ func (e *exhibit) add(c *court, i *item) {
 // stamped are date and time in one word.
 var stamped = regexp.MustCompile(`(\d{4}-\d\d-\d\d)t(\d\d:\d\d)`)
 
-func (e *exhibit) close() {
-	e.text += " " + e.remedy
-	e.plain, e.remedy = plain(e.text), plain(e.remedy)
+// close makes e ready for a sentence. What the engine advises is there for advice
+// only, which has more than two thirds of its words: that it says to look at the
+// cable does not make the cable broken.
+func (e *exhibit) close(says []token) {
+	found, all := overlap(e.remedy, tokens(e.remedy), says)
+	e.advice = (all-found)*3 < all || slices.ContainsFunc(says, func(t token) bool { return claim(t.lower, "advises") || claim(t.lower, "does") })
+	if e.advice {
+		e.text += " " + e.remedy
+	}
+	e.plain = plain(e.text)
 	e.words = tokens(e.text)
 	e.numbers = numbersIn(e.text)
 }
