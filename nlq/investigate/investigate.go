@@ -28,7 +28,7 @@ import (
 
 // The defaults of a desk, and what they are taken from.
 const (
-	defaultTimeout = 2 * time.Minute // a person reads the engine's report meanwhile
+	defaultTimeout = 2 * time.Minute // ten calls of a model that takes some seconds for each, and somebody waits
 	defaultSteps   = 8               // what agents of this kind need where they come to an end: 4 to 14
 	defaultTokens  = 100_000         // eight steps of a talk that grows to its full length, and the telling
 	defaultAnswer  = 2000            // bytes: so eight answers and a report fit into the talk
@@ -135,7 +135,9 @@ type session struct {
 }
 
 func (x *session) doubt(format string, args ...any) {
-	x.account.Caveats = append(x.account.Caveats, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(x.account.Caveats, text) {
+		x.account.Caveats = append(x.account.Caveats, text)
+	}
 }
 
 // ask has the model fill in one form, and leaves keep tokens for later. An error

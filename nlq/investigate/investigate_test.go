@@ -237,6 +237,26 @@ func TestHearsay(t *testing.T) {
 	}
 }
 
+// What a collector of logs was sent of a pod is read as the pod's own, where it
+// names it, whether the pod is supposed or its workload.
+func TestHeardOfPod(t *testing.T) {
+	for of, says := range map[string]string{"statefulset/data/etl": "etl-0", "pod/data/etl-0": "etl-0", "statefulset/data/etl ": "etl-00"} {
+		t.Run(of, func(t *testing.T) {
+			c := cluster(t)
+			for i := range c.Snapshot.Logs {
+				if l := &c.Snapshot.Logs[i]; l.Pod == "syslog-0" {
+					l.Lines = append(l.Lines, snapshot.Line{At: time.Date(2026, 3, 1, 9, 44, 30, 0, time.UTC), Text: says + " main: panic: required environment variable PAY_CLIENT_ID is not set", Source: "logs/logging/syslog-0/main.log:9"})
+				}
+			}
+			d, _ := parrot(looking("logs", "", "panic", "", 0), supposing("environment-variable-missing", strings.TrimSpace(of), `"F1"`), done, mute)
+			r, a := d.Investigate(t.Context(), c)
+			if added := len(a.Added) == 1 && !cmp.Equal(c.Report, r); added != (says == "etl-0") {
+				t.Errorf("added %+v, guesses %+v", a.Added, a.Guesses)
+			}
+		})
+	}
+}
+
 // A pod that is gone is judged as it last was, and only by what is cited of it.
 func TestGone(t *testing.T) {
 	pod := func(status string) json.RawMessage {

@@ -124,12 +124,13 @@ func (x *session) judge(s Supposed, cited []*item) (analyzer.Report, string) {
 	}
 	found := &snapshot.Snapshot{Kernel: map[string][]snapshot.Line{}}
 	fresh := map[string]bool{}
+	pods := topology.New(x.Snapshot).Pods(s.Subject)
 	for _, i := range cited {
 		if i.id[0] != 'F' || known[i.source] {
 			continue
 		}
 		fresh[i.source] = true
-		i.place.put(found, s.Subject)
+		i.place.put(found, s.Subject.Node(), pods)
 	}
 	if len(fresh) == 0 {
 		return x.Report, "nothing is cited for it that the report does not rest on already"
@@ -219,9 +220,9 @@ func (p place) author() analyzer.Subject {
 }
 
 // put puts what was found where the engine reads it. A line in which another
-// program names the subject is read as if it stood in the subject's own log: whose
-// it is, is the model's to say; what it means is not.
-func (p place) put(into *snapshot.Snapshot, supposed analyzer.Subject) {
+// program names the supposed node, or one of the supposed pods, is read as if it
+// stood in their own log: whose it is, is the model's to say; what it means is not.
+func (p place) put(into *snapshot.Snapshot, node string, pods []analyzer.Subject) {
 	switch {
 	case p.event != nil:
 		into.Events = append(into.Events, *p.event)
@@ -230,24 +231,26 @@ func (p place) put(into *snapshot.Snapshot, supposed analyzer.Subject) {
 	case p.series != nil:
 		into.Metrics = append(into.Metrics, *p.series)
 	case p.line == nil:
+	case p.node != "":
+		into.Kernel[p.node] = append(into.Kernel[p.node], *p.line)
 	default:
-		p.putLine(into, supposed)
+		p.putLine(into, node, pods)
 	}
 }
 
-func (p place) putLine(into *snapshot.Snapshot, supposed analyzer.Subject) {
-	if p.node != "" {
-		into.Kernel[p.node] = append(into.Kernel[p.node], *p.line)
-		return
-	}
-	own := p.log
-	own.Lines = []snapshot.Line{*p.line}
+func (p place) putLine(into *snapshot.Snapshot, node string, pods []analyzer.Subject) {
+	own, line := p.log, []snapshot.Line{*p.line}
+	own.Lines = line
 	into.Logs = append(into.Logs, own)
-	node := supposed.Node()
-	switch {
-	case node != "" && holdsWord(strings.ToLower(p.line.Text), strings.ToLower(node)):
-		into.Kernel[node] = append(into.Kernel[node], *p.line)
-	case supposed.Kind == "pod" && supposed != analyzer.Pod(own.Namespace, own.Pod) && holdsWord(strings.ToLower(p.line.Text), strings.ToLower(supposed.Name)):
-		into.Logs = append(into.Logs, snapshot.Log{Namespace: supposed.Namespace, Pod: supposed.Name, Lines: []snapshot.Line{*p.line}})
+	names := func(name string) bool {
+		return name != "" && holdsWord(strings.ToLower(p.line.Text), strings.ToLower(name))
+	}
+	if names(node) {
+		into.Kernel[node] = append(into.Kernel[node], line...)
+	}
+	for _, pod := range pods {
+		if pod != p.author() && names(pod.Name) {
+			into.Logs = append(into.Logs, snapshot.Log{Namespace: pod.Namespace, Pod: pod.Name, Lines: line})
+		}
 	}
 }
