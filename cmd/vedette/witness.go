@@ -93,6 +93,9 @@ func (s *service) teller() func(context.Context, analyzer.Report, *snapshot.Snap
 	d := s.cfg.Model.reporter()
 	d.Line = s.line
 	return func(ctx context.Context, r analyzer.Report, snap *snapshot.Snapshot, now time.Time) (analyzer.Report, *investigate.Account) {
+		if r.Verdict == analyzer.Healthy {
+			return r, nil // nothing to tell
+		}
 		c := investigate.Case{Report: r, Snapshot: snap, Past: s.camera, Book: s.book, Now: now}
 		var a investigate.Account
 		if s.cfg.Model.Reports == "investigate" {
