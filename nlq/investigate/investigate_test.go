@@ -388,6 +388,21 @@ func TestLooks(t *testing.T) {
 	}
 }
 
+// A report that says the same many times is shown short.
+func TestListing(t *testing.T) {
+	f := newFile(&talk.Veil{})
+	d := analyzer.Diagnosis{Cause: "cluster-dns-down", Subject: analyzer.Cluster("c"), Confidence: 0.8}
+	for i := range 20 {
+		d.Evidence = append(d.Evidence, analyzer.Evidence{Source: fmt.Sprintf("l:%d", i), Text: "no such host"}, analyzer.Evidence{Source: fmt.Sprintf("m:%d", i), Text: strings.Repeat(fmt.Sprint(i), 900)})
+	}
+	r := analyzer.Report{Verdict: analyzer.Diagnosed, Diagnoses: []analyzer.Diagnosis{d}}
+	f.open(r)
+	got := f.listing(r)
+	if n := strings.Count(got, "no such host"); n != 1 || len(got) > mostReport+100 || !strings.Contains(got, "more items, most of them alike, are not shown") {
+		t.Errorf("%d times, %d bytes", n, len(got))
+	}
+}
+
 // Whatever a model does, the case comes to its end and the report stands.
 func TestBudget(t *testing.T) {
 	t.Run("steps", func(t *testing.T) {

@@ -169,7 +169,8 @@ const (
 )
 
 // listing is a report as a model sees it, with what was found: the causes first,
-// then what was found, since that is asked about, then evidence.
+// then what was found, since that is asked about, then evidence. Of what says the
+// same again and again the first is shown.
 func (f *file) listing(r analyzer.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The verdict of the program: %s", r.Verdict)
@@ -178,16 +179,18 @@ func (f *file) listing(r analyzer.Report) string {
 	}
 	fmt.Fprintf(&b, ". Captured at %s.\n", clock(r.CapturedAt))
 	left := 0
+	said := map[string]bool{}
 	for _, i := range f.inOrder() {
 		line := f.line(i) + "\n"
-		if b.Len()+len(line) > mostReport {
+		if again := i.id[0] == 'E' && said[i.text]; again || b.Len()+len(line) > mostReport {
 			left++
 			continue
 		}
+		said[i.text] = true
 		b.WriteString(line)
 	}
 	if left > 0 {
-		fmt.Fprintf(&b, "(%d more items are not shown.)\n", left)
+		fmt.Fprintf(&b, "(%d more items, most of them alike, are not shown.)\n", left)
 	}
 	return b.String()
 }

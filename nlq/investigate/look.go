@@ -1,6 +1,7 @@
 package investigate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -158,6 +159,9 @@ func (x *session) objects(s *snapshot.Snapshot, w want) ([]item, error) {
 		}
 		var names []string
 		for _, o := range os {
+			if !bytes.Contains(o.Raw, []byte(w.of.Name)) { // not each of a large cluster is decoded
+				continue
+			}
 			m, ok := metaOf(o.Raw)
 			switch {
 			case !ok:
@@ -176,6 +180,9 @@ func (x *session) objects(s *snapshot.Snapshot, w want) ([]item, error) {
 		return all, nil
 	}
 	for i, r := range s.History {
+		if !bytes.Contains(r.Raw, []byte(w.of.Name)) {
+			continue
+		}
 		if m, ok := metaOf(r.Raw); ok && m.subject() == w.of {
 			all = append(all, item{source: r.Source, at: r.At, about: w.of.String(), text: r.Type + ": " + withoutNoise(snapshot.Object{Raw: r.Raw}.Redacted()),
 				place: place{revision: &s.History[i]}})
@@ -256,7 +263,7 @@ func (x *session) logs(s *snapshot.Snapshot, w want) ([]item, error) {
 	}
 	var all []item
 	add := func(about analyzer.Subject, lines []snapshot.Line, at func(*snapshot.Line) place) {
-		if !w.of.IsZero() && w.of != about {
+		if !w.of.IsZero() && w.of != about || !slices.ContainsFunc(lines, func(l snapshot.Line) bool { return w.holds(l.Text) }) {
 			return
 		}
 		clean := snapshot.RedactedLines(lines)
