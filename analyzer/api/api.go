@@ -36,6 +36,7 @@ type Routes struct {
 	Alerting *alerting.Manager
 	Explain  analyzer.Explainer
 	Markdown func(in analyzer.Incident, account []analyzer.Sentence) string
+	Narrate  func(ctx context.Context, in analyzer.Incident) (string, error) // what a model says of an incident, as Markdown; nil where none is asked
 	Status   func(ctx context.Context) (Status, error)
 	Now      func() time.Time
 }
@@ -104,8 +105,19 @@ func (a *Routes) report(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, fmt.Errorf("explain incident %s: %w", in.ID, err))
 		return
 	}
+	more := ""
+	if r.FormValue("explain") == "model" {
+		if a.Narrate == nil {
+			problem.Write(w, problem.New(http.StatusBadRequest, "no model tells of reports here", "set model.provider and model.reports in the configuration of the service"))
+			return
+		}
+		if more, err = a.Narrate(r.Context(), in); err != nil {
+			problem.Write(w, fmt.Errorf("have a model tell of incident %s: %w", in.ID, err))
+			return
+		}
+	}
 	w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
-	fmt.Fprint(w, a.Markdown(in, ss))
+	fmt.Fprint(w, a.Markdown(in, ss)+more)
 }
 
 func (a *Routes) actions(_ http.ResponseWriter, r *http.Request) (any, error) {

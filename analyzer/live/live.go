@@ -55,6 +55,15 @@ func (c *Camera) Take(ctx context.Context, now time.Time) (*snapshot.Snapshot, e
 	return c.since(ctx, now, window)
 }
 
+// Since captures the time before now, up to [Longest], with the named metrics
+// besides: what is looked into when half an hour does not tell enough. It
+// returns what it could have, as [Camera.Take] does.
+func (c *Camera) Since(ctx context.Context, now time.Time, window time.Duration, metrics ...string) (*snapshot.Snapshot, error) {
+	wider := *c
+	wider.Metrics = slices.Concat(c.Metrics, metrics)
+	return wider.since(ctx, now, min(max(window, step), Longest))
+}
+
 func (c *Camera) since(ctx context.Context, now time.Time, window time.Duration) (*snapshot.Snapshot, error) {
 	now = now.UTC()
 	s := &snapshot.Snapshot{CapturedAt: now, Window: snapshot.Window{From: now.Add(-window), To: now},

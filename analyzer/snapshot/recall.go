@@ -51,8 +51,8 @@ func (s *Snapshot) Recall(x analyzer.Subject) *Snapshot {
 			}
 		}
 	}
-	out := &Snapshot{CapturedAt: s.CapturedAt, Window: s.Window, Cluster: s.Cluster, Origin: s.Origin, Redacted: s.Redacted, Objects: maps.Clone(s.Objects), History: s.History,
-		Events: s.Events, Logs: s.Logs, Kernel: s.Kernel, Units: s.Units, Metrics: s.Metrics, Edges: s.Edges, Alerts: s.Alerts, Unseen: slices.Clone(s.Unseen)}
+	out := s.clone()
+	out.Objects = maps.Clone(s.Objects)
 	if out.Objects == nil {
 		out.Objects = map[string][]Object{}
 	}

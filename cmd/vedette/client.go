@@ -21,8 +21,9 @@ type client struct {
 	token  string
 }
 
-// timeout is how long an answer may take: a back-test over a week of a large fleet.
-const timeout = 2 * time.Minute
+// timeout is how long an answer may take: a back-test over a week of a large fleet,
+// or a model that looks for two minutes.
+const timeout = 3 * time.Minute
 
 // get decodes the answer to a GET into v.
 func (c *client) get(ctx context.Context, path string, v any) error {

@@ -92,14 +92,17 @@ var mayImport = map[string]string{
 	"nlq":         "rules/catalog rules/strictcsv",
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
 	"nlq/compile": "nlq rules rules/catalog",
-	"nlq/answer": "nlq nlq/compile analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
+	"nlq/answer": "nlq nlq/compile nlq/investigate analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
 		"rules rules/catalog rules/check rules/explain rules/publish",
-	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon rules rules/catalog rules/check rules/explain rules/secret rules/strictcsv",
+	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon nlq/talk rules rules/catalog rules/check rules/explain",
+	"nlq/investigate":   "nlq/talk analyzer analyzer/diagnose analyzer/snapshot analyzer/topology rules/fault rules/strictcsv",
+	"nlq/talk":          "rules/secret rules/strictcsv",
+	"nlq/talk/talktest": "nlq/talk",
 	"nlq/prose":         "nlq nlq/grammar nlq/prose/index nlq/prose/lexicon rules/catalog",
 	"nlq/prose/lexicon": "nlq/grammar nlq/prose/index rules/catalog rules/strictcsv",
 	"nlq/prose/index":   "rules/catalog",
 	"nlq/batch":         "nlq nlq/compile rules rules/catalog rules/publish",
-	"nlq/chat":          "nlq nlq/answer analyzer/account analyzer/action analyzer/problem rules/catalog",
+	"nlq/chat":          "nlq nlq/answer nlq/investigate analyzer/account analyzer/action analyzer/problem rules/catalog",
 
 	"fixtures":             "",
 	"fixtures/dcgmstub":    "",
@@ -114,7 +117,7 @@ var mayImport = map[string]string{
 var doors = map[string]string{
 	"github.com/NVIDIA/go-dcgm":                      "collector/dcgm",
 	"github.com/VictoriaMetrics/metricsql":           "rules/check nlq/compile",
-	"github.com/aws":                                 "analyzer/cost/amazon analyzer/scale/amazon rules/publish/amazon nlq/llm",
+	"github.com/aws":                                 "analyzer/cost/amazon analyzer/scale/amazon rules/publish/amazon nlq/talk nlq/talk/talktest",
 	"github.com/go-json-experiment/json":             "analyzer/snapshot",
 	"github.com/prometheus-operator":                 "collector/cluster rules/publish/operator",
 	"github.com/prometheus/client_golang":            "collector/cluster collector/otlp cmd/vedette analyzer/store analyzer/alerting analyzer/api",
@@ -125,7 +128,7 @@ var doors = map[string]string{
 	"github.com/prometheus/prometheus/model/rulefmt": "analyzer/alerting rules/publish rules/check",
 	"github.com/prometheus/prometheus/storage":       "analyzer/store analyzer/ingest analyzer/alerting analyzer/backtest analyzer/api collector/cluster rules/proof cmd/vedette",
 	"github.com/prometheus/prometheus/promql/parser": "analyzer/store analyzer/alerting analyzer/backtest analyzer/api nlq/compile rules/check rules/explain rules/proof rules/publish rules/syntax",
-	"github.com/tmc/langchaingo":                     "nlq/llm",
+	"github.com/tmc/langchaingo":                     "nlq/talk",
 	"go.etcd.io/bbolt":                               "collector/spool",
 	"go.opentelemetry.io/collector":                  "analyzer/ingest",
 	"go.opentelemetry.io/otel":                       "collector/otlp",

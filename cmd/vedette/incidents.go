@@ -29,6 +29,7 @@ func incidentsCommand(s *screen) *cobra.Command {
 			return s.write(c.OutOrStdout(), got.Incidents, func(w io.Writer) { listIncidents(w, got.Incidents, time.Now()) })
 		},
 	}
+	var explain bool
 	show := &cobra.Command{
 		Use: "show ID", Short: "Show one incident as a report", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,7 +40,11 @@ func incidentsCommand(s *screen) *cobra.Command {
 			path := "/vedette/v1/incidents/" + url.PathEscape(args[0])
 			if s.output == "text" {
 				var report string
-				if err := cl.get(c.Context(), path+"/report.md", &report); err != nil {
+				page := path + "/report.md"
+				if explain {
+					page += "?explain=model"
+				}
+				if err := cl.get(c.Context(), page, &report); err != nil {
 					return err
 				}
 				fmt.Fprint(c.OutOrStdout(), report)
@@ -52,6 +57,7 @@ func incidentsCommand(s *screen) *cobra.Command {
 			return s.write(c.OutOrStdout(), in, nil)
 		},
 	}
+	show.Flags().BoolVar(&explain, "explain", false, "have the service's model tell it too, as text")
 	c.AddCommand(list, show)
 	return c
 }

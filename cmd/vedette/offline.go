@@ -16,12 +16,14 @@ import (
 	"vedette.dev/analyzer/forecast"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/analyzer/topology"
+	"vedette.dev/nlq/investigate"
 )
 
 // The verbs of this file need no service: they work on files.
 
 func diagnoseCommand(s *screen) *cobra.Command {
 	var path, focus string
+	var model witness
 	c := &cobra.Command{
 		Use: "diagnose --snapshot PATH", Short: "Say why, from a captured cluster", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -41,12 +43,21 @@ func diagnoseCommand(s *screen) *cobra.Command {
 					return usage(fmt.Errorf("the snapshot holds nothing called %s", on))
 				}
 			}
-			r := diagnose.Diagnose(snap, on)
-			return s.write(c.OutOrStdout(), r, func(w io.Writer) { account.WriteText(w, r) })
+			r, err := model.hear(c.Context(), diagnose.Diagnose(snap, on), snap)
+			if err != nil {
+				return err
+			}
+			return s.write(c.OutOrStdout(), r, func(w io.Writer) {
+				account.WriteText(w, r.Report)
+				if r.Model != nil {
+					investigate.WriteText(w, *r.Model)
+				}
+			})
 		},
 	}
 	c.Flags().StringVar(&path, "snapshot", "", "the snapshot: a directory, .tar.gz or .tar.zst")
 	c.Flags().StringVar(&focus, "focus", "", "what to explain: kind/namespace/name, or kind/name")
+	model.flags(c)
 	return c
 }
 

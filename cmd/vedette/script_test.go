@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 //	unpack ARCHIVE DIR       unpacks a txtar archive
 //	model NAME FILE          sets $NAME to the address of a model that says the lines of the file, one a call, the last for ever;
 //	                         what it is sent is added to FILE.sent
+//	without KEY FILE         takes a key of its outermost object out of a file of JSON
 //	await URL [TEXT]         waits until URL answers with 200, and with TEXT in it
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "free": free, "occupy": occupy, "await": await, "env-config": envConfig, "unpack": unpack, "model": speaks,
+			"status": status, "free": free, "occupy": occupy, "await": await, "env-config": envConfig, "unpack": unpack, "model": speaks, "without": without,
 		},
 	})
 }
@@ -137,6 +138,24 @@ func unpack(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[1])
 	ts.Check(os.Mkdir(dir, 0o755))
 	ts.Check(txtar.Write(ar, dir))
+}
+
+func without(ts *testscript.TestScript, _ bool, args []string) {
+	var o map[string]json.RawMessage
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &o))
+	if o[args[0]] == nil {
+		ts.Fatalf("%s has no key %s", args[1], args[0])
+	}
+	var kept []string
+	for line := range strings.Lines(ts.ReadFile(args[1])) { // as it was written: our JSON is indented, a key of the outermost by two
+		if strings.HasPrefix(line, "  \""+args[0]+"\":") {
+			kept[len(kept)-1] = strings.TrimSuffix(kept[len(kept)-1], ",\n") + "\n"
+			kept = append(kept, "}\n")
+			break
+		}
+		kept = append(kept, line)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(kept, "")), 0o644))
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {

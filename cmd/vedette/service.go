@@ -40,6 +40,7 @@ import (
 	"vedette.dev/nlq/answer"
 	"vedette.dev/nlq/chat"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/talk"
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/fault"
@@ -72,6 +73,7 @@ type service struct {
 	bank      *detect.Bank
 	loop      *analyzer.Loop
 	camera    *live.Camera
+	line      *talk.Line // to a language model; nil where none is configured
 	desk      *answer.Desk
 	costs     *cost.Desk
 	prices    *prices
@@ -205,12 +207,12 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 
 	// What is asked.
 	// Texts in prose are read in a batch only: here there is somebody to ask.
-	engine, err := s.withModel(context.Background(), &grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}, words)
-	if err != nil {
+	if err := s.openModel(context.Background()); err != nil {
 		return nil, err
 	}
+	engine := s.withModel(&grammar.Engine{Catalog: words, Known: (&names{db: s.db}).known}, words)
 	s.desk = &answer.Desk{Engine: engine, Catalog: words, Querier: s.db, Costs: s.costs, Camera: s.camera, Past: s.past, Book: s.book, Ledger: s.ledger, Alerts: s.alerts, Published: s.published.Dir,
-		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks}
+		Page: strings.TrimSuffix(cfg.ExternalURL, "/"), Runbooks: cfg.Publish.Runbooks, Tell: s.teller()}
 
 	// What comes in and goes out.
 	s.receiver = &ingest.Receiver{Store: s.db, History: s.past, Now: time.Now}
@@ -248,7 +250,7 @@ func (s *service) listen() error {
 	prom := &api.Prometheus{Store: s.db, Alerting: s.alerts, Catalog: catalog.Builtin(), Version: version, Started: s.started,
 		Logger: quieter(s.log), Gatherer: s.registry, Registerer: s.registry}
 	own := &api.Routes{Querier: s.db, Book: s.book, Ledger: s.ledger, Rules: s.published, Alerting: s.alerts,
-		Explain: account.Plain{}, Markdown: account.Markdown, Status: s.status, Now: time.Now}
+		Explain: account.Plain{}, Markdown: account.Markdown, Narrate: s.narrator(), Status: s.status, Now: time.Now}
 	files, err := fs.Sub(ui, "ui")
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/compile"
+	"vedette.dev/nlq/investigate"
 	"vedette.dev/rules/catalog"
 )
 
@@ -55,7 +56,11 @@ type Costs interface {
 	Report(ctx context.Context, window time.Duration, now time.Time) (cost.Report, error)
 }
 
-// A Desk answers questions. All fields are required.
+// A Tell has a model tell of a report, made of s. The report that it returns is
+// the engine's, of s with what the model found.
+type Tell func(ctx context.Context, r analyzer.Report, s *snapshot.Snapshot, now time.Time) (analyzer.Report, *investigate.Account)
+
+// A Desk answers questions. All fields are required, but for Tell.
 type Desk struct {
 	Engine  nlq.Engine
 	Catalog *catalog.Catalog
@@ -71,6 +76,7 @@ type Desk struct {
 
 	Page     string // where people reach the page; "" gives rules no link to it
 	Runbooks string // where people read what to do about {alert}; "" gives rules no link to it
+	Tell     Tell   // nil: no model tells of a diagnosis
 }
 
 // Ask answers a question and changes nothing; a silence that is asked for is

@@ -45,7 +45,11 @@ func (d *Desk) why(ctx context.Context, a *Answer, w nlq.Why, now time.Time) err
 
 	a.Kind = KindWhy
 	r := diagnose.Diagnose(s, focus)
-	a.Why = &WhyResult{Report: r, Account: []analyzer.Sentence{}, Incidents: []string{}}
+	a.Why = &WhyResult{Account: []analyzer.Sentence{}, Incidents: []string{}}
+	if d.Tell != nil {
+		r, a.Why.Model = d.Tell(ctx, r, s, now)
+	}
+	a.Why.Report = r
 	if !focus.IsZero() {
 		a.Why.Focus = &focus
 	}

@@ -8,6 +8,7 @@ import (
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/backtest"
+	"vedette.dev/nlq/investigate"
 )
 
 // An Answer is what a question comes to. Kind says which of the parts below is
@@ -122,6 +123,8 @@ type WhyResult struct {
 	Report    analyzer.Report     `json:"report"`
 	Account   []analyzer.Sentence `json:"account"` // the report in sentences, each with its sources
 	Incidents []string            `json:"incidents"`
+
+	Model *investigate.Account `json:"model,omitempty"` // what a model said of the report; nil where none was asked
 }
 
 // A WhenResult is a forecast of when a limit is reached.

@@ -13,6 +13,7 @@ import (
 	"vedette.dev/analyzer/action"
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/answer"
+	"vedette.dev/nlq/investigate"
 	"vedette.dev/rules/catalog"
 )
 
@@ -190,6 +191,9 @@ func queryText(w io.Writer, a answer.Answer) {
 func whyText(w io.Writer, y *answer.WhyResult) {
 	fmt.Fprintln(w)
 	account.WriteText(w, y.Report)
+	if y.Model != nil {
+		investigate.WriteText(w, *y.Model)
+	}
 	if len(y.Incidents) > 0 {
 		fmt.Fprintf(w, "\nSee: vedette incidents show %s\n", strings.Join(y.Incidents, ", "))
 	}

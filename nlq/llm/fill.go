@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/talk"
 	"vedette.dev/rules/catalog"
 )
 
@@ -69,7 +70,7 @@ func (m measure) term(d *durations) (nlq.Measure, error) {
 		Only: nlq.Comparison(m.Only), Agg: nlq.Aggregation(m.Agg), By: m.By}
 	for _, w := range m.Where {
 		if len(w.Value) > mostValue {
-			return out, fmt.Errorf("the value of label %q is longer than %d bytes", short(w.Label), mostValue)
+			return out, fmt.Errorf("the value of label %q is longer than %d bytes", talk.Short(w.Label), mostValue)
 		}
 		out.Where = append(out.Where, nlq.Matcher(w))
 	}
@@ -224,9 +225,9 @@ func (d *durations) read(what, s string) time.Duration {
 	switch {
 	case d.err != nil:
 	case err != nil:
-		d.err = fmt.Errorf("%s is %q, want a duration such as 5m", what, short(s))
+		d.err = fmt.Errorf("%s is %q, want a duration such as 5m", what, talk.Short(s))
 	case time.Duration(v) > longest || math.Signbit(float64(v)):
-		d.err = fmt.Errorf("%s is %q, want at most a year", what, short(s))
+		d.err = fmt.Errorf("%s is %q, want at most a year", what, talk.Short(s))
 	}
 	return time.Duration(v)
 }

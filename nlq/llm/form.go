@@ -1,10 +1,15 @@
 package llm
 
+import "vedette.dev/nlq/talk"
+
 // This file is the form that a model fills in. Its fields are slots of the
 // intents of package nlq and nothing else: there is no place for a sentence.
 // The tags say all that a schema says, so that what is asked for and what is
 // taken are the same. Where a schema is enforced, a model writes the keys in
 // the order of the alphabet: those that decide what the others hold come first.
+
+// intentForm is the form as a provider is told of it.
+var intentForm = talk.FormOf[form]("intent")
 
 type form struct {
 	Kind     string     `json:"asks" one:"lookup alert formula when why raw none refuse"`
@@ -80,4 +85,21 @@ var stepUses = map[string][]string{
 	"func":    {"func", "of", "param", "window"},
 	"group":   {"agg", "of", "param", "by"},
 	"binary":  {"op", "of", "with"},
+}
+
+// decode reads a form and takes nothing that is not one.
+func decode(text string) (form, error) {
+	f, err := talk.Decode[form](text)
+	if err != nil {
+		return f, err
+	}
+	if err := talk.Idle(f, "asks", f.Kind, uses); err != nil {
+		return f, err
+	}
+	for _, st := range f.Steps {
+		if err := talk.Idle(st, "a", st.Is, stepUses); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
 }

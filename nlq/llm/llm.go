@@ -21,15 +21,15 @@ import (
 	"time"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/talk"
 	"vedette.dev/rules/catalog"
 )
 
 // The defaults of an engine, and what they are taken from.
 const (
-	defaultTimeout  = 20 * time.Second // somebody waits at the page
-	defaultRounds   = 3                // who has not repaired a form in two tries repeats itself
-	defaultQuestion = 20_000
-	defaultDay      = 1_000_000
+	defaultTimeout = 20 * time.Second // somebody waits at the page
+	defaultRounds  = 3                // who has not repaired a form in two tries repeats itself
+	defaultTokens  = 20_000           // three rounds of twice the usual prompt
 )
 
 // sureness is how likely a model's reading is what was meant. It was not
@@ -40,36 +40,30 @@ const sureness = 0.5
 // copied. Where the model cannot be heard the error of Parse is no
 // *[nlq.NotUnderstood].
 type Engine struct {
-	Model   Model
-	Name    string           // what the model is called where an answer says who read the question
+	Line    *talk.Line
 	Catalog *catalog.Catalog // nil is the one that comes with the program
 	Timeout time.Duration    // for one question with all its rounds; 0 is 20 s
 	Rounds  int              // how often a form may be filled in; 0 is 3
-	Budget  Budget
-	Redact  []string // Mail, Address: what does not leave, besides secrets
+	Tokens  int              // for one question with all its rounds; 0 is 20,000
+	Redact  []string         // talk.Mail, talk.Address: what does not leave, besides secrets
 
 	once   sync.Once // of shelf, which takes long to make
 	shelf  *shelf
-	purse  purse
 	memory memory
-	count  struct{ calls, tokens, failures, hits, refused atomic.Int64 }
+	count  struct{ hits, refused atomic.Int64 }
 }
 
 var _ nlq.Engine = (*Engine)(nil)
 
 // A Usage is what an engine has done since it was made.
 type Usage struct {
-	Calls    int64 // of the model
-	Tokens   int64 // of prompts and replies
-	Failures int64 // calls that came to nothing: errors, time-outs
-	Hits     int64 // questions answered without a call, since they were asked before
-	Refused  int64 // replies that were no form, or one that cannot be
+	Hits    int64 // questions answered without a call, since they were asked before
+	Refused int64 // replies that were no form, or one that cannot be
 }
 
 // Usage returns what e has done. It may be asked at any time.
 func (e *Engine) Usage() Usage {
-	c := &e.count
-	return Usage{c.calls.Load(), c.tokens.Load(), c.failures.Load(), c.hits.Load(), c.refused.Load()}
+	return Usage{e.count.hits.Load(), e.count.refused.Load()}
 }
 
 // Parse finds the intent of q.
@@ -89,7 +83,7 @@ func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
 		defer cancel()
 		var err error
 		if r, err = e.read(ctx, q); err != nil {
-			return nlq.Parse{}, fmt.Errorf("the model %s was not heard: %w", e.Name, err)
+			return nlq.Parse{}, fmt.Errorf("the model %s was not heard: %w", e.Line.Name, err)
 		}
 		if r == nil {
 			return nlq.Parse{}, e.lost("filled in no form that can be")
@@ -105,22 +99,25 @@ func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
 
 // lost is the error where the model was heard and the question not understood.
 func (e *Engine) lost(why string) *nlq.NotUnderstood {
-	return &nlq.NotUnderstood{Caveats: []string{fmt.Sprintf("the model %s %s", e.Name, why)}}
+	return &nlq.NotUnderstood{Caveats: []string{fmt.Sprintf("the model %s %s", e.Line.Name, why)}}
 }
 
 // read asks the model until it has filled in a form that can be. It returns
 // nil where it never does.
 func (e *Engine) read(ctx context.Context, q nlq.Question) (*recalled, error) {
-	v := &veil{also: e.Redact}
-	said := nlq.Question{Text: v.hide(q.Text)}
+	v := &talk.Veil{Also: e.Redact}
+	said := nlq.Question{Text: v.Hide(q.Text)}
 	for _, b := range q.Before {
-		said.Before = append(said.Before, v.hide(b))
+		said.Before = append(said.Before, v.Hide(b))
 	}
-	talk := []Turn{{House, system()}, {Asker, e.shelf.ask(said)}}
-	left := orDefault(e.Budget.Question, defaultQuestion)
+	turns := []talk.Turn{{By: talk.House, Text: system()}, {By: talk.Asker, Text: e.shelf.ask(said)}}
+	left := orDefault(e.Tokens, defaultTokens)
 	for range orDefault(e.Rounds, defaultRounds) {
-		reply, err := e.call(ctx, q.Now, talk, &left)
-		var no refused
+		reply, err := e.Line.Ask(ctx, q.Now, intentForm, turns, &left)
+		var no talk.Refused
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("no answer within %s", nlq.Period(orDefault(e.Timeout, defaultTimeout)))
+		}
 		if err != nil && !errors.As(err, &no) {
 			return nil, err
 		}
@@ -131,13 +128,13 @@ func (e *Engine) read(ctx context.Context, q nlq.Question) (*recalled, error) {
 			}
 		}
 		e.count.refused.Add(1)
-		talk = append(talk[:2:2], Turn{Machine, shown(reply.Text)}, Turn{Asker, e.shelf.again(err)})
+		turns = append(turns[:2:2], talk.Turn{By: talk.Machine, Text: shown(reply.Text)}, talk.Turn{By: talk.Asker, Text: e.shelf.again(err)})
 	}
 	return nil, nil
 }
 
 // settle makes an intent of what the model said.
-func (e *Engine) settle(text string, said nlq.Question, v *veil) (*recalled, error) {
+func (e *Engine) settle(text string, said nlq.Question, v *talk.Veil) (*recalled, error) {
 	f, err := decode(text)
 	if err != nil {
 		return nil, err
@@ -155,53 +152,14 @@ func (e *Engine) settle(text string, said nlq.Question, v *veil) (*recalled, err
 	if i, err = vet(i, strings.Join(append(said.Before, said.Text), "\n"), e.Catalog); err != nil {
 		return nil, err
 	}
-	i = v.restore(i)
-	if m, err := meaningOf(i, e.Catalog); err != nil || placeholders.MatchString(m.expr) {
+	i = restore(v, i)
+	if m, err := meaningOf(i, e.Catalog); err != nil || talk.Veiled(m.expr) {
 		return nil, errors.New("what stands for something hidden can be the value of a label, and nothing else") // err would tell it
 	}
 	p := nlq.Parse{Intent: i, Confidence: sureness,
-		Caveats: []string{fmt.Sprintf("the model %s read this, not the grammar: see that it is what you meant", e.Name)}}
+		Caveats: []string{fmt.Sprintf("the model %s read this, not the grammar: see that it is what you meant", e.Line.Name)}}
 	return &recalled{parse: p}, nil
 }
-
-// call asks the model once, within what is left for the question and the day.
-func (e *Engine) call(ctx context.Context, now time.Time, talk []Turn, left *int) (Reply, error) {
-	most := mostReply
-	for _, t := range talk {
-		most += len(t.Text) / 3 // English has four bytes to a token, JSON three
-	}
-	if most > *left {
-		return Reply{}, fmt.Errorf("the question's budget is spent: %d tokens are left, and a call may cost %d", *left, most)
-	}
-	if err := e.purse.take(now, most, orDefault(e.Budget.Day, defaultDay)); err != nil {
-		return Reply{}, err
-	}
-	e.count.calls.Add(1)
-	reply, err := e.Model.Reply(ctx, talk)
-	var no refused
-	failed := err != nil && !errors.As(err, &no)
-	spent := reply.Tokens
-	switch {
-	case failed && ctx.Err() == nil:
-		spent = 0 // the provider answered that it does not
-	case spent == 0:
-		spent = most
-	}
-	*left -= spent
-	e.purse.giveBack(now, most-spent)
-	e.count.tokens.Add(int64(spent))
-	if failed {
-		e.count.failures.Add(1)
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return reply, fmt.Errorf("no answer within %s", nlq.Period(orDefault(e.Timeout, defaultTimeout)))
-		}
-		return reply, errors.New(oneLine(err))
-	}
-	return reply, err
-}
-
-// oneLine is what a provider says went wrong, for a person to read.
-func oneLine(err error) string { return short(strings.Join(strings.Fields(err.Error()), " ")) }
 
 // shown is what is repeated to a model of its own words: what is of a form's size.
 func shown(text string) string {

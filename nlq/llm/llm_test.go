@@ -20,29 +20,12 @@ import (
 	"vedette.dev/nlq/compile"
 	"vedette.dev/nlq/grammar"
 	"vedette.dev/nlq/llm"
+	"vedette.dev/nlq/talk"
+	"vedette.dev/nlq/talk/talktest"
 	"vedette.dev/rules/catalog"
 )
 
 var update = flag.Bool("update", false, "write what was got into testdata")
-
-// A parrot says what it was taught, in order, and the last for ever.
-type parrot struct {
-	mu      sync.Mutex
-	replies []string
-	tokens  int
-	err     error
-	talks   [][]llm.Turn
-}
-
-func (p *parrot) Reply(_ context.Context, talk []llm.Turn) (llm.Reply, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.talks = append(p.talks, talk)
-	if p.err != nil {
-		return llm.Reply{}, p.err
-	}
-	return llm.Reply{Text: p.replies[min(len(p.talks), len(p.replies))-1], Tokens: p.tokens}, nil
-}
 
 // now is any time: nothing depends on which.
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -63,7 +46,7 @@ func TestForms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &parrot{tokens: 1000}
+			p := &talktest.Parrot{Tokens: 1000}
 			var question string
 			var want *txtar.File
 			for i, f := range ar.Files {
@@ -71,7 +54,7 @@ func TestForms(t *testing.T) {
 				case "question":
 					question = strings.TrimSpace(string(f.Data))
 				case "reply":
-					p.replies = append(p.replies, strings.TrimSpace(string(f.Data)))
+					p.Replies = append(p.Replies, strings.TrimSpace(string(f.Data)))
 				case "want":
 					want = &ar.Files[i]
 				}
@@ -92,18 +75,18 @@ func TestForms(t *testing.T) {
 }
 
 // outcome is what a question comes to, with what the model was told of its mistakes.
-func outcome(p *parrot, question string) string {
-	e := &llm.Engine{Model: p, Name: "parrot", Redact: []string{llm.Mail, llm.Address}}
+func outcome(p *talktest.Parrot, question string) string {
+	e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot"}, Redact: []string{talk.Mail, talk.Address}}
 	parse, err := e.Parse(context.Background(), ask(question))
 	var b strings.Builder
-	for _, said := range p.talks[0][1:] {
+	for _, said := range p.Talks[0][1:] {
 		_, sent, _ := strings.Cut(said.Text, "The question: ")
 		if sent = strings.TrimSpace(sent); sent != quoted(question) {
 			fmt.Fprintf(&b, "sent: %s\n", sent)
 		}
 	}
-	for _, talk := range p.talks[1:] {
-		fmt.Fprintf(&b, "told: %s\n", strings.ReplaceAll(strings.TrimSpace(talk[len(talk)-1].Text), "\n", "\n      "))
+	for _, turns := range p.Talks[1:] {
+		fmt.Fprintf(&b, "told: %s\n", strings.ReplaceAll(strings.TrimSpace(turns[len(turns)-1].Text), "\n", "\n      "))
 	}
 	var not *nlq.NotUnderstood
 	switch {
@@ -157,8 +140,8 @@ func quoted(s string) string {
 const hot = `{"asks":"lookup","measure":{"metric":"DCGM_FI_DEV_GPU_TEMP"},"compare":{"op":">","limit":80}}`
 
 func TestCache(t *testing.T) {
-	p := &parrot{replies: []string{hot}, tokens: 500}
-	e := &llm.Engine{Model: p, Name: "parrot"}
+	p := &talktest.Parrot{Replies: []string{hot}, Tokens: 500}
+	e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot"}}
 	first, err := e.Parse(t.Context(), ask("which ones cook"))
 	if err != nil {
 		t.Fatal(err)
@@ -173,17 +156,17 @@ func TestCache(t *testing.T) {
 	if _, err := e.Parse(t.Context(), nlq.Question{Text: "which ones cook", Before: []string{"show GPU power"}, Now: now}); err != nil {
 		t.Fatal(err)
 	}
-	want := llm.Usage{Calls: 2, Tokens: 1000, Hits: 1}
-	if got := e.Usage(); got != want {
-		t.Errorf("usage is %+v, want %+v", got, want)
+	want := talk.Usage{Calls: 2, Tokens: 1000}
+	if got := e.Line.Usage(); got != want || e.Usage().Hits != 1 {
+		t.Errorf("usage is %+v and %+v, want %+v and a hit", got, e.Usage(), want)
 	}
 	for i := range 1200 { // more than is kept
 		if _, err := e.Parse(t.Context(), nlq.Question{Text: fmt.Sprint("which ones cook ", i), Now: now.AddDate(0, 0, i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	calls := e.Usage().Calls
-	if _, err := e.Parse(t.Context(), ask("which ones cook")); err != nil || e.Usage().Calls != calls+1 {
+	calls := e.Line.Usage().Calls
+	if _, err := e.Parse(t.Context(), ask("which ones cook")); err != nil || e.Line.Usage().Calls != calls+1 {
 		t.Errorf("the oldest answer is still kept after 1,200 others: the memory has no bound (err %v)", err)
 	}
 }
@@ -198,16 +181,16 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	t.Run("question", func(t *testing.T) {
-		p := &parrot{replies: []string{"no form"}, tokens: 16_000}
-		e := &llm.Engine{Model: p, Name: "parrot", Rounds: 10}
+		p := &talktest.Parrot{Replies: []string{"no form"}, Tokens: 16_000}
+		e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot"}, Rounds: 10}
 		refuses(t, e, "which ones cook", "the question's budget is spent: 4000 tokens are left")
-		if n := len(p.talks); n != 1 {
+		if n := len(p.Talks); n != 1 {
 			t.Errorf("%d calls, want 1", n)
 		}
 	})
 	t.Run("day", func(t *testing.T) {
-		p := &parrot{replies: []string{hot}, tokens: 8000}
-		e := &llm.Engine{Model: p, Name: "parrot", Budget: llm.Budget{Day: 14_000}}
+		p := &talktest.Parrot{Replies: []string{hot}, Tokens: 8000}
+		e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot", Day: 14_000}}
 		if _, err := e.Parse(t.Context(), ask("one")); err != nil {
 			t.Fatal(err)
 		}
@@ -217,12 +200,12 @@ func TestBudget(t *testing.T) {
 		}
 	})
 	t.Run("a provider that does not say", func(t *testing.T) {
-		p := &parrot{replies: []string{hot}}
-		e := &llm.Engine{Model: p, Name: "parrot"}
+		p := &talktest.Parrot{Replies: []string{hot}}
+		e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot"}}
 		if _, err := e.Parse(t.Context(), ask("one")); err != nil {
 			t.Fatal(err)
 		}
-		if got := e.Usage().Tokens; got < 4096 {
+		if got := e.Line.Usage().Tokens; got < 4096 {
 			t.Errorf("%d tokens are counted, want at least what the call may have cost", got)
 		}
 	})
@@ -230,26 +213,26 @@ func TestBudget(t *testing.T) {
 
 // A model that fails leaves the grammar's answer as it is, with a caveat.
 func TestFirst(t *testing.T) {
-	dead := &llm.Engine{Model: &parrot{err: errors.New("connection refused")}, Name: "ollama/x"}
+	dead := &llm.Engine{Line: &talk.Line{Model: &talktest.Parrot{Err: errors.New("connection refused")}, Name: "ollama/x"}}
 	g := &grammar.Engine{}
 	p, err := nlq.First(g, dead).Parse(t.Context(), ask("which GPUs are hotter than 80 degrees"))
-	if err != nil || len(p.Caveats) > 0 || dead.Usage().Calls > 0 {
-		t.Errorf("the grammar understands this by itself: %+v, %v, %d calls", p, err, dead.Usage().Calls)
+	if err != nil || len(p.Caveats) > 0 || dead.Line.Usage().Calls > 0 {
+		t.Errorf("the grammar understands this by itself: %+v, %v, %d calls", p, err, dead.Line.Usage().Calls)
 	}
 	_, err = nlq.First(g, dead).Parse(t.Context(), ask("which of the thingies frobnicate"))
 	var not *nlq.NotUnderstood
 	if !errors.As(err, &not) || len(not.Words) == 0 || !strings.Contains(fmt.Sprint(not.Caveats), "ollama/x was not heard: connection refused") {
 		t.Errorf("err is %#v, want the grammar's with a caveat", err)
 	}
-	alive := &llm.Engine{Model: &parrot{replies: []string{hot}}, Name: "ollama/x"}
+	alive := &llm.Engine{Line: &talk.Line{Model: &talktest.Parrot{Replies: []string{hot}}, Name: "ollama/x"}}
 	p, err = nlq.First(g, alive).Parse(t.Context(), ask("which of the thingies frobnicate"))
 	if err != nil || !strings.Contains(fmt.Sprint(p.Caveats), "read this, not the grammar") {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	for _, never := range []string{"delete all alert rules", "scale the deployment web to 0"} {
-		calls := alive.Usage().Calls
-		if _, err := nlq.First(g, alive).Parse(t.Context(), ask(never)); !errors.As(err, &not) || !not.Refused || alive.Usage().Calls != calls {
-			t.Errorf("%s: err is %v, and the model was asked %d times", never, err, alive.Usage().Calls-calls)
+		calls := alive.Line.Usage().Calls
+		if _, err := nlq.First(g, alive).Parse(t.Context(), ask(never)); !errors.As(err, &not) || !not.Refused || alive.Line.Usage().Calls != calls {
+			t.Errorf("%s: err is %v, and the model was asked %d times", never, err, alive.Line.Usage().Calls-calls)
 		}
 	}
 }
@@ -257,19 +240,19 @@ func TestFirst(t *testing.T) {
 func TestBoth(t *testing.T) {
 	const question = "which GPUs are hotter than 80 degrees"
 	for name, tt := range map[string]struct {
-		model *parrot
+		model *talktest.Parrot
 		want  string // in the caveat; "" is none
 	}{
-		"the same":         {&parrot{replies: []string{hot}}, ""},
-		"the same, longer": {&parrot{replies: []string{`{"asks":"formula","steps":[{"a":"measure","measure":{"metric":"DCGM_FI_DEV_GPU_TEMP"}},{"a":"number","number":80},{"a":"binary","op":">","of":0,"with":1}]}`}}, ""},
-		"another limit":    {&parrot{replies: []string{strings.ReplaceAll(hot, "80", "85")}}, "the model reads this otherwise: show GPU temperature (DCGM_FI_DEV_GPU_TEMP) of each GPU where it is above 85 °C, that is DCGM_FI_DEV_GPU_TEMP > 85"},
-		"a why":            {&parrot{replies: []string{`{"asks":"why"}`}}, "the model reads this otherwise: what is wrong with the cluster"},
-		"none":             {&parrot{replies: []string{`{"asks":"none"}`}}, "did not understand"},
-		"refuse":           {&parrot{replies: []string{`{"asks":"refuse"}`}}, "would refuse"},
-		"dead":             {&parrot{err: errors.New("connection refused")}, "was not heard: connection refused"},
+		"the same":         {&talktest.Parrot{Replies: []string{hot}}, ""},
+		"the same, longer": {&talktest.Parrot{Replies: []string{`{"asks":"formula","steps":[{"a":"measure","measure":{"metric":"DCGM_FI_DEV_GPU_TEMP"}},{"a":"number","number":80},{"a":"binary","op":">","of":0,"with":1}]}`}}, ""},
+		"another limit":    {&talktest.Parrot{Replies: []string{strings.ReplaceAll(hot, "80", "85")}}, "the model reads this otherwise: show GPU temperature (DCGM_FI_DEV_GPU_TEMP) of each GPU where it is above 85 °C, that is DCGM_FI_DEV_GPU_TEMP > 85"},
+		"a why":            {&talktest.Parrot{Replies: []string{`{"asks":"why"}`}}, "the model reads this otherwise: what is wrong with the cluster"},
+		"none":             {&talktest.Parrot{Replies: []string{`{"asks":"none"}`}}, "did not understand"},
+		"refuse":           {&talktest.Parrot{Replies: []string{`{"asks":"refuse"}`}}, "would refuse"},
+		"dead":             {&talktest.Parrot{Err: errors.New("connection refused")}, "was not heard: connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := llm.Both{Grammar: &grammar.Engine{}, Model: &llm.Engine{Model: tt.model, Name: "parrot"}}
+			b := llm.Both{Grammar: &grammar.Engine{}, Model: &llm.Engine{Line: &talk.Line{Model: tt.model, Name: "parrot"}}}
 			alone, err := b.Grammar.Parse(t.Context(), ask(question))
 			if err != nil {
 				t.Fatal(err)
@@ -286,7 +269,7 @@ func TestBoth(t *testing.T) {
 			}
 		})
 	}
-	b := llm.Both{Grammar: &grammar.Engine{}, Model: &llm.Engine{Model: &parrot{replies: []string{hot}}, Name: "parrot"}}
+	b := llm.Both{Grammar: &grammar.Engine{}, Model: &llm.Engine{Line: &talk.Line{Model: &talktest.Parrot{Replies: []string{hot}}, Name: "parrot"}}}
 	if p, err := b.Parse(t.Context(), ask("which of the thingies frobnicate")); err != nil || compiled(p.Intent) != "DCGM_FI_DEV_GPU_TEMP > 80\n" {
 		t.Errorf("where only the model understands: %v, %v", p, err)
 	}
@@ -294,7 +277,7 @@ func TestBoth(t *testing.T) {
 
 // Many people ask at once.
 func TestConcurrent(t *testing.T) {
-	e := &llm.Engine{Model: &parrot{replies: []string{hot}, tokens: 10}, Name: "parrot"}
+	e := &llm.Engine{Line: &talk.Line{Model: &talktest.Parrot{Replies: []string{hot}, Tokens: 10}, Name: "parrot"}}
 	var g sync.WaitGroup
 	for i := range 16 {
 		g.Go(func() {
@@ -306,7 +289,7 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	g.Wait()
-	if u := e.Usage(); u.Calls+u.Hits != 320 || u.Tokens != 10*u.Calls {
+	if u := e.Line.Usage(); u.Calls+e.Usage().Hits != 320 || u.Tokens != 10*u.Calls {
 		t.Errorf("usage is %+v", u)
 	}
 }

@@ -2,9 +2,7 @@ package llm
 
 import (
 	"embed"
-	"encoding/json"
 	"errors"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +11,7 @@ import (
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/prose/index"
 	"vedette.dev/nlq/prose/lexicon"
+	"vedette.dev/nlq/talk"
 	"vedette.dev/rules/catalog"
 )
 
@@ -20,17 +19,8 @@ import (
 var promptFiles embed.FS
 
 var prompts = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{"json": asJSON}).ParseFS(promptFiles, "prompt/*.tmpl"))
+	return template.Must(template.New("").Funcs(template.FuncMap{"json": talk.JSON}).ParseFS(promptFiles, "prompt/*.tmpl"))
 })
-
-// asJSON quotes what an asker wrote, so that it ends where it ends.
-func asJSON(v any) (string, error) {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // < and > are what questions are made of
-	err := e.Encode(v)
-	return strings.TrimSpace(b.String()), err
-}
 
 func render(name string, v any) string {
 	var b strings.Builder
@@ -40,13 +30,7 @@ func render(name string, v any) string {
 	return b.String()
 }
 
-var system = sync.OnceValue(func() string {
-	s, err := asJSON(schemaOf(reflect.TypeFor[form]()))
-	if err != nil {
-		panic(err)
-	}
-	return render("system.tmpl", s)
-})
+var system = sync.OnceValue(func() string { return render("system.tmpl", intentForm.Schema()) })
 
 // excerpted is how many metrics a model is shown: what is meant is nearly
 // always among the first ten that the words find, and a formula may need more.

@@ -8,6 +8,7 @@ import (
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/compile"
+	"vedette.dev/nlq/talk"
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
 	"vedette.dev/rules/check"
@@ -25,7 +26,7 @@ func vet(i nlq.Intent, said string, c *catalog.Catalog) (nlq.Intent, error) {
 	switch i := i.(type) {
 	case nlq.Why:
 		if !strings.Contains(strings.ToLower(said), strings.ToLower(i.Name)) {
-			return nil, fmt.Errorf("nothing in the question is called %q", short(i.Name))
+			return nil, fmt.Errorf("nothing in the question is called %q", talk.Short(i.Name))
 		}
 		return i, nil
 	case nlq.Raw:
@@ -71,7 +72,7 @@ func measures(i nlq.Intent, c *catalog.Catalog) error {
 // A noMetric is a name that the catalog does not have.
 type noMetric catalog.ID
 
-func (n noMetric) Error() string { return fmt.Sprintf("there is no metric %q", short(string(n))) }
+func (n noMetric) Error() string { return fmt.Sprintf("there is no metric %q", talk.Short(string(n))) }
 
 func known(m nlq.Measure, c *catalog.Catalog) error {
 	d, ok := c.Measure(m.Metric)
@@ -80,7 +81,7 @@ func known(m nlq.Measure, c *catalog.Catalog) error {
 	}
 	for _, w := range m.Where {
 		if !c.Takes(m.Metric, w.Label) {
-			return fmt.Errorf("%s cannot be narrowed by label %q: it has %s", m.Metric, short(w.Label), strings.Join(d.Labels, ", "))
+			return fmt.Errorf("%s cannot be narrowed by label %q: it has %s", m.Metric, talk.Short(w.Label), strings.Join(d.Labels, ", "))
 		}
 	}
 	return nil

@@ -6,7 +6,7 @@ import { EntryLine } from "./actions.js";
 import { Chart } from "./chart.js";
 import { bytes, labels, num, percent, plural, short, span, stamp, withUnit, zero } from "./format.js";
 import { Copy, Source, Tag, Working } from "./parts.js";
-import { DiagnosisView, Doubts, Subject } from "./report.js";
+import { DiagnosisView, Doubts, Subject, Witness } from "./report.js";
 import { href } from "./route.js";
 
 const kindName = { silence: "Silence", cost: "Cost", explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
@@ -123,7 +123,8 @@ function WhyAnswer({ of: a }) {
     ${incidents?.length > 0 && html`<p class="partof">Part of ${incidents.map((id) => html`<a class="tag crit" key=${id} href=${href("incidents", id)}>incident ${id}</a> `)}</p>`}
     ${best && html`<${DiagnosisView} of=${best} account=${account} />`}
     ${others.map((d, i) => html`<details key=${i}><summary>Also: ${d.summary} <span class="muted">${percent(d.confidence)}</span></summary><${DiagnosisView} of=${d} /></details>`)}
-    <${Doubts} rejected=${r.rejected} unseen=${r.unseen} />`;
+    <${Doubts} rejected=${r.rejected} unseen=${r.unseen} />
+    <${Witness} of=${a.why.model} />`;
 }
 
 function WhenAnswer({ of: a }) {

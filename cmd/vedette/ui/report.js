@@ -64,3 +64,19 @@ export function Doubts({ rejected, unseen }) {
       <b>${causeName(r.cause)}</b> <span class="muted">of <${Subject} of=${r.subject} /></span><br />${r.why}</li>`)}</ul></section>`}
     <${Lines} title="Not seen, and would have helped" of=${unseen} cls="unseen" />`;
 }
+
+// Witness shows what a model said of a report, apart from the report: whose words
+// they are, what was dropped of them, and what it supposed.
+export function Witness({ of: w }) {
+  if (!w) return null;
+  const cause = (s) => html`<b>${causeName(s.cause)}</b> of ${s.subject}: ${s.why}`;
+  return html`<section class="witness"><h3>In the words of the model ${w.model}</h3>
+    <p class="small muted">Each sentence is held to what it cites. The causes are the engine's.</p>
+    <${Account} sentences=${w.told} evidence=${[]} />
+    ${w.dropped.length > 0 && html`<details><summary>${w.dropped.length} of its sentences dropped</summary><ul>${w.dropped.map((d, i) => html`<li key=${i}>“${d.text}” <span class="muted">${d.why}</span></li>`)}</ul></details>`}
+    <${Lines} title="Added to the causes by the engine, with what it found" of=${w.added.map(cause)} />
+    <${Lines} title="Its guesses, which the engine does not bear out" of=${w.guesses.map(cause)} />
+    <${Lines} title="It looked at" of=${w.looked} />
+    <${Lines} title="Mind" of=${w.caveats} cls="caveats" />
+  </section>`;
+}

@@ -1,4 +1,4 @@
-package llm
+package talk
 
 import (
 	"bytes"
@@ -10,12 +10,11 @@ import (
 	"strings"
 	"sync"
 
-	"vedette.dev/nlq"
 	"vedette.dev/rules/secret"
 	"vedette.dev/rules/strictcsv"
 )
 
-// What can be taken out of a question besides secrets, which always are.
+// What can be taken out of a text besides secrets, which always are.
 const (
 	Mail    = "mail"    // e-mail addresses
 	Address = "address" // IP addresses, and names of nodes that are made of one
@@ -50,9 +49,11 @@ func readPatterns(file string, r io.Reader) ([]pattern, error) {
 	return ps, err
 }
 
-// A veil remembers what was taken out of texts, by what stands in its place.
-type veil struct {
-	also   []string // what is taken out besides secrets
+// A Veil remembers what was taken out of texts, by what stands in its place.
+type Veil struct {
+	Also   []string // Mail, Address: what is taken out besides secrets
+	Forget bool     // secrets do not come back: they are nobody's words to be repeated
+
 	hidden []string
 }
 
@@ -60,14 +61,21 @@ type veil struct {
 // and is like no word that people write.
 func placeholder(n int) string { return fmt.Sprintf("vdt-hidden-%d-x", n) }
 
+// Veiled reports whether something in s stands for what was taken out.
+func Veiled(s string) bool { return placeholders.MatchString(s) }
+
 var placeholders = regexp.MustCompile(`vdt-hidden-(\d+)-x`)
 
-// hide returns text with what must not leave taken out. The same thing gets
+// Hide returns text with what must not leave taken out. The same thing gets
 // the same placeholder, in all texts.
-func (v *veil) hide(text string) string {
-	text = secret.Replace(text, v.stand)
+func (v *Veil) Hide(text string) string {
+	put := v.stand
+	if v.Forget {
+		put = func(string) string { return secret.Hidden }
+	}
+	text = secret.Replace(text, put)
 	for _, p := range patterns() {
-		if slices.Contains(v.also, p.what) {
+		if slices.Contains(v.Also, p.what) {
 			text = p.ReplaceAllStringFunc(text, v.stand)
 		}
 	}
@@ -75,7 +83,7 @@ func (v *veil) hide(text string) string {
 }
 
 // stand returns what stands for thing.
-func (v *veil) stand(thing string) string {
+func (v *Veil) stand(thing string) string {
 	if placeholders.MatchString(thing) {
 		return thing
 	}
@@ -87,46 +95,8 @@ func (v *veil) stand(thing string) string {
 	return placeholder(i)
 }
 
-// restore puts back what was taken out, where an asker's words can be: in the
-// values of labels, and in the name of what is asked about.
-func (v *veil) restore(i nlq.Intent) nlq.Intent {
-	if len(v.hidden) == 0 {
-		return i
-	}
-	switch i := i.(type) {
-	case nlq.Lookup:
-		i.Measure = v.measure(i.Measure)
-		return i
-	case nlq.Alert:
-		i.Measure = v.measure(i.Measure)
-		return i
-	case nlq.When:
-		i.Measure = v.measure(i.Measure)
-		return i
-	case nlq.Why:
-		i.Name = v.back(i.Name, nil)
-		return i
-	case nlq.Formula:
-		i.Term = nlq.Map(i.Term, v.measure)
-		return i
-	}
-	return i
-}
-
-func (v *veil) measure(m nlq.Measure) nlq.Measure {
-	m.Where = slices.Clone(m.Where)
-	for i, w := range m.Where {
-		quote := regexp.QuoteMeta
-		if w.Op == "=" || w.Op == "!=" {
-			quote = nil
-		}
-		m.Where[i].Value = v.back(w.Value, quote)
-	}
-	return m
-}
-
-// back puts back what was taken out of s, each through quote where that is not nil.
-func (v *veil) back(s string, quote func(string) string) string {
+// Back puts back what was taken out of s, each through quote where that is not nil.
+func (v *Veil) Back(s string, quote func(string) string) string {
 	for i, thing := range v.hidden {
 		if quote != nil {
 			thing = quote(thing)

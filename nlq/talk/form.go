@@ -1,12 +1,42 @@
-package llm
+package talk
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/tmc/langchaingo/llms/openai"
 )
+
+// A Form is what a model has to fill in: a type whose fields have a key each
+// (`json:"key"`) and may have choices (`one:"this that"`). What is asked for and
+// what [Decode] takes are made of the same tags.
+type Form struct {
+	name string
+	of   reflect.Type
+}
+
+// FormOf returns the form that T is. The name is for the provider.
+func FormOf[T any](name string) Form { return Form{name, reflect.TypeFor[T]()} }
+
+// Schema returns the JSON Schema of the form, to be shown to the model.
+func (f Form) Schema() string {
+	s, err := JSON(schemaOf(f.of))
+	if err != nil {
+		panic(err) // texts and maps of them
+	}
+	return s
+}
+
+// JSON quotes what somebody else wrote, so that it ends where it ends.
+func JSON(v any) (string, error) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // < and > are what questions are made of
+	err := e.Encode(v)
+	return strings.TrimSpace(b.String()), err
+}
 
 // A schema is the JSON Schema of a form, in the dialect of strict structured
 // output: every key is required, and no other is allowed.

@@ -1,4 +1,4 @@
-package llm
+package talk
 
 import (
 	"bytes"
@@ -55,17 +55,20 @@ func Open(ctx context.Context, p Provider) (Model, error) {
 		if address == "" {
 			address = "https://api.openai.com/v1"
 		}
-		format := &openai.ResponseFormat{Type: "json_schema", JSONSchema: &openai.ResponseFormatJSONSchema{
-			Name: "intent", Strict: true, Schema: schemaOf(reflect.TypeFor[form]())}}
-		if p.Plain {
-			format = openai.ResponseFormatJSON
+		// The library ties the form of replies to the client: a client for each.
+		open := func(f Form) (llms.Model, error) {
+			format := &openai.ResponseFormat{Type: "json_schema", JSONSchema: &openai.ResponseFormatJSONSchema{
+				Name: f.name, Strict: true, Schema: schemaOf(f.of)}}
+			if p.Plain {
+				format = openai.ResponseFormatJSON
+			}
+			return openai.New(openai.WithToken(token), openai.WithBaseURL(strings.TrimSuffix(address, "/")), openai.WithModel(p.Name),
+				openai.WithOrganization(""), openai.WithHTTPClient(client), openai.WithResponseFormat(format))
 		}
-		m, err := openai.New(openai.WithToken(token), openai.WithBaseURL(strings.TrimSuffix(address, "/")), openai.WithModel(p.Name),
-			openai.WithOrganization(""), openai.WithHTTPClient(client), openai.WithResponseFormat(format))
-		if err != nil {
+		if _, err := open(Form{of: reflect.TypeFor[struct{}]()}); err != nil {
 			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
 		}
-		return chain{Model: m, token: p.Token}, nil
+		return chain{open: open, token: p.Token}, nil
 	case Ollama:
 		address := p.Address
 		if address == "" {
@@ -76,16 +79,21 @@ func Open(ctx context.Context, p Provider) (Model, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
 		}
-		return chain{Model: m, options: []llms.CallOption{llms.WithJSONMode()}, token: p.Token}, nil
+		return chain{open: always(m), options: []llms.CallOption{llms.WithJSONMode()}, token: p.Token}, nil
 	case Bedrock:
 		client.Transport = bounded{signed: true}
 		m, err := openConverse(ctx, p, client)
 		if err != nil {
 			return nil, fmt.Errorf("open model %s of Bedrock: %w", p.Name, err)
 		}
-		return chain{Model: m}, nil
+		return chain{open: always(m)}, nil
 	}
 	return nil, fmt.Errorf("there is no provider %q: it is %s, %s or %s", p.Kind, OpenAI, Ollama, Bedrock)
+}
+
+// always opens a model that is told of the form in words only.
+func always(m llms.Model) func(Form) (llms.Model, error) {
+	return func(Form) (llms.Model, error) { return m, nil }
 }
 
 // stay follows nobody elsewhere: the address that is configured is where a

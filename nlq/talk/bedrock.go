@@ -1,4 +1,4 @@
-package llm
+package talk
 
 import (
 	"context"

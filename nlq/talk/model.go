@@ -1,4 +1,4 @@
-package llm
+package talk
 
 import (
 	"context"
@@ -9,9 +9,10 @@ import (
 	"github.com/tmc/langchaingo/llms"
 )
 
-// A Model continues a conversation. It is all that an engine knows of one.
+// A Model continues a conversation by filling in a form. It is all that anybody
+// here knows of one.
 type Model interface {
-	Reply(ctx context.Context, talk []Turn) (Reply, error)
+	Reply(ctx context.Context, f Form, talk []Turn) (Reply, error)
 }
 
 // A Turn is what one side of a conversation said.
@@ -36,20 +37,24 @@ type Reply struct {
 	Tokens int // of prompt and reply; 0 where the provider does not say
 }
 
-// mostReply is the most tokens of one reply: the largest form takes some 1,500,
-// and models that think first think in the same tokens.
+// mostReply is the most tokens of one reply: the largest form that was seen takes
+// some 1,500, and models that think first think in the same tokens.
 const mostReply = 4096
 
 // A chain is any model that langchaingo can speak to.
 type chain struct {
-	llms.Model
+	open    func(Form) (llms.Model, error) // for replies of that form; it sends nothing
 	options []llms.CallOption
 	token   string // some servers repeat it when they do not know it
 }
 
 var _ Model = chain{}
 
-func (c chain) Reply(ctx context.Context, talk []Turn) (Reply, error) {
+func (c chain) Reply(ctx context.Context, f Form, talk []Turn) (Reply, error) {
+	m, err := c.open(f)
+	if err != nil {
+		return Reply{}, err
+	}
 	roles := map[Speaker]llms.ChatMessageType{House: llms.ChatMessageTypeSystem, Asker: llms.ChatMessageTypeHuman, Machine: llms.ChatMessageTypeAI}
 	var messages []llms.MessageContent
 	for _, t := range talk {
@@ -57,7 +62,7 @@ func (c chain) Reply(ctx context.Context, talk []Turn) (Reply, error) {
 	}
 	options := append([]llms.CallOption{llms.WithTemperature(0), llms.WithMaxTokens(mostReply)}, c.options...)
 	var why error
-	out, err := c.GenerateContent(context.WithValue(ctx, troubleKey{}, &why), messages, options...)
+	out, err := m.GenerateContent(context.WithValue(ctx, troubleKey{}, &why), messages, options...)
 	if why != nil {
 		err = why
 	}
@@ -75,14 +80,30 @@ func (c chain) Reply(ctx context.Context, talk []Turn) (Reply, error) {
 	r.Tokens, _ = said.GenerationInfo["TotalTokens"].(int)
 	switch {
 	case len(said.ToolCalls) > 0 || said.FuncCall != nil:
-		return r, refused("the model wants to call a function, and there is none")
+		return r, Refused("the model wants to call a function, and there is none")
 	case strings.EqualFold(said.StopReason, "length") || strings.EqualFold(said.StopReason, "max_tokens"):
-		return r, refused(fmt.Sprintf("the reply is longer than %d tokens", mostReply))
+		return r, Refused(fmt.Sprintf("the reply is longer than %d tokens", mostReply))
 	}
 	return r, nil
 }
 
-// A refused reply came, was paid for, and is no form.
-type refused string
+// A Refused reply came, was paid for, and is no form.
+type Refused string
 
-func (r refused) Error() string { return string(r) }
+func (r Refused) Error() string { return string(r) }
+
+// Room is how many bytes of a talk every provider has room for, beside a reply:
+// what is longer may be cut, and silently.
+const Room = (contextOf - mostReply) * perToken
+
+// perToken is how many bytes a token has at the least: four in English, three in JSON.
+const perToken = 3
+
+// Length is how many bytes a talk has.
+func Length(talk []Turn) int {
+	n := 0
+	for _, t := range talk {
+		n += len(t.Text)
+	}
+	return n
+}

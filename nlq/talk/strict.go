@@ -1,4 +1,4 @@
-package llm
+package talk
 
 import (
 	"encoding/json"
@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// decode reads a form and takes nothing that is not one: a key that the form
+// Decode reads a form and takes nothing that is not one: a key that the form
 // does not have, or has with other capitals, or that comes twice; a value that
 // is none of its choices; a second document; a field of another kind.
-func decode(text string) (form, error) {
-	var f form
+func Decode[T any](text string) (T, error) {
+	var f T
 	text = unfenced(text)
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
-	if err := exact(d, reflect.TypeFor[form](), "the form", nil); err != nil {
+	if err := exact(d, reflect.TypeFor[T](), "the form", nil); err != nil {
 		return f, err
 	}
 	if _, err := d.Token(); err != io.EOF {
@@ -27,20 +27,12 @@ func decode(text string) (form, error) {
 	if err := json.Unmarshal([]byte(text), &f); err != nil {
 		return f, fmt.Errorf("read the form: %w", err)
 	}
-	if err := idle(f, "asks", f.Kind, uses); err != nil {
-		return f, err
-	}
-	for _, st := range f.Steps {
-		if err := idle(st, "a", st.Is, stepUses); err != nil {
-			return f, err
-		}
-	}
 	return f, nil
 }
 
-// idle reports a field of v that is filled in, and that what v is, the value
+// Idle reports a field of v that is filled in, and that what v is, the value
 // of its field key, has no use for.
-func idle(v any, key, is string, uses map[string][]string) error {
+func Idle(v any, key, is string, uses map[string][]string) error {
 	used, ok := uses[is]
 	if !ok {
 		return fmt.Errorf("%q is missing", key)
@@ -87,7 +79,7 @@ func exact(d *json.Decoder, t reflect.Type, at string, choices []string) error {
 		}
 	case string:
 		if len(choices) > 0 && !slices.Contains(choices, got) {
-			return fmt.Errorf("%s is %q, want one of %q", at, short(got), choices)
+			return fmt.Errorf("%s is %q, want one of %q", at, Short(got), choices)
 		}
 		if t.Kind() == reflect.String {
 			return nil
@@ -115,7 +107,7 @@ func exactKeys(d *json.Decoder, t reflect.Type, at string) error {
 		i := slices.IndexFunc(slices.Collect(t.Fields()), func(f reflect.StructField) bool { return f.Tag.Get("json") == key })
 		switch {
 		case i < 0:
-			return fmt.Errorf("%s has no key %q", at, short(key))
+			return fmt.Errorf("%s has no key %q", at, Short(key))
 		case seen[key]:
 			return fmt.Errorf("%s has the key %q twice", at, key)
 		}
@@ -162,8 +154,8 @@ func blank(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// short bounds what is quoted of a model's words.
-func short(s string) string {
+// Short bounds what is quoted of a model's words.
+func Short(s string) string {
 	const most = 200 // a line and a half
 	s = strings.ToValidUTF8(s, "")
 	if len(s) <= most {

@@ -1,0 +1,70 @@
+package investigate
+
+import (
+	"embed"
+	"strings"
+	"sync"
+	"text/template"
+
+	"vedette.dev/nlq/talk"
+)
+
+// The forms that a model fills in. There is no place in them for anything that
+// could be done to a cluster.
+var (
+	moveForm  = talk.FormOf[move]("move")
+	storyForm = talk.FormOf[story]("story")
+)
+
+// A move is one step of a search.
+type move struct {
+	Do      string   `json:"do" one:"look suppose done"`
+	At      string   `json:"at" one:"- objects events logs series incidents"`
+	Of      string   `json:"of"`
+	Holding string   `json:"holding"`
+	Metric  string   `json:"metric"`
+	Hours   int      `json:"hours"`
+	Cause   string   `json:"cause"`
+	Cites   []string `json:"cites"`
+}
+
+// moveUses are the fields that each move has a use for.
+var moveUses = map[string][]string{
+	"look":    {"at", "of", "holding", "metric", "hours"},
+	"suppose": {"cause", "of", "cites"},
+	"done":    {},
+}
+
+// A story is a report in the model's words.
+type story struct {
+	Sentences []sentence `json:"sentences"`
+}
+
+type sentence struct {
+	Cites []string `json:"cites"`
+	Says  string   `json:"says"`
+}
+
+//go:embed prompt/*.tmpl
+var promptFiles embed.FS
+
+var prompts = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"json": talk.JSON}).ParseFS(promptFiles, "prompt/*.tmpl"))
+})
+
+func render(name string, v any) string {
+	var b strings.Builder
+	if err := prompts().ExecuteTemplate(&b, name, v); err != nil {
+		panic(err) // embedded templates, over types of ours: a test renders each
+	}
+	return b.String()
+}
+
+// shown is what is repeated to a model of its own words: what is of a form's size.
+func shown(text string) string {
+	const most = 4 << 10
+	if text == "" || len(text) > most {
+		return "(no form)"
+	}
+	return text
+}
