@@ -137,7 +137,7 @@ func isVersion(m catalog.Metric) bool {
 
 // bothTold is what it is worth that a name says itself which side it is:
 // spec of status rather than what goes without.
-const bothTold = 0.05
+const bothTold = 0.15
 
 // fit says how well the names of p differ by words for the two sides and by
 // nothing else; 0 is not at all.
@@ -204,6 +204,13 @@ func (r *reading) against(m catalog.Metric) (nlq.Term, bool) {
 	case r.cues["limit"]:
 		if p, ok := r.partner(m, "part", "whole"); ok {
 			return nlq.Binary{Op: ">=", Left: r.gauge(p.of), Right: r.measure(p.by)}, true
+		}
+	case r.cues["fewer"] && m.Type == catalog.Gauge && m.Unit != "{bool}":
+		if p, ok := r.partner(m, "want", "have"); ok {
+			return nlq.Binary{Op: "<", Left: r.measure(p.by), Right: r.measure(p.of)}, true
+		}
+		if p, ok := r.partner(m, "part", "whole"); ok {
+			return nlq.Binary{Op: "<", Left: r.measure(p.of), Right: r.measure(p.by)}, true
 		}
 	case r.cues["mismatch"]:
 		if p, ok := r.partner(m, "want", "have"); ok {
