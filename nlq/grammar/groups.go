@@ -154,7 +154,7 @@ func (f *frame) takeRanked() {
 		}
 		least := agg == string(nlq.Minimum) || f.lexicon.sets["least"][f.items[j].low]
 		p, m, ok := f.place(j + 1)
-		if !ok {
+		if !ok && (j+1 >= len(f.items) || f.plain(f.items[j+1])) {
 			continue
 		}
 		if end {
@@ -266,6 +266,10 @@ func (f *frame) takeBy(i int) {
 			f.use(j)
 			f.use(j + 1)
 			j += 2
+		} else if renamed.MatchString(f.items[j].raw) && !f.items[j].used {
+			f.by = append(f.by, "label "+f.items[j].raw)
+			f.use(j)
+			j++
 		} else if p, ok := f.placeOfLabel(j); ok {
 			f.by = append(f.by, p.Name)
 			f.use(j)

@@ -181,6 +181,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			f.by = append(f.by, p)
 		}
 	}
+	if d, derived := f.catalog.Derived(m.ID); derived && strings.Contains(d.Expr, "sum by (le)") && len(f.by) == 0 && f.kind != lookup {
+		f.by = slices.DeleteFunc(f.eachPlace(), func(p string) bool { return len(f.labelsOf(m, p)) == 0 }) // "p99 above 3 s on a node"
+	}
 	for _, by := range f.by {
 		if label, outright := strings.CutPrefix(by, "label "); outright {
 			ms.By = append(ms.By, f.ownLabel(m, label))
@@ -438,6 +441,8 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{Op: ">"}, nil // "which GPUs are throttled": those that are, at all
 	case f.kind != alert, f.test != nil:
 		return nlq.Comparison{}, nil
+	case f.within > 0 && strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{value}" && m.Unit != "{bool}" && m.Type == catalog.Gauge:
+		return nlq.Comparison{Op: ">", Limit: 0}, nil // "although requests are running"
 	case m.Unit == "{bool}" && m.Bad == "low" && ms.Agg != nlq.Count:
 		return nlq.Comparison{Op: "==", Limit: 0}, nil
 	case m.Unit == "{bool}" && m.Bad == "high", f.event(m), f.holdSaid && f.stands(m), f.fault(m), f.happens() && (m.Type == catalog.Counter || m.Bad == "high"):

@@ -458,6 +458,9 @@ func (f *frame) fits(m catalog.Metric) error {
 	if f.bytesLeft && f.dimension(m.Unit) != "bytes" {
 		return f.ask(f.title(m.ID) + " is no space that can run out.")
 	}
+	if f.per > 0 && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {
+		return f.ask(f.title(m.ID) + " is a share.") // so many a second are none
+	}
 	for _, c := range append(slices.Clone(f.bounds), f.compares...) {
 		if _, isTime := c.limit.duration(); isTime && m.Unit == "{bool}" {
 			continue // for how long it is so

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
 )
 
 // A filter narrows a measure to a place by name, or by a label said outright.
@@ -68,7 +69,7 @@ func (f *frame) takeNamedLabel(i int) bool {
 		f.add(i, filter{label: f.items[i].raw, value: name}, span(i, to)...)
 		return true
 	}
-	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" || n == 1 && f.shapeOf(i+n).Name != "" {
+	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" && !(n > 1 && i+n < len(f.items) && f.unknown(i+n)) || n == 1 && f.shapeOf(i+n).Name != "" {
 		return false
 	}
 	name, to := f.name(i + n)
@@ -76,9 +77,8 @@ func (f *frame) takeNamedLabel(i int) bool {
 	return true
 }
 
-// renamed is a label of the target's that Prometheus has renamed, since the
-// scrape has one that is called so too (honor_labels).
-var renamed = regexp.MustCompile(`^exported_[a-z_]+$`)
+// renamed is the name of a label that Prometheus has renamed.
+var renamed = regexp.MustCompile(`^` + catalog.Renamed + `[a-z_]+$`)
 
 // takeExporter reads: the dcgm exporter. What a scrape job is called has the
 // name in it somewhere.
@@ -357,6 +357,10 @@ func (f *frame) takePreposition(i int) bool {
 // add notes a filter that took items, the first of which is i; a "not" before
 // it, or before the preposition before it, turns it round.
 func (f *frame) add(i int, fl filter, took ...int) {
+	if len(took) > 0 && f.lexicon.sets["left out"][at(f.items, took[len(took)-1]+1).low] {
+		f.use(took[len(took)-1] + 1) // "kube-system left out"
+		fl.not = true
+	}
 	for _, k := range took {
 		f.items[k].used = true
 	}

@@ -14,8 +14,9 @@ func (f *frame) takeVersus() {
 		return
 	}
 	for i := range f.items {
-		op, ok := f.says(i, "compare")
-		if !ok || len(op) > 2 || strings.HasPrefix(f.items[i].low, "or ") || i == 0 {
+		value, ok := f.says(i, "compare")
+		op, implied, _ := strings.Cut(value, " ")
+		if !ok || len(op) > 2 || strings.Contains(implied, " ") || strings.HasPrefix(f.items[i].low, "or ") || i == 0 {
 			continue
 		}
 		if _, given := f.limitOf(i); given {
@@ -49,6 +50,9 @@ func (f *frame) takeVersus() {
 				continue
 			}
 			f.useAll(span(i, to)...)
+			if implied != "" {
+				f.extra = append(f.extra, implied) // narrower is about the width
+			}
 			f.beside(m)
 			f.test = func(t nlq.Term, own catalog.Metric) nlq.Term {
 				right, on := nlq.Joint(t, f.like(t, m), f.catalog)

@@ -101,6 +101,7 @@ func (c *Catalog) Measure(id ID) (Metric, bool) {
 // value of label: it is a label of its series, or of the histogram that a
 // quantile is taken of.
 func (c *Catalog) Splits(id ID, label string) bool {
+	label = strings.TrimPrefix(label, Renamed)
 	if d, ok := c.Derived(id); ok && strings.Contains(d.Expr, "sum by (le)") && d.Takes(label) {
 		return true
 	}
@@ -113,8 +114,13 @@ func (c *Catalog) Splits(id ID, label string) bool {
 // to whatever it scrapes or sends, so that no exporter lists it.
 const External = "cluster"
 
+// Renamed is how the names of labels begin that Prometheus has renamed, since its
+// target has one that is called so too (honor_labels).
+const Renamed = "exported_"
+
 // Takes reports whether the measure id can be narrowed by label.
 func (c *Catalog) Takes(id ID, label string) bool {
+	label = strings.TrimPrefix(label, Renamed)
 	if label == External {
 		return true
 	}

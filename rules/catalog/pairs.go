@@ -51,6 +51,18 @@ func (c *Catalog) ofPairs() []Derived {
 		}
 		if len(d.Words) > 0 {
 			ds = append(ds, d)
+			left := d
+			left.ID, left.Bad, left.Help = m.ID+":percent_left", "low", "Share that is left: "+m.Help
+			left.Expr = "100 - " + d.Expr
+			left.Words = nil
+			for _, w := range d.Words {
+				if bare, said := without(w, "usage"); said {
+					left.Words = append(left.Words, bare+" left", bare+" free", bare+" available")
+				}
+			}
+			if len(left.Words) > 0 {
+				ds = append(ds, left)
+			}
 		}
 	}
 	return slices.Concat(ds, c.ofFailures(own), c.ofHits(own), c.ofCreations(own))
