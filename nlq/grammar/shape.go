@@ -55,6 +55,7 @@ func (f *frame) takeShapes() {
 	f.takeDifference()
 	f.takeBaseline()
 	f.takeYesterday()
+	f.takeFlips()
 	f.takeChange()
 	f.takeSpread()
 	f.takeShareOf()
