@@ -121,6 +121,9 @@ func (m Measure) read(every string, c *catalog.Catalog) string {
 		}
 		b += " per " + strings.Join(by, " and ")
 	case m.Agg == Each:
+		if p, _ := c.Derived(m.Metric); p.Pooled() {
+			break // of all of them
+		}
 		if d, _ := c.Measure(m.Metric); d.Entity != "cluster" && d.Entity != "" {
 			b += " of " + every + " " + entityWord(d.Entity)
 		}

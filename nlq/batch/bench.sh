@@ -29,7 +29,9 @@ score() {
 # model engine", "Silence can be asked for …" (third and texts), "What is lower
 # than, near to or short of …" (fourth), "Values of a label that are said …" (fifth),
 # "An Alertmanager's address is read in one way" (sixth and the second texts), "An
-# amount of what is left is no share of it" (seventh).
+# amount of what is left is no share of it" (seventh), "A figure that nobody can
+# check here …" (eighth and the third texts), "Texts that say fewer than it should
+# be …" (ninth).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 score third nlq/batch/testdata/requests-3.jsonl
@@ -37,8 +39,11 @@ score fourth nlq/batch/testdata/requests-4.jsonl
 score fifth nlq/batch/testdata/requests-5.jsonl
 score sixth nlq/batch/testdata/requests-6.jsonl
 score seventh nlq/batch/testdata/requests-7.jsonl
+score eighth nlq/batch/testdata/requests-8.jsonl
+score ninth nlq/batch/testdata/requests-9.jsonl
 score texts nlq/batch/testdata/texts-1.jsonl
 score texts-2 nlq/batch/testdata/texts-2.jsonl
+score texts-3 nlq/batch/testdata/texts-3.jsonl
 
 score gpu "$data/corpora/nlq_gpu_dev.jsonl"
 score corpus "$data/corpora/nlq_dev.jsonl"

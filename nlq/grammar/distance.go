@@ -25,7 +25,7 @@ func (f *frame) takeDistance() {
 		after := at(f.items, i+1).low
 		switch {
 		case at(f.items, i-1).low == "within" && after == "of":
-			if f.farFrom(i+2, "<", n, span(i-1, i+2)) {
+			if f.farFrom(i+2, "<", n, span(i-1, i+2)) || f.closeTo(i+2, n, span(i-1, i+2)) {
 				return
 			}
 		case after == "to" && f.near(i-1):
@@ -62,6 +62,24 @@ func (f *frame) takeDistance() {
 			}
 		}
 	}
+}
+
+// closeTo reads from item i on what a value has come close to, but for a share of it.
+func (f *frame) closeTo(i int, n number, took []int) bool {
+	for to := min(len(f.items), i+longestName); to > i && n.isUnit && n.unit.dimension == "ratio"; to-- {
+		m, ok := f.second(i, to, f.items[:took[0]])
+		if !ok || f.dimension(m.Unit) == "ratio" {
+			continue
+		}
+		f.useAll(append(took, span(i, to)...)...)
+		f.beside(m)
+		f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {
+			other, on := nlq.Joint(t, f.like(t, m), f.catalog)
+			return nlq.Binary{Op: ">", Left: nlq.Binary{Op: "/", Left: t, Right: other, On: on}, Right: nlq.Number(round(1 - n.value*n.unit.factor))}
+		}
+		return true
+	}
+	return false
 }
 
 // ofUnit returns the measure word of n's unit, where nothing else says what is

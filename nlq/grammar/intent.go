@@ -181,7 +181,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			f.by = append(f.by, p)
 		}
 	}
-	if d, derived := f.catalog.Derived(m.ID); derived && strings.Contains(d.Expr, "sum by (le)") && len(f.by) == 0 && f.kind != lookup {
+	if d, derived := f.catalog.Derived(m.ID); derived && d.Pooled() && len(f.by) == 0 && f.kind != lookup {
 		f.by = slices.DeleteFunc(f.eachPlace(), func(p string) bool { return len(f.labelsOf(m, p)) == 0 }) // "p99 above 3 s on a node"
 	}
 	for _, by := range f.by {

@@ -40,6 +40,7 @@ import (
 //	less       between two of which the second is taken off the first
 //	either way whatever the sign, in both directions
 //	flip       goes back and forth; value: at all is enough
+//	left out   behind what is not meant
 //	operator   what is done with two measures
 //	service    what is down where nothing is scraped from it
 //	never      refused, wherever it stands

@@ -381,6 +381,11 @@ func (f *frame) takeShare() {
 			continue
 		}
 		f.items[i].used = true
+		if i > 0 && f.items[i-1].low == "within" { // "within 5% of the total"
+			f.compares = []compare{{op: ">", limit: number{value: 1 - n.value*n.unit.factor, unit: f.lexicon.units["1"], isUnit: true}}}
+			f.use(i - 1)
+			return
+		}
 		if n.value == 0 {
 			f.compares = []compare{{op: "==", limit: *n}} // "standing still (0 %)"
 			return

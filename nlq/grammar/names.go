@@ -357,9 +357,12 @@ func (f *frame) takePreposition(i int) bool {
 // add notes a filter that took items, the first of which is i; a "not" before
 // it, or before the preposition before it, turns it round.
 func (f *frame) add(i int, fl filter, took ...int) {
-	if len(took) > 0 && f.lexicon.sets["left out"][at(f.items, took[len(took)-1]+1).low] {
-		f.use(took[len(took)-1] + 1) // "kube-system left out"
-		fl.not = true
+	if len(took) > 0 {
+		after := took[len(took)-1] + 1
+		if _, out := f.says(after, "left out"); out {
+			f.use(after) // "kube-system left out"
+			fl.not = true
+		}
 	}
 	for _, k := range took {
 		f.items[k].used = true

@@ -30,7 +30,7 @@ func (f *frame) shareOfBoth(own, of []item) bool {
 func (f *frame) takeRatio() {
 	for i := range f.items {
 		n, ok := f.amount(i)
-		if !ok || n.unit.dimension != "ratio" || !n.isUnit {
+		if !ok || n.unit.dimension != "ratio" || !n.isUnit || at(f.items, i-1).low == "within" { // that is how far off
 			continue
 		}
 		j := i + 1

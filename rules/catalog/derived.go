@@ -22,6 +22,10 @@ type Derived struct {
 // Takes reports whether d can be narrowed by label.
 func (d Derived) Takes(label string) bool { return d.Has(label) || slices.Contains(d.Filters, label) }
 
+// Pooled reports whether d is one result of all series together unless that of
+// each thing is asked for: a percentile.
+func (d Derived) Pooled() bool { return strings.Contains(d.Expr, "sum by (le)") }
+
 //go:embed derived.csv
 var builtinDerived []byte
 
@@ -102,7 +106,7 @@ func (c *Catalog) Measure(id ID) (Metric, bool) {
 // quantile is taken of.
 func (c *Catalog) Splits(id ID, label string) bool {
 	label = strings.TrimPrefix(label, Renamed)
-	if d, ok := c.Derived(id); ok && strings.Contains(d.Expr, "sum by (le)") && d.Takes(label) {
+	if d, ok := c.Derived(id); ok && d.Pooled() && d.Takes(label) {
 		return true
 	}
 	m, _ := c.Metric(id)
