@@ -52,7 +52,7 @@ func (w *World) readTaken(top analyzer.Subject) {
 		if !p.gone || p.DeletionTimestamp == nil || w.Workload(p.subject) != top || p.Status.Phase != corev1.PodRunning {
 			continue
 		}
-		f := w.state(p, "pod-taken", p.DeletionTimestamp.Time, 0, "the pod was deleted while it ran")
+		f := w.state(p, "pod-taken", deleted(p), 0, "the pod was deleted while it ran")
 		for _, e := range w.events[p.subject] {
 			if e.Reason == "Killing" {
 				f.Also = append(f.Also, evidenceOf(e))

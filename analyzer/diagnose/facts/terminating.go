@@ -22,13 +22,22 @@ func (w *World) readTerminating() {
 		if !w.stuck(p) {
 			continue
 		}
-		f := w.state(p, "pod-not-ending", p.DeletionTimestamp.Time, 0, fmt.Sprintf("it was to end at %s and has not", p.DeletionTimestamp.UTC().Format(time.TimeOnly)))
+		f := w.state(p, "pod-not-ending", deleted(p), 0, fmt.Sprintf("it was to end at %s and has not", p.DeletionTimestamp.UTC().Format(time.TimeOnly)))
 		for _, e := range w.events[p.subject] {
 			if e.Reason == "FailedKillPod" {
 				f.Weight, f.Also = 1, append(f.Also, evidenceOf(e))
 			}
 		}
 	}
+}
+
+// deleted returns when the pod was asked to end, which its deletion timestamp
+// is the grace period after.
+func deleted(p *pod) time.Time {
+	if p.DeletionGracePeriodSeconds == nil {
+		return p.DeletionTimestamp.Time
+	}
+	return p.DeletionTimestamp.Add(-time.Duration(*p.DeletionGracePeriodSeconds) * time.Second)
 }
 
 // stuck reports whether the pod should have ended long ago, by its node and not by a finalizer.
