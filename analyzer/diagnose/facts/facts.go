@@ -87,6 +87,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.readPolicies()
 	w.readVolumes()
 	w.readMemory()
+	w.readThrottling()
 	w.readPools()
 	w.readRanks()
 	w.readAdapters()

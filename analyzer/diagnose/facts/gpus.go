@@ -27,6 +27,7 @@ const (
 	thermalTime   catalog.ID = "DCGM_FI_DEV_THERMAL_VIOLATION"
 	powerTime     catalog.ID = "DCGM_FI_DEV_POWER_VIOLATION"
 	xidErrors     catalog.ID = "DCGM_FI_DEV_XID_ERRORS"
+	remapped      catalog.ID = "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS"
 	remapPending  catalog.ID = "DCGM_FI_DEV_ROW_REMAP_PENDING"
 	remapFailure  catalog.ID = "DCGM_FI_DEV_ROW_REMAP_FAILURE"
 	retirePending catalog.ID = "DCGM_FI_DEV_RETIRED_PENDING" // before Ampere, which replaces rows and not pages
@@ -46,7 +47,7 @@ const (
 // snapshot needs to hold of a store that has many more.
 func Metrics() []string {
 	ids := []catalog.ID{gpuTemp, smClock, gpuUtil, grActive, clockReasons, oldReasons, thermalTime, powerTime,
-		xidErrors, remapPending, retirePending, remapFailure, doubleBit, linkCRC, linkRecovery, linkReplay, unitState, topology.Holds,
+		xidErrors, xidCounts, clockEvents, cpuPeriods, cpuThrottled, remapped, remapPending, retirePending, remapFailure, doubleBit, linkCRC, linkRecovery, linkReplay, unitState, topology.Holds,
 		workingSet, memoryLimit, volumeFree, volumeSize, diskReadOnly, diskFree, diskSize, fabricState, hostPortState, fabricDowned, connections, maxConnections}
 	names := make([]string, len(ids))
 	for i, id := range ids {
@@ -64,7 +65,7 @@ func (w *World) readGPUs() {
 		}
 	}
 	for _, m := range w.s.Metrics {
-		if !strings.HasPrefix(m.Name(), "DCGM_FI_") {
+		if !strings.HasPrefix(m.Name(), "DCGM_") {
 			continue
 		}
 		gpu, ok := w.gpuOf(m)
@@ -74,6 +75,10 @@ func (w *World) readGPUs() {
 		switch catalog.ID(m.Name()) {
 		case clockReasons, oldReasons:
 			w.readReasons(gpu, m)
+		case clockEvents:
+			w.readClockEvents(gpu, m)
+		case xidCounts:
+			w.readXidCount(gpu, m)
 		case thermalTime:
 			w.readGrowth(gpu, m, "thermal-violation", "time lost to heat grows", 0)
 		case powerTime:
@@ -84,6 +89,8 @@ func (w *World) readGPUs() {
 			w.readGrowth(gpu, m, "nvlink-errors", "NVLink errors are counted", 0)
 		case remapPending:
 			w.readFlag(gpu, m, "row-remap-pending", "a row of memory waits to be replaced at the next reset", 1)
+		case remapped:
+			w.readGrowth(gpu, m, "row-remapped", "rows of memory were marked to be replaced", 1)
 		case retirePending:
 			w.readFlag(gpu, m, "row-remap-pending", "a page of memory waits to be retired at the next reset", 1)
 		case remapFailure:
