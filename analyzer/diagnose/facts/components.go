@@ -21,12 +21,21 @@ var components = map[string]string{"kube-proxy": "unit-kube-proxy-down", "kube-s
 func (w *World) readComponents() {
 	for _, p := range w.order {
 		fact := components[componentOf(p)]
-		if fact == "" || p.gone || p.Spec.NodeName == "" || p.ready() || running(p) || w.now.Sub(p.since()) <= readyGrace {
+		if fact == "" || p.gone || p.Spec.NodeName == "" || p.ready() || running(p) || w.now.Sub(down(p)) <= graceOf(p) {
 			continue
 		}
 		w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(p.Spec.NodeName), Name: fact, At: down(p), Standing: true, Source: p.source,
 			Text: fmt.Sprintf("its %s does not run: %s is not ready%s", componentOf(p), p.Name, waiting(p))}, Kind: ObjectKind, Weight: 2, Detail: map[string]string{"pod": p.subject.String()}})
 	}
+}
+
+// graceOf returns how long a pod may not run without being down: one that never
+// ran may be pulling its image on a new node.
+func graceOf(p *pod) time.Duration {
+	if slices.ContainsFunc(p.Status.ContainerStatuses, func(cs corev1.ContainerStatus) bool { return cs.RestartCount > 0 || cs.State.Terminated != nil }) {
+		return readyGrace
+	}
+	return startupGrace
 }
 
 // down returns since when a pod does not run: it says when it last stopped,

@@ -8,8 +8,12 @@ import (
 	"vedette.dev/analyzer"
 )
 
+// longestStart is for how long a start is believed to be one, whatever its probe
+// grants: those of large models grant half an hour, in which much else may be wrong.
+const longestStart = 5 * time.Minute
+
 // starting reports whether the pod is still inside the time that its startup
-// probes grant it and has not been restarted: what its author calls a start is none of trouble.
+// probes grant it and has not been restarted: what its author calls a start is no trouble.
 func (w *World) starting(p *pod) bool {
 	if p.gone || p.Status.Phase != corev1.PodRunning {
 		return false
@@ -33,7 +37,7 @@ func startTime(p *corev1.Pod, container string) time.Duration {
 	for _, c := range p.Spec.Containers {
 		if s := c.StartupProbe; c.Name == container && s != nil {
 			period, failures := max(s.PeriodSeconds, 1), max(s.FailureThreshold, 1)
-			return time.Duration(s.InitialDelaySeconds+period*failures) * time.Second
+			return min(time.Duration(s.InitialDelaySeconds+period*failures)*time.Second, longestStart)
 		}
 	}
 	return 0
