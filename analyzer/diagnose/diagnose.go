@@ -24,7 +24,6 @@ import (
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/diagnose/facts"
 	"vedette.dev/analyzer/snapshot"
-	"vedette.dev/analyzer/topology"
 )
 
 // maxDiagnoses bounds a report, which is read by people.
@@ -52,9 +51,8 @@ func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
 	}
 	wanted := j.wanted(focus)
 	chosen, rejected := j.explain(wanted)
-	slices.SortStableFunc(chosen, func(a, b *candidate) int {
-		return cmp.Or(cmp.Compare(b.confidence, a.confidence), topology.Compare(a.subject, b.subject), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortStableFunc(chosen, func(a, b *candidate) int { return cmp.Compare(b.confidence, a.confidence) }) // of the equally sure the one that explains more
+	j.doubtCompany(chosen)
 	for _, c := range chosen[:min(len(chosen), maxDiagnoses)] {
 		r.Diagnoses = append(r.Diagnoses, j.report(c))
 	}

@@ -20,25 +20,26 @@ type relation struct {
 // relations are the ways in which subjects hang together, by the names that
 // knowledge.yaml uses for them.
 var relations = map[string]*relation{
-	"same":       {self, self},                // the same subject
-	"holder":     {holders, self},             // a GPU and the pods that held it then
-	"held-by":    {heldBy, workload},          // a GPU and the workloads of the pods that held it then
-	"node":       {node, self},                // anything and the node that it is on
-	"on-node":    {node, node},                // anything and what is on the same node
-	"workload":   {workload, self},            // a pod and what it belongs to
-	"pods":       {self, workload},            // a workload and its pods
-	"peers":      {workload, workload},        // pods of one workload
-	"blocked-by": {self, listed("blockedBy")}, // a node and the pods that it alone keeps waiting
-	"waits-for":  {self, listed("waitsFor")},  // a pod and those that wait for what it holds
-	"namespace":  {namespace, namespace},
-	"its-pod":    {listed("pod"), self}, // a fact that names a pod, and the pod
-	"mounted-by": {self, mounts},        // a claim and the pods that mount it
-	"anywhere":   {everything, everything},
-	"called":     {itself, listed("callee")}, // what is called and does not answer, and who says so
-	"runs-there": {thereOn, workload},        // a node and the workloads with a pod on it
-	"seen":       {seen, workload},           // a fact, and the workloads where it showed
-	"webhook":    {itself, listed("serves")}, // what serves a webhook, and who could not call it
-	"selected":   {behind, workload},         // what stands for workloads, and those
+	"same":        {self, self},                // the same subject
+	"holder":      {holders, self},             // a GPU and the pods that held it then
+	"held-by":     {heldBy, workload},          // a GPU and the workloads of the pods that held it then
+	"node":        {node, self},                // anything and the node that it is on
+	"on-node":     {node, node},                // anything and what is on the same node
+	"workload":    {workload, self},            // a pod and what it belongs to
+	"pods":        {self, workload},            // a workload and its pods
+	"peers":       {workload, workload},        // pods of one workload
+	"blocked-by":  {self, listed("blockedBy")}, // a node and the pods that it alone keeps waiting
+	"waits-for":   {self, listed("waitsFor")},  // a pod and those that wait for what it holds
+	"namespace":   {namespace, namespace},
+	"its-pod":     {listed("pod"), self}, // a fact that names a pod, and the pod
+	"mounted-by":  {self, mounts},        // a claim and the pods that mount it
+	"anywhere":    {everything, everything},
+	"called":      {itself, listed("callee")}, // what is called and does not answer, and who says so
+	"runs-there":  {thereOn, workload},        // a node and the workloads with a pod on it
+	"seen":        {seen, workload},           // a fact, and the workloads where it showed
+	"its-watcher": {watchers, self},           // a fact, and the very pods where it showed
+	"webhook":     {itself, listed("serves")}, // what serves a webhook, and who could not call it
+	"selected":    {behind, workload},         // what stands for workloads, and those
 }
 
 func self(_ *judge, f *facts.Fact) []analyzer.Subject { return []analyzer.Subject{f.Subject} }
@@ -110,6 +111,8 @@ func seen(j *judge, f *facts.Fact) []analyzer.Subject {
 	return all
 }
 
+func watchers(_ *judge, f *facts.Fact) []analyzer.Subject { return f.Seen }
+
 func behind(j *judge, f *facts.Fact) []analyzer.Subject { return j.Behind(f.Subject) }
 
 // listed reads subjects that a reader left in a detail, separated by blanks.
@@ -156,11 +159,11 @@ func (j *judge) follows(l knowledge.Link, from, to *facts.Fact) bool {
 	return d >= -(skew+l.Before) && (l.Within == 0 || d <= l.Within+skew)
 }
 
-// sampling is how late a metric may notice: one scrape. Kernel lines and
-// events are noted when they happen.
+// sampling is how late a metric may notice: one scrape, and as long as its
+// samples are apart. Kernel lines and events are noted when they happen.
 func sampling(f *facts.Fact) time.Duration {
 	if f.Kind.Sampled() {
-		return time.Minute
+		return max(time.Minute, f.Lag)
 	}
 	return 0
 }

@@ -222,7 +222,10 @@ func (j *judge) caveats(c *candidate) []string {
 	if ks := c.kinds(); len(ks) == 1 {
 		all = append(all, fmt.Sprintf("it rests on one kind of evidence, the %s", ks[0]))
 	}
-	if c.subject.Kind == "gpu" && strings.Contains(c.subject.Name, "/PCI:") {
+	if o := c.beside; o != nil {
+		all = append(all, fmt.Sprintf("%s of %s stands beside it, and nothing is known that links the two", o.ID, j.Words(o.subject)))
+	}
+	if c.unnamed() {
 		all = append(all, "no metric says which GPU is at this bus address")
 	}
 	for _, f := range c.reached {

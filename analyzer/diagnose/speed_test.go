@@ -43,9 +43,9 @@ func TestVast(t *testing.T) {
 	}
 	want := []string{
 		"gpu-fell-off-bus gpu/ip-10-0-0-7.ec2.internal/GPU-00000007-0000-4000-8000-000000000000",
+		"image-not-found deployment/shop-0/newest",
 		"pod-anti-affinity-conflict deployment/shop-0/aloof",
 		"gpu-capacity-exhausted job/ml/waiting",
-		"image-not-found deployment/shop-0/newest",
 		"container-oom-killed deployment/shop-1/greedy",
 		"node-not-ready node/ip-10-0-0-64.ec2.internal",
 	}

@@ -127,8 +127,8 @@ func TestWires(t *testing.T) {
 			d := &Desk{Line: &talk.Line{Model: m, Name: w.Kind}}
 			c := cluster(t)
 			r, a := d.Investigate(t.Context(), c)
-			if got := r.Diagnoses[0]; got.Cause != "node-disk-fault" || got.Subject != analyzer.Node("gpu-02") {
-				t.Errorf("the first cause is %s of %s", got.Cause, got.Subject)
+			if got := diskFault(r); got.Subject != analyzer.Node("gpu-02") {
+				t.Errorf("no disk of gpu-02 fails: %+v", r.Diagnoses)
 			}
 			if len(a.Added) != 1 || len(a.Told) != 1 || len(a.Dropped) != 1 || !strings.Contains(a.Dropped[0].Why, "gpu-09") || a.Calls != 5 || a.Tokens != 5*700 {
 				t.Errorf("the account is %+v", a)
@@ -137,13 +137,23 @@ func TestWires(t *testing.T) {
 	}
 }
 
+// diskFault returns the diagnosis that names a disk, beside which that of a GPU stands.
+func diskFault(r analyzer.Report) analyzer.Diagnosis {
+	for _, d := range r.Diagnoses {
+		if d.Cause == "node-disk-fault" {
+			return d
+		}
+	}
+	return analyzer.Diagnosis{}
+}
+
 // What is added says whose word it rests on, and what was not captured still is not.
 func TestAdded(t *testing.T) {
 	d, p := parrot(looking("logs", "", "gpu-02", "", 0), supposing("node-disk-fault", "node/gpu-02", `"F1","F2"`), done, mute)
 	c := cluster(t)
 	r, a := d.Investigate(t.Context(), c)
-	first := r.Diagnoses[0]
-	if first.Cause != "node-disk-fault" || !strings.Contains(strings.Join(first.Caveats, "\n"), "the model parrot pointed at what it rests on: logs/logging/syslog-0/main.log:1, logs/logging/syslog-0/main.log:2") {
+	first := diskFault(r)
+	if !strings.Contains(strings.Join(first.Caveats, "\n"), "the model parrot pointed at what it rests on: logs/logging/syslog-0/main.log:1, logs/logging/syslog-0/main.log:2") {
 		t.Errorf("it is %+v", first)
 	}
 	if !slices.Contains(r.Unseen, "kernel log of node/gpu-02: not captured") {
@@ -338,7 +348,7 @@ func TestPast(t *testing.T) {
 	if s := said(p, 3); !strings.Contains(s, "node_filesystem_readonly") || !slices.Equal(past.metrics, []string{"node_filesystem_readonly"}) || !slices.Equal(past.windows, []time.Duration{24 * time.Hour, 3 * time.Hour}) {
 		t.Errorf("series over %s of %q are %s", past.windows, past.metrics, s)
 	}
-	if first := r.Diagnoses[0]; first.Cause != "node-disk-fault" || !slices.ContainsFunc(first.Evidence, func(e analyzer.Evidence) bool { return e.Source == "history#17" }) {
+	if first := diskFault(r); !slices.ContainsFunc(first.Evidence, func(e analyzer.Evidence) bool { return e.Source == "history#17" }) {
 		t.Errorf("the first cause is %s: %+v; %+v", first.Cause, first.Evidence, a.Guesses)
 	}
 	if !slices.Contains(a.Looked, "logs of node/gpu-02 over 99 h: 1") {

@@ -22,7 +22,7 @@ func (w *World) readClaims() {
 		return
 	}
 	for _, c := range w.s.Claims() {
-		if c.Object.Status.Phase != corev1.ClaimPending || w.provisioned(c.Object) {
+		if c.Object.Status.Phase != corev1.ClaimPending || c.Object.Spec.VolumeName == "" && w.provisioned(c.Object) {
 			continue
 		}
 		var best []string
@@ -78,8 +78,12 @@ func mismatch(c corev1.PersistentVolumeClaim, v corev1.PersistentVolume) []strin
 	if sel, err := metav1.LabelSelectorAsSelector(c.Spec.Selector); err == nil && c.Spec.Selector != nil && !sel.Matches(labels.Set(v.Labels)) {
 		all = append(all, fmt.Sprintf("claim-selector: the claim selects %s and it has %s", sel, labels.Set(v.Labels)))
 	}
-	if r := v.Spec.ClaimRef; r != nil && (r.Namespace != c.Namespace || r.Name != c.Name) {
+	switch r := v.Spec.ClaimRef; {
+	case r == nil:
+	case r.Namespace != c.Namespace || r.Name != c.Name:
 		all = append(all, fmt.Sprintf("claim-volume-taken: it belongs to the claim %s/%s", r.Namespace, r.Name))
+	case r.UID != "" && c.UID != "" && r.UID != c.UID: // made anew under its old name
+		all = append(all, fmt.Sprintf("claim-volume-taken: it still belongs to an earlier claim of that name (%s)", v.Status.Phase))
 	}
 	return all
 }

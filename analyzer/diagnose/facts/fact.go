@@ -35,6 +35,7 @@ func (k Kind) Sampled() bool { return strings.HasPrefix(string(k), "metric ") }
 type Fact struct {
 	analyzer.Fact
 	Kind   Kind
+	Lag    time.Duration     // of what is sampled: how long before At it may have begun unseen
 	Until  time.Time         // when it was last seen, where it was seen more than once
 	Weight float64           // how much it hurts; 0 is a fact that nobody complains of
 	Detail map[string]string // values that later steps and texts use

@@ -27,11 +27,14 @@ const (
 	thermalTime   catalog.ID = "DCGM_FI_DEV_THERMAL_VIOLATION"
 	powerTime     catalog.ID = "DCGM_FI_DEV_POWER_VIOLATION"
 	xidErrors     catalog.ID = "DCGM_FI_DEV_XID_ERRORS"
+	remapped      catalog.ID = "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS"
 	remapPending  catalog.ID = "DCGM_FI_DEV_ROW_REMAP_PENDING"
 	remapFailure  catalog.ID = "DCGM_FI_DEV_ROW_REMAP_FAILURE"
+	retirePending catalog.ID = "DCGM_FI_DEV_RETIRED_PENDING" // before Ampere, which replaces rows and not pages
 	doubleBit     catalog.ID = "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL"
 	linkCRC       catalog.ID = "DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL"
 	linkRecovery  catalog.ID = "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL"
+	linkReplay    catalog.ID = "DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL"
 	reasonPower              = 0x80 // hardware power brake: a signal from the power supply
 	reasonThermal            = 0x20 | 0x40
 	hotCelsius               = 80.0 // where data-centre GPUs come near the slowdown of 83 to 90
@@ -44,8 +47,8 @@ const (
 // snapshot needs to hold of a store that has many more.
 func Metrics() []string {
 	ids := []catalog.ID{gpuTemp, smClock, gpuUtil, grActive, clockReasons, oldReasons, thermalTime, powerTime,
-		xidErrors, remapPending, remapFailure, doubleBit, linkCRC, linkRecovery, unitState, topology.Holds,
-		workingSet, memoryLimit, volumeFree, volumeSize, diskReadOnly, diskFree, diskSize, fabricState, fabricDowned, connections, maxConnections}
+		xidErrors, xidCounts, clockEvents, cpuPeriods, cpuThrottled, remapped, remapPending, retirePending, remapFailure, doubleBit, linkCRC, linkRecovery, linkReplay, unitState, topology.Holds,
+		workingSet, memoryLimit, volumeFree, volumeSize, diskReadOnly, diskFree, diskSize, fabricState, hostPortState, fabricDowned, connections, maxConnections}
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = string(id)
@@ -62,7 +65,7 @@ func (w *World) readGPUs() {
 		}
 	}
 	for _, m := range w.s.Metrics {
-		if !strings.HasPrefix(m.Name(), "DCGM_FI_") {
+		if !strings.HasPrefix(m.Name(), "DCGM_") {
 			continue
 		}
 		gpu, ok := w.gpuOf(m)
@@ -72,16 +75,24 @@ func (w *World) readGPUs() {
 		switch catalog.ID(m.Name()) {
 		case clockReasons, oldReasons:
 			w.readReasons(gpu, m)
+		case clockEvents:
+			w.readClockEvents(gpu, m)
+		case xidCounts:
+			w.readXidCount(gpu, m)
 		case thermalTime:
 			w.readGrowth(gpu, m, "thermal-violation", "time lost to heat grows", 0)
 		case powerTime:
 			w.readGrowth(gpu, m, "power-violation", "time lost to the power limit grows", 0)
 		case doubleBit:
-			w.readGrowth(gpu, m, "ecc-double-bit", "uncorrectable ECC errors were counted", 0)
-		case linkCRC, linkRecovery:
+			w.readGrowth(gpu, m, "ecc-double-bit", "uncorrectable ECC errors were counted", 2)
+		case linkCRC, linkRecovery, linkReplay:
 			w.readGrowth(gpu, m, "nvlink-errors", "NVLink errors are counted", 0)
 		case remapPending:
 			w.readFlag(gpu, m, "row-remap-pending", "a row of memory waits to be replaced at the next reset", 1)
+		case remapped:
+			w.readGrowth(gpu, m, "row-remapped", "rows of memory were marked to be replaced", 1)
+		case retirePending:
+			w.readFlag(gpu, m, "row-remap-pending", "a page of memory waits to be retired at the next reset", 1)
 		case remapFailure:
 			w.readFlag(gpu, m, "row-remap-failed", "a bad row of memory could not be replaced", 3)
 		case gpuTemp:
@@ -93,6 +104,8 @@ func (w *World) readGPUs() {
 			w.readXidMetric(gpu, m)
 		}
 	}
+	w.retiredFor()
+	w.oddLinks()
 	w.nearMisses()
 }
 
@@ -128,7 +141,7 @@ func (w *World) indexGPUs() {
 
 func (w *World) measured(gpu analyzer.Subject, m snapshot.Series, name string, at time.Time, weight float64, text string) *Fact {
 	return w.add(Fact{Fact: analyzer.Fact{Subject: gpu, Name: name, At: at, Standing: w.fresh(m), Text: text, Source: m.Source},
-		Kind: metricKind(m.Name()), Weight: weight})
+		Kind: metricKind(m.Name()), Weight: weight, Lag: spacing(m)})
 }
 
 // fresh reports whether the newest sample is about the present.

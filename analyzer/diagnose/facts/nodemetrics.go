@@ -16,6 +16,7 @@ const (
 	diskFree       catalog.ID = "node_filesystem_avail_bytes"
 	diskSize       catalog.ID = "node_filesystem_size_bytes"
 	fabricState    catalog.ID = "node_infiniband_port_state_id"
+	hostPortState  catalog.ID = "node_infiniband_state_id" // the same, of node_exporter
 	fabricDowned   catalog.ID = "node_infiniband_link_downed_total"
 	connections    catalog.ID = "node_nf_conntrack_entries"
 	maxConnections catalog.ID = "node_nf_conntrack_entries_limit"
@@ -31,7 +32,7 @@ const (
 func (w *World) readNodeMetrics() {
 	add := func(m snapshot.Series, name string, weight float64, is func(float64) bool, text string) {
 		if at, n := runStart(m, is); n > 0 && w.fresh(m) {
-			w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(nodeOf(m)), Name: name, At: at, Standing: true, Source: m.Source, Text: text}, Kind: metricKind(m.Name()), Weight: weight})
+			w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(nodeOf(m)), Name: name, At: at, Standing: true, Source: m.Source, Text: text}, Kind: metricKind(m.Name()), Weight: weight, Lag: spacing(m)})
 		}
 	}
 	for _, m := range w.s.Series(string(diskReadOnly)) {
@@ -50,7 +51,7 @@ func (w *World) readNodeMetrics() {
 			add(m, "conntrack-full", 2, func(v float64) bool { return v >= fullOfFlows*limit.Last().Value }, fmt.Sprintf("%.0f of at most %.0f connections are tracked", m.Last().Value, limit.Last().Value))
 		}
 	}
-	for _, m := range w.s.Series(string(fabricState)) {
+	for _, m := range w.portStates() {
 		// A port that was never up has no cable.
 		if slices.ContainsFunc(m.Samples, func(p snapshot.Sample) bool { return p.Value == portActive }) || w.peersActive(m) {
 			add(m, "fabric-port-down", 2, func(v float64) bool { return v != portActive }, fmt.Sprintf("port %s of %s is not active", m.Labels["port"], m.Labels["device"]))
@@ -60,7 +61,7 @@ func (w *World) readNodeMetrics() {
 		if from, to := m.Samples[0], m.Last(); to.Value > from.Value {
 			at, _ := runStart(m, func(v float64) bool { return v > from.Value })
 			w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(nodeOf(m)), Name: "fabric-link-downed", At: at, Standing: w.fresh(m), Source: m.Source,
-				Text: fmt.Sprintf("the link of %s port %s went down %.0f times", m.Labels["device"], m.Labels["port"], to.Value-from.Value)}, Kind: metricKind(m.Name()), Weight: 1})
+				Text: fmt.Sprintf("the link of %s port %s went down %.0f times", m.Labels["device"], m.Labels["port"], to.Value-from.Value)}, Kind: metricKind(m.Name()), Weight: 1, Lag: spacing(m)})
 		}
 	}
 	w.readFullDisks()
@@ -89,9 +90,14 @@ func (w *World) readFullDisks() {
 	}
 }
 
+// portStates returns what is measured of the ports of the fabric, by either exporter.
+func (w *World) portStates() []snapshot.Series {
+	return slices.Concat(w.s.Series(string(fabricState)), w.s.Series(string(hostPortState)))
+}
+
 // peersActive reports whether another port of the same device type of another node is active under the same name.
 func (w *World) peersActive(m snapshot.Series) bool {
-	for _, o := range w.s.Series(string(fabricState)) {
+	for _, o := range w.portStates() {
 		if nodeOf(o) != nodeOf(m) && o.Labels["device"] == m.Labels["device"] && o.Last().Value == portActive {
 			return true
 		}

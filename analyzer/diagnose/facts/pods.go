@@ -301,7 +301,7 @@ func (p *pod) ended() time.Time {
 
 // readUnready records that a pod does not work where nothing more exact was said.
 func (w *World) readUnready(p *pod, said []*Fact) {
-	if p.gone || p.ready() || p.DeletionTimestamp != nil || slices.ContainsFunc(said, func(f *Fact) bool { return f.Weight > 0 && f.Standing }) {
+	if p.gone || p.ready() || p.DeletionTimestamp != nil || w.starting(p) || slices.ContainsFunc(said, func(f *Fact) bool { return f.Weight > 0 && f.Standing }) {
 		return
 	}
 	switch {

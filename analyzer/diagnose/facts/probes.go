@@ -17,6 +17,12 @@ var (
 	// What a probe says when the other side speaks, but not its protocol: HTTP
 	// to gRPC, gRPC to HTTP, TLS to plain text.
 	otherProtocol = regexp.MustCompile(`malformed HTTP|transport connection broken|gave HTTP response to HTTPS client|first record does not look like a TLS handshake|error reading server preface|frame too large`)
+	// What servers answer who are spoken to in plain HTTP where they serve TLS.
+	plainToTLS = regexp.MustCompile(`statuscode: 400|: EOF$|connection reset by peer|malformed HTTP response`)
+	// How a program says that it serves TLS.
+	tlsSaid = regexp.MustCompile(`(?i)\(https\)|https://(?:0\.0\.0\.0|\[::\]|localhost|127\.0\.0\.1|\*|:)|HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)|TLS handshake error from|(?:listening|serving|server|started).*\b(?:https|tls|ssl)\b`)
+	// How settings say it: of the server, for clients have such settings too.
+	tlsSet = regexp.MustCompile(`(?i)(?:SERVER|LISTEN|HTTP|WEB|API|SERVE|ENABLE|USE)\w*(?:SSL|TLS|HTTPS)_?(?:ENABLED?|ON)?$`)
 	// What it says when nobody listens.
 	nobodyListens = regexp.MustCompile(`connection refused|failed to connect service`)
 )
@@ -46,7 +52,7 @@ func (w *World) readProbes() {
 			if probe == nil {
 				continue
 			}
-			if name, text := misprobe(c, probe, live, e.Message); name != "" {
+			if name, text := misprobe(c, probe, live, plainToTLS.MatchString(e.Message) && w.servesTLS(p, c, probe), e.Message); name != "" {
 				w.addProbe(p, e, name, text)
 			}
 		}
@@ -78,14 +84,18 @@ func probed(p *pod, e snapshot.Event, live bool) (corev1.Container, *corev1.Prob
 	return corev1.Container{}, nil
 }
 
-// misprobe names what is wrong with a probe that failed with the message, "" where nothing is.
-func misprobe(c corev1.Container, probe *corev1.Probe, live bool, message string) (name, text string) {
+// misprobe names what is wrong with a probe that failed with the message, ""
+// where nothing is; tls tells that the other side serves TLS and may have said this for it.
+func misprobe(c corev1.Container, probe *corev1.Probe, live, tls bool, message string) (name, text string) {
 	kind := "readiness"
 	if live {
 		kind = "liveness"
 	}
 	port := probePort(probe)
 	granted := time.Duration(probe.InitialDelaySeconds+max(probe.PeriodSeconds, 1)*max(probe.FailureThreshold, 1)) * time.Second
+	if tls && probe.HTTPGet != nil && probe.HTTPGet.Scheme != corev1.URISchemeHTTPS {
+		return kind + "-other-protocol", fmt.Sprintf("the %s probe of container %s speaks plain HTTP to a port that serves TLS", kind, c.Name)
+	}
 	switch {
 	case otherProtocol.MatchString(message):
 		return kind + "-other-protocol", fmt.Sprintf("the %s probe of container %s is answered in another protocol", kind, c.Name)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"vedette.dev/analyzer"
 )
 
@@ -16,6 +18,7 @@ const together = 5 * time.Minute
 // the others noticed, or all were alive and could not talk.
 func (w *World) readRanks() {
 	for _, top := range w.complaining() {
+		w.readTaken(top)
 		if first := w.firstToEnd(top); first != nil {
 			f := w.add(Fact{Fact: analyzer.Fact{Subject: first.Subject, Name: "rank-died-first", At: first.At, Standing: true, Source: first.Source,
 				Text: "it ended before the other ranks complained: " + first.Text}, Kind: first.Kind, Weight: 0})
@@ -38,6 +41,22 @@ func (w *World) readRanks() {
 		for _, o := range said {
 			f.Seen = append(f.Seen, o.Subject)
 			f.Also = append(f.Also, analyzer.Evidence{Source: o.Source, At: o.At, Text: o.Text})
+		}
+	}
+}
+
+// readTaken records pods of the workload that were deleted while others of it
+// went on: who has no rank any more has not ended by any word of its own.
+func (w *World) readTaken(top analyzer.Subject) {
+	for _, p := range w.order {
+		if !p.gone || p.DeletionTimestamp == nil || w.Workload(p.subject) != top || p.Status.Phase != corev1.PodRunning {
+			continue
+		}
+		f := w.state(p, "pod-taken", deleted(p), 0, "the pod was deleted while it ran")
+		for _, e := range w.events[p.subject] {
+			if e.Reason == "Killing" {
+				f.Also = append(f.Also, evidenceOf(e))
+			}
 		}
 	}
 }
@@ -68,7 +87,7 @@ func (w *World) firstToEnd(top analyzer.Subject) *Fact {
 		}
 	}
 	var first *Fact
-	for _, f := range w.Called("container-failed", "container-killed", "container-signalled", "container-oom-killed", "pod-failed", "pod-disrupted") {
+	for _, f := range w.Called("container-failed", "container-killed", "container-signalled", "container-oom-killed", "pod-failed", "pod-disrupted", "pod-taken") {
 		if w.Workload(f.Subject) != top || complained[f.Subject] || f.At.IsZero() || f.At.After(since.Add(skewFar)) || since.Sub(f.At) > longestCollective {
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 func (w *World) readSaid() {
 	w.readWebhooks()
 	w.readVariables()
+	w.readDenied()
 	w.readRateLimits()
 	w.readBlindAutoscalers()
 	w.readIngressLogs()

@@ -72,6 +72,9 @@ func (w *World) place(p *pod, f *Fact, q *queue) {
 		waits = append(waits, analyzer.Node(x.Node.Name).String())
 	}
 	f.Detail["blockedBy"] = strings.Join(waits, " ")
+	for _, o := range w.heldByStuck(p, fits) {
+		f.Detail["waitsFor"] = strings.TrimSpace(f.Detail["waitsFor"] + " " + o.String())
+	}
 
 	name, text, seen := w.why(p, fits, f)
 	top := w.Workload(p.subject)

@@ -164,7 +164,7 @@ func stuckSince(d *appsv1.Deployment) (time.Time, bool) {
 // short says how many pods the controller lacks, "" where it lacks none.
 func (w *World) short(self analyzer.Subject) string {
 	c := w.controllers[self]
-	if c.ready >= c.wanted {
+	if c.ready >= c.wanted || c.ready+w.underWay(self) >= c.wanted {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d wanted pods are ready", c.ready, c.wanted)

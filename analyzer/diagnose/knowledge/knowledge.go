@@ -25,9 +25,10 @@ import (
 
 // A Book is what knowledge.yaml says.
 type Book struct {
-	Texts  []Text  `yaml:"texts"`
-	Links  []Link  `yaml:"links"`
-	Causes []Cause `yaml:"causes"`
+	Texts  []Text   `yaml:"texts"`
+	Links  []Link   `yaml:"links"`
+	Echoes []string `yaml:"echoes"` // facts that every fault brings about: they tell that there is one, and not which
+	Causes []Cause  `yaml:"causes"`
 
 	shelves map[Place]*Shelf
 }
@@ -48,8 +49,9 @@ type Cause struct {
 	On      string        `yaml:"on"`    // whom it blames: "" is the root's subject; workload, holder, node, gpu, namespace or cluster
 	Base    float64       `yaml:"base"`  // the confidence from one kind of evidence
 	Against []string      `yaml:"against"`
-	When    string        `yaml:"when"` // a predicate that must hold besides
-	Say     string        `yaml:"say"`  // what is so, with {subject} and details of the root in braces
+	Hears   []string      `yaml:"hears"` // echoes that confirm it all the same
+	When    string        `yaml:"when"`  // a predicate that must hold besides
+	Say     string        `yaml:"say"`   // what is so, with {subject} and details of the root in braces
 	Caveat  string        `yaml:"caveat"`
 	Why     string        `yaml:"why"` // the reason for the base and the predicate
 }
@@ -87,6 +89,9 @@ func read(file string, r io.Reader) (*Book, error) {
 	}
 	return &b, nil
 }
+
+// IsEcho reports whether the fact is one that every fault brings about.
+func (b *Book) IsEcho(fact string) bool { return slices.Contains(b.Echoes, fact) }
 
 func (c *Cause) check() error {
 	if _, ok := fault.Causes()[c.ID]; !ok {

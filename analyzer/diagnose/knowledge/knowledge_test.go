@@ -68,6 +68,11 @@ func TestLinksNameFacts(t *testing.T) {
 			from[to] = true
 		}
 	}
+	for _, echo := range slices.Concat(All().Echoes, heard()) {
+		if !from[echo] {
+			t.Errorf("no link and no cause uses the echo %s", echo)
+		}
+	}
 	read, err := filepath.Glob("../facts/*.go") // some facts are raw material of other readers
 	if err != nil || len(read) == 0 {
 		t.Fatalf("no readers of facts: %v", err)
@@ -89,6 +94,14 @@ func TestLinksNameFacts(t *testing.T) {
 			t.Errorf("no link and no cause uses the fact %s", x.Fact)
 		}
 	}
+}
+
+// heard returns the echoes that confirm a cause all the same.
+func heard() (all []string) {
+	for _, c := range All().Causes {
+		all = append(all, c.Hears...)
+	}
+	return all
 }
 
 // TestTextsAreQuick keeps logs quick to read: one short word slows the look for all texts.
