@@ -37,7 +37,6 @@ const quiet = 12
 // though its score is high. The bank knows which side hurts, and what explains the dips.
 type alarm struct {
 	spike, level chance
-	seen         uint32
 	on           bool
 	calm         uint8   // samples of nothing unusual while on
 	age          uint16  // samples since it began
@@ -59,7 +58,7 @@ const (
 // rare returns how rare a sample is on each channel, in powers of ten, on the
 // side that hurts, and takes it as usual. None is rarer than the history can vouch for.
 func (a *alarm) rare(d *distances, side Direction) (spike, level float64) {
-	if a.seen++; a.seen <= warmup {
+	if d.seen == 0 {
 		return 0, 0
 	}
 	far, moved := float32(0), float32(0)
@@ -74,7 +73,7 @@ func (a *alarm) rare(d *distances, side Direction) (spike, level float64) {
 	}
 	spike, level = a.spike.rare(far), a.level.rare(moved)
 	if spike > 0 || level > 0 {
-		vouched := trusted * math.Log10(float64(a.seen))
+		vouched := trusted * math.Log10(float64(d.seen))
 		spike, level = min(max(0, spike), vouched), min(max(0, level), vouched)
 	}
 	return spike, level

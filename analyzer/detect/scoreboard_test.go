@@ -416,7 +416,7 @@ func BenchmarkMillion(b *testing.B) {
 	round := int64(aged)
 	b.Run("observe", func(b *testing.B) {
 		b.ReportAllocs()
-		b.ReportMetric(float64(unsafe.Sizeof(LevelState{})), "B/series")
+		b.ReportMetric(float64(unsafe.Sizeof(LevelState{})+unsafe.Sizeof(alarm{})), "B/series")
 		for i := range b.N {
 			if i%n == 0 {
 				round++
