@@ -240,6 +240,25 @@ func TestAnIncidentIsToldOnce(t *testing.T) {
 	}
 }
 
+// A level that moved is forgotten by and by.
+func TestAnIncidentFades(t *testing.T) {
+	for _, tt := range []struct {
+		after int
+		score float64
+		news  bool
+	}{
+		{149, 0.4 * 1.35, false}, {149, 0.55, true}, // a third worse
+		{150, 0.4 * 0.9, false}, {150, 0.37, true},
+		{450, 0.4 * 0.45, false}, {450, 0.19, true},
+	} {
+		_, c := incidents()
+		c.tells(0.4, 5000)
+		if got := c.tells(tt.score, 5000+tt.after) > 0; got != tt.news {
+			t.Errorf("%g, %d samples after 0.4, is news: %t", tt.score, tt.after, got)
+		}
+	}
+}
+
 // What one absurd reading does to a series passes.
 func TestOneAbsurdValueDoesNotBlind(t *testing.T) {
 	vs := noisy(6, 4000)
