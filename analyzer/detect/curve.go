@@ -2,11 +2,13 @@ package detect
 
 import "math"
 
-// A curve is a function of what is positive, looked up: 0 below the unit, which is
-// one of its points, and from there on the chords between 32 points of each
-// doubling, which are near enough for a score to be the same to four digits. A series that is noise exceeds
-// one unit or another in every other sample, at random, and a branch that was not
-// foreseen costs more than all there is to compute; this has none.
+// A curve is a function of what is positive, looked up: 0 below the unit, which
+// is one of its points, and from there on the chords between 32 points of each
+// doubling, which are near enough for a score to be the same to four digits.
+//
+// A series that is noise exceeds one unit or another in every other sample, at
+// random, and a branch that was not foreseen costs more than all there is to
+// compute; this has none.
 type curve [1 << (8 + pointBits)]chord
 
 // A chord is a line.

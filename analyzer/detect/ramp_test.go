@@ -1,9 +1,14 @@
 package detect
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // What leaks is told in a value that wanders by more within minutes; what wanders,
@@ -71,5 +76,50 @@ func TestARampHasNoGaps(t *testing.T) {
 	}
 	if r.known != 0 {
 		t.Errorf("%d stretches are known after a gap, want none", r.known)
+	}
+}
+
+// The bank tells of a leak, and not where a watch does not ask; what it saved in
+// an older form it does not read.
+func TestTheBankTellsOfALeak(t *testing.T) {
+	for _, leaks := range []bool{true, false} {
+		b := NewBank([]Watch{{Metric: "DCGM_FI_DEV_FB_USED", Kind: "gauge", Direction: High, Subject: "gpu", Labels: []string{"Hostname", "UUID"}, Leaks: leaks, MinEffect: 4096}}, 0)
+		rnd := rand.New(rand.NewPCG(3, 6))
+		told := false
+		for minutes := range 23 * 60 {
+			now := time.Unix(int64(minutes)*60, 0)
+			v := 25_000 + 4000*rnd.NormFloat64() + 200*float64(max(0, minutes-20*60))
+			b.Observe(1, func() map[string]string {
+				return map[string]string{"__name__": "DCGM_FI_DEV_FB_USED", "Hostname": "n", "UUID": "g"}
+			}, now.UnixMilli(), v)
+			fs, err := b.Findings(t.Context(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told = told || len(fs) > 0
+			if told && minutes < 20*60 {
+				t.Fatalf("told at minute %d: %v", minutes, fs)
+			}
+		}
+		if told != leaks {
+			t.Errorf("leaks %t: told %t", leaks, told)
+		}
+
+		dir := t.TempDir()
+		if err := b.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, stateFile)
+		saved, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := bytes.Replace(saved, []byte(`"vedetteDetectIndex":3`), []byte(`"vedetteDetectIndex":2`), 1)
+		if err := os.WriteFile(file, old, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Restore(dir); err == nil || !strings.Contains(err.Error(), "of version 2") {
+			t.Errorf("what was saved before is restored: %v", err)
+		}
 	}
 }

@@ -4,8 +4,8 @@ import "math"
 
 // A tail turns a statistic that is never negative into the probability of one
 // as large, from the statistic's own past: its 95 % quantile, and beyond it a
-// power law. Eight bytes, whatever the history,
-// and one for the exceedances heard, which whoever has several keeps together.
+// power law. Eight bytes, whatever the history, and one for the exceedances
+// heard, which whoever has several keeps together.
 type tail struct {
 	edge  float32 // the running 95 % quantile
 	slope float32 // mean of the logarithm of how many times the edge what exceeds it is
