@@ -64,6 +64,7 @@ type memory struct {
 	of       RateState[LevelState] // a gauge uses only its Of
 	peer     PeerState
 	alarm    alarm
+	ramp     ramp // of what leaks
 	level    episode
 	apart    episode
 	value    float64 // the newest, a rate for a counter
@@ -295,6 +296,11 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 		rare = 0
 	}
 	score, step := min(1, rare/12), Level{}.Step(&s.of.Of)
+	if w.Leaks {
+		if begin, rises := s.ramp.rises(ms, value, w.Direction); rises && w.Direction.off(value, begin) >= w.MinEffect {
+			score, usual = max(score, Threshold(b.rate, step)), begin
+		}
+	}
 	b.follow(&s.level, ms, score, value, usual, step, w.Direction)
 	if m.group != nil {
 		b.enter(m.group, w, s, ms)

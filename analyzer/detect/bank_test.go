@@ -41,14 +41,16 @@ func TestWatchesAgreeWithTheCatalog(t *testing.T) {
 func TestWatchesAreCheckedByLine(t *testing.T) {
 	head := header + "\n"
 	for _, tt := range []struct{ row, want string }{
-		{"m,summary,high,node,instance,,,no,1,why", `w.csv:2: m: kind "summary"`},
-		{"m,gauge,up,node,instance,,,no,1,why", `direction "up"`},
-		{"m,gauge,high,rack,instance,,,no,1,why", `subject "rack"`},
-		{"m,gauge,high,gpu,UUID,,,no,1,why", "named by 2 labels"},
-		{"m,gauge,high,node,instance,,,maybe,1,why", `absence "maybe"`},
-		{"m,gauge,high,node,instance,,,no,-1,why", `min_effect "-1"`},
-		{"m,gauge,high,node,instance,,,no,1,", "reason are required"},
-		{"m,gauge,high,node,instance,,,no,1,why\nm,gauge,high,node,instance,,,no,1,why", "w.csv:3: m: listed twice"},
+		{"m,summary,high,node,instance,,,no,no,1,why", `w.csv:2: m: kind "summary"`},
+		{"m,gauge,up,node,instance,,,no,no,1,why", `direction "up"`},
+		{"m,gauge,high,rack,instance,,,no,no,1,why", `subject "rack"`},
+		{"m,gauge,high,gpu,UUID,,,no,no,1,why", "named by 2 labels"},
+		{"m,gauge,high,node,instance,,,maybe,no,1,why", `absence "maybe"`},
+		{"m,gauge,high,node,instance,,,no,maybe,1,why", `leaks "maybe"`},
+		{"m,counter,high,node,instance,,,no,yes,1,why", "only a gauge leaks"},
+		{"m,gauge,high,node,instance,,,no,no,-1,why", `min_effect "-1"`},
+		{"m,gauge,high,node,instance,,,no,no,1,", "reason are required"},
+		{"m,gauge,high,node,instance,,,no,no,1,why\nm,gauge,high,node,instance,,,no,no,1,why", "w.csv:3: m: listed twice"},
 	} {
 		if _, err := ParseWatches("w.csv", strings.NewReader(head+tt.row+"\n")); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want %q", tt.row, err, tt.want)

@@ -12,10 +12,10 @@ import "math"
 type chance struct {
 	edge  float32 // the running 95 % quantile
 	sum   float32 // of the excesses of the runs, as logarithms, with the prior's
-	n     float32 // of runs, with the prior's
 	gap   float32 // mean number of samples from run to run
-	since uint32  // samples since the last run ended
 	peak  float32 // the largest of the present run; 0: there is none
+	since uint32  // samples since the last run ended
+	n     uint16  // of runs, with the prior's
 	below uint8   // samples since it was past the edge
 	past  uint8   // samples of the run past the edge; they end at 255
 }
@@ -69,7 +69,7 @@ func (c *chance) rare(z float32) float64 {
 		return 0
 	}
 	c.peak, c.below = max(c.peak, z), 0
-	n, mean := float64(c.n), float64(c.sum/c.n)
+	n, mean := float64(c.n), float64(c.sum/float32(c.n))
 	runs := n - priorRuns + 1
 	often := (runs + 1) / (runs*float64(c.gap) + float64(c.since)) // runs a sample
 	e := n * math.Log1p(math.Log(float64(z/c.edge))/float64(c.sum))
@@ -89,12 +89,12 @@ func (c *chance) rest() {
 	}
 	lost := float32(1 - math.Exp(-maxRun))
 	excess := max(0, float32(math.Log(float64(c.peak/c.edge))))
-	c.sum += min(excess, maxRun*c.sum/c.n) / lost
+	c.sum += min(excess, maxRun*c.sum/float32(c.n)) / lost
 	if c.n++; c.n > runMemory {
-		c.sum *= runMemory / c.n
+		c.sum *= runMemory / float32(c.n)
 		c.n = runMemory
 	}
-	c.gap += (float32(c.since) - c.gap) / (c.n - priorRuns + 1)
+	c.gap += (float32(c.since) - c.gap) / float32(c.n-priorRuns+1)
 	c.since, c.peak, c.below, c.past = 0, 0, 0, 0
 }
 

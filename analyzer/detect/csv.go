@@ -39,7 +39,7 @@ func CSV(r io.Reader, w io.Writer, rate float64) error {
 
 	var state LevelState
 	var alarm alarm
-	spike, regime := incident{most: spikeMost, share: spikeShare, worse: spikeWorse}, incident{most: regimeMost, share: regimeShare, worse: regimeWorse}
+	spike, regime := incidents()
 	var line []byte
 	for {
 		row, err := in.Next()

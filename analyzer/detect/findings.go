@@ -74,7 +74,7 @@ func (b *Bank) unusual(m *member, s *memory) analyzer.Finding {
 	}
 
 	of := &s.of.Of
-	if age := time.Duration(of.last-of.first) * time.Millisecond; age < profileAge*time.Second {
+	if age := time.Duration(of.last-60_000*int64(of.first)) * time.Millisecond; age < profileAge*time.Second {
 		f.Caveats = append(f.Caveats, fmt.Sprintf("only %s of history: what is usual at this time of day is not known", age.Round(time.Minute)))
 	}
 	if time.Duration(of.last-e.onset)*time.Millisecond >= stays {

@@ -32,7 +32,7 @@ func choices() []choice {
 	var cs []choice
 	for _, spikes := range []float64{0.9, 0.95, 1, 1.05} {
 		for _, spike := range []int{8, 15, 30} {
-			for _, regime := range []int{100, 200, 300} {
+			for _, regime := range []int{100, 150, 200, 300} {
 				cs = append(cs, choice{spikes, spike, regime})
 			}
 		}
@@ -63,7 +63,8 @@ func channels(stamps, values []string) (b both, err error) {
 
 func (c choice) score(b both) []float64 {
 	out := make([]float64, len(b.spike))
-	spike, regime := incident{most: c.spikeMost, share: spikeShare, worse: spikeWorse}, incident{most: c.regimeMost, share: regimeShare, worse: regimeWorse}
+	spike, regime := incidents()
+	spike.most, regime.most = c.spikeMost, c.regimeMost
 	for i := range out {
 		out[i] = max(c.spikes*spike.tells(b.spike[i], i), regime.tells(b.regime[i], i))
 	}

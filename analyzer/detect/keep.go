@@ -15,7 +15,7 @@ import (
 const stateFile = "detect.state"
 
 // indexVersion grows when the meaning of the index or of a state changes.
-const indexVersion = 2
+const indexVersion = 3
 
 // index says whose states the slab holds.
 type index struct {

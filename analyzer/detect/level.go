@@ -71,47 +71,11 @@ var believed = func() (share [math.MaxUint8 + 1]float32) {
 	return share
 }()
 
-// How much each statistic has to say, in cubes of powers of ten. The weights are
-// coarse: finer ones move NAB by less than its own noise of two points. What is
-// lost without a group, of NAB's standard and low-FP points and of the event
-// sets' best F1: the jump's tail 2, none and 0.03; what is outside the ranges
-// 6, 10 and none; the peaks of the regime 4, 3 and none.
-const (
-	spikeNear, spikeJump, spikeTime                = 0.5, 0.5, 0.5
-	spikeTimeTail, spikeJumpTail                   = 0.5, 2
-	spikeTimePeak, spikeTime3Peak                  = 0.5, 0.5
-	spikeOutside                                   = 2
-	regimeNear, regimeTime6                        = 1, 1
-	regimeTime3Peak, regimeTime6Peak               = 0.5, 1
-	regimeTime24Peak                               = 2
-	regimeOutside, regimeOutside6, regimeOutside24 = 5, 2, 1
-)
-
-const (
-	// Past so many powers of ten a spike counts for less: what is outside all
-	// that was ever seen says more on the regime channel, and without this
-	// every short spike outranks a level that moved. Two points of NAB, eight of
-	// its low-FP profile.
-	spikeKnee, spikeBend = 4.4, 0.3
-
-	// The statistics are not independent, and their sum is rarer on paper than
-	// on noise. What the rate would take for Gaussian noise is 0.78, which misses
-	// two thirds of the levels that move by 4 sigma; for heavy tails no one factor
-	// will do, and an alert goes by the series' own tail instead: see alarm.
-	together = 0.85
-
-	// A history of n samples vouches for one in n; it is trusted for this power
-	// of that and no further, so that a short history cannot shout. The square
-	// costs the hourly services a tenth of their precision; with 2.5, noise
-	// that wanders alerts six times as often.
-	trusted = 2.2
-)
-
 // LevelState is what [Level] remembers of one series.
 type LevelState struct {
 	origin float64 // the first value; everything below is relative to it, so that float32 suffices far from zero
 	last   int64   // Unix milliseconds of the newest sample
-	first  int64   // of the oldest
+	first  int32   // Unix minutes of the oldest
 	seen   uint32  // samples
 	step   float32 // seconds between samples, running mean
 
@@ -126,30 +90,18 @@ type LevelState struct {
 	timeTail, jumpTail    tail
 	timePeak, time3Peak   peak
 	time6Peak, time24Peak peak
+	recent                [4]uint8 // of each peak, in that order: samples until what is past it is another event
+	heard                 [2]uint8 // of each tail: see there
 
-	_   [4]uint32 // so that a state, and its hours, begin with a line of the processor's cache
-	day [coarse]hours
+	often [bins]uint8 // samples of each hour of the day, UTC; they end at 255, where they no longer matter
+	day   [coarse]part
 }
 
-// hours are what is usual at one part of the day, UTC, in one piece: a sample
-// touches one part, and what costs is to fetch it.
-type hours struct {
-	usual  [bins / coarse]float32
-	spread float32 // around them
-	often  [bins / coarse]uint8
-	all    uint8 // samples; counts end at 255, where they no longer matter
-	_      uint8
-}
-
-// distances are how far one sample is from what was usual, in spreads.
-type distances struct {
-	x, mean      float32 // the sample and what was just before, from the series' first value
-	near, jump   float32 // from just before, from the sample before
-	time, before float32 // from the time of day; the same of the sample before
-	time6        float32 // of the mean of six
-	novel        bool    // it is the first that differs
-	rest, was    float32 // from the time of day by sign; the same of the sample before
-	rest6        float32 // and of the mean of six
+// A part of the day, and what is usual in it: the two in one piece, as what
+// costs is to fetch them.
+type part struct {
+	usual  [bins / coarse]float32 // by the hour
+	spread float32                // around that
 }
 
 // Observe implements [analyzer.Detector].
@@ -161,33 +113,40 @@ func (Level) Observe(s *LevelState, ms int64, value float64) analyzer.Score {
 // observe is Observe, and says in d how far the sample is from what was usual,
 // where it is scored.
 func (s *LevelState) observe(ms int64, value float64, d *distances) (score analyzer.Score) {
-	if math.IsNaN(value) || math.IsInf(value, 0) || s.seen > 0 && ms <= s.last {
+	if missing := value-value != 0; missing || s.seen > 0 && ms <= s.last { // NaN, and infinity less itself
 		return score
 	}
 	if s.seen == 0 {
-		s.origin, s.first = value, ms
+		s.origin, s.first = value, int32(ms/60_000)
 	} else {
 		s.pace(float32(ms-s.last) * 1e-3)
 	}
 	x := float32(value - s.origin)
-	least := floor * (s.high - s.low)
-	half, hour := s.hour(ms)
-	usual, spread := s.usual(half, hour)
-	rest := x - usual
-	taken := s.credible(x)
+	hour := hourOf(ms)
+	p := &s.day[hour/(bins/coarse)]
+	usual := p.usual[hour%(bins/coarse)] // an hour not seen often is taken for all day
+	usual = s.long + (usual-s.long)*believed[s.often[hour]]
+	taken := x
+	if x < s.low || x > s.high {
+		taken = s.credible(x)
+	}
 	s.late6 += late6 * (taken - s.late6)
 	s.late24 += late24 * (taken - s.late24)
-	s.rest3 += late3 * (taken - usual - s.rest3)
-	s.rest6 += late6 * (taken - usual - s.rest6)
-	s.rest24 += late24 * (taken - usual - s.rest24)
+	around := taken - usual
+	s.rest3 += late3 * (around - s.rest3)
+	s.rest6 += late6 * (around - s.rest6)
+	s.rest24 += late24 * (around - s.rest24)
 
+	outer := !s.within(x)
 	if s.seen >= warmup {
-		inv := inverse(spread, least)
-		s.measure(d, x, rest, inv, least)
-		score = s.judge(d, inv)
+		// Half the spread at this time of day, half that of all day: a quiet hour
+		// must not make its first loud day infinitely surprising.
+		score = s.judge(d, x, x-usual, s.around+(p.spread-s.around)*believed[s.all(hour)]/2, outer)
 	}
-	s.learn(taken, taken-usual)
-	half.learn(hour, taken, s.step)
+	if outer || s.seen < warmup {
+		s.widen(taken)
+	}
+	s.learn(taken, around, p, hour)
 	s.last = ms
 	s.seen++
 	return score
@@ -201,23 +160,6 @@ func (Level) Usual(s *LevelState) (near, long float64) {
 
 // Step returns the usual number of seconds between samples, 0 while unknown.
 func (Level) Step(s *LevelState) float64 { return float64(s.step) }
-
-// score is p on the scale of [analyzer.Score].
-func (s *LevelState) score(p float64) float64 {
-	if p >= 1 {
-		return 0
-	}
-	return s.scoreOf(-math.Log10(p))
-}
-
-// scoreOf is the score of so many powers of ten.
-func (s *LevelState) scoreOf(rare float64) float64 {
-	const known = 3 // what the shortest history that is scored is trusted for, about
-	if rare > known {
-		rare = min(rare, trusted*math.Ln2/math.Ln10*float64(log2(float32(s.seen))))
-	}
-	return min(1, rare/12)
-}
 
 // pace follows the step, by gaps that are no outage.
 func (s *LevelState) pace(gap float32) {
@@ -251,128 +193,19 @@ func (s *LevelState) credible(x float32) float32 {
 	return x
 }
 
-// hour returns the part of the UTC day that ms is in, and which hour of it.
-func (s *LevelState) hour(ms int64) (*hours, int) {
-	second := ms / 1000 % day
-	if second < 0 {
-		second += day
-	}
-	hour := uint(second) * bins / day
-	return &s.day[hour*coarse/bins%coarse], int(hour % (bins / coarse))
+// hourOf returns the hour of the day, UTC, that ms is in.
+func hourOf(ms int64) uint {
+	const hour, era = 3_600_000, 1 << 20 * bins // era: what is before 1970 is counted as after
+	return uint((uint64(ms) + era*hour) / hour % bins)
 }
 
-// usual returns what the value usually is in an hour and how far around that.
-// An hour not seen often is taken for all day.
-func (s *LevelState) usual(h *hours, hour int) (value, spread float32) {
-	value = s.long + (h.usual[hour]-s.long)*believed[h.often[hour]]
-
-	// Half the spread at this time of day, half that of all day: a quiet hour
-	// must not make its first loud day infinitely surprising.
-	at := s.around + (h.spread-s.around)*believed[h.all]
-	return value, (at + s.around) / 2
+// all returns how many samples the part of the day has that an hour is in.
+func (s *LevelState) all(hour uint) uint8 {
+	return uint8(min(math.MaxUint8, uint(s.often[hour])+uint(s.often[hour^1])))
 }
 
-// inverse returns one by a spread that is at least as given, 0 where there is
-// neither a spread nor a range.
-func inverse(spread, least float32) float32 {
-	if spread < least {
-		spread = least
-	}
-	if spread == 0 {
-		return 0
-	}
-	return 1 / spread
-}
-
-// spreads returns how many spreads d is, where one is 1/inv.
-func spreads(d, inv float32) float32 {
-	if inv == 0 && d != 0 {
-		return unheard
-	}
-	return abs(d) * inv
-}
-
-// outsideOf returns how far x is outside a range, as a share of it.
-func outsideOf(x, low, high float32) float32 {
-	switch {
-	case x > high:
-		x -= high
-	case x < low:
-		x = low - x
-	default:
-		return 0
-	}
-	if high == low {
-		return 1
-	}
-	return x / (high - low)
-}
-
-// above reports whether the sample is above just before.
-func (d *distances) above() bool { return d.x > d.mean }
-
-// stays reports whether the sample, the one before and the mean of six are all
-// above the time of day, or all below.
-func (d *distances) stays(above bool) bool {
-	if above {
-		return d.rest > 0 && d.was > 0 && d.rest6 > 0
-	}
-	return d.rest < 0 && d.was < 0 && d.rest6 < 0
-}
-
-// measure says in d how far x is from what was usual. It is rest from what is
-// at its time of day, of which a spread is 1/inv.
-func (s *LevelState) measure(d *distances, x, rest, inv, least float32) {
-	d.x, d.mean = x, s.mean
-	d.near = spreads(x-s.mean, inverse(s.spread, least))
-	d.jump = spreads(x-s.prev, inverse(s.jump, least))
-	d.rest, d.was, d.rest6 = rest, rest-(x-s.prev), s.rest6
-	d.time, d.before, d.time6 = spreads(d.rest, inv), spreads(d.was, inv), spreads(d.rest6, inv)
-	d.novel = s.spread == 0 && x != s.mean
-}
-
-// judge scores a sample so far from what was usual.
-func (s *LevelState) judge(d *distances, inv float32) analyzer.Score {
-	near := distance.of(d.near)
-	spike := spikeNear*near + spikeJump*distance.of(d.jump) + spikeTime*distance.of(d.time) +
-		spikeTimeTail*tailed.of(s.timeTail.rare(d.time)) + spikeJumpTail*tailed.of(s.jumpTail.rare(d.jump))
-	regime := regimeNear*near + regimeTime6*distance6.of(d.time6)
-
-	// What follows is nothing for most samples: one question for each of the two.
-	keep, rest3, rest24 := keeps(s.seen), spreads(s.rest3, inv), spreads(s.rest24, inv)
-	if d.time < s.timePeak.most && rest3 < s.time3Peak.most && d.time6 < s.time6Peak.most && rest24 < s.time24Peak.most {
-		s.timePeak.fade(keep)
-		s.time3Peak.fade(keep)
-		s.time6Peak.fade(keep)
-		s.time24Peak.fade(keep)
-	} else {
-		time3Peak := record.of(s.time3Peak.past(rest3, keep))
-		spike += spikeTimePeak*record.of(s.timePeak.past(d.time, keep)) + spikeTime3Peak*time3Peak
-		regime += regimeTime3Peak*time3Peak + regimeTime6Peak*record.of(s.time6Peak.past(d.time6, keep)) +
-			regimeTime24Peak*record24.of(s.time24Peak.past(rest24, keep))
-	}
-	if d.x > s.high || d.x < s.low || s.late6 > s.high6 || s.late6 < s.low6 || s.late24 > s.high24 || s.late24 < s.low24 {
-		out := outside.of(outsideOf(d.x, s.low, s.high))
-		spike += spikeOutside * out
-		regime += regimeOutside*out + regimeOutside6*outside.of(outsideOf(s.late6, s.low6, s.high6)) +
-			regimeOutside24*outside24.of(outsideOf(s.late24, s.low24, s.high24))
-	}
-	var score analyzer.Score
-	if spike > 0 {
-		rare := cbrt(spike)
-		if rare > spikeKnee {
-			rare = spikeKnee + spikeBend*(rare-spikeKnee)
-		}
-		score.Spike = s.scoreOf(together * float64(rare))
-	}
-	if regime > 0 {
-		score.Regime = s.scoreOf(together * float64(cbrt(regime)))
-	}
-	return score
-}
-
-// learn takes x as usual.
-func (s *LevelState) learn(x, rest float32) {
+// learn takes x as usual, in an hour which is in part p of the day.
+func (s *LevelState) learn(x, rest float32, p *part, hour uint) {
 	near, far, around := float32(nearWeight), float32(longWeight), float32(aroundWeight)
 	if s.seen < 1/longWeight {
 		n := 1 / float32(s.seen+1)
@@ -386,6 +219,32 @@ func (s *LevelState) learn(x, rest float32) {
 	if s.seen > 0 {
 		s.around += around * (abs(rest) - s.around)
 	}
+
+	pace := s.step * (1.0 / binStep)
+	if pace > 1 {
+		pace = 1
+	}
+	mean, spread := binWeight*pace, coarseWeight*pace
+	if n := s.often[hour]; n < math.MaxUint8 {
+		n++
+		s.often[hour] = n
+		mean, spread = weigh(mean, n), weigh(spread, s.all(hour))
+		if n == 1 {
+			spread = 0 // around what is not known yet
+		}
+	}
+	usual := &p.usual[hour%(bins/coarse)]
+	p.spread += spread * (abs(x-*usual) - p.spread)
+	*usual += mean * (x - *usual)
+}
+
+// within reports whether x and what is of late are in their ranges.
+func (s *LevelState) within(x float32) bool {
+	return x >= s.low && x <= s.high && s.late6 >= s.low6 && s.late6 <= s.high6 && s.late24 >= s.low24 && s.late24 <= s.high24
+}
+
+// widen takes x, and what is of late, into their ranges.
+func (s *LevelState) widen(x float32) {
 	widen(&s.low, &s.high, x, false)
 	widen(&s.low6, &s.high6, s.late6, s.seen < 6)
 	widen(&s.low24, &s.high24, s.late24, s.seen < 24)
@@ -400,24 +259,6 @@ func widen(low, high *float32, x float32, young bool) {
 	if x > *high || young {
 		*high = x
 	}
-}
-
-// learn takes x as usual in an hour, where samples are step seconds apart.
-func (h *hours) learn(hour int, x, step float32) {
-	pace := step * (1.0 / binStep)
-	if pace > 1 {
-		pace = 1
-	}
-	if n := &h.often[hour]; *n < math.MaxUint8 {
-		*n++
-	}
-	if h.all < math.MaxUint8 {
-		h.all++
-	}
-	if h.often[hour] > 1 {
-		h.spread += weigh(coarseWeight*pace, h.all) * (abs(x-h.usual[hour]) - h.spread)
-	}
-	h.usual[hour] += weigh(binWeight*pace, h.often[hour]) * (x - h.usual[hour])
 }
 
 // weigh is the weight of the newest of n samples, at least least.

@@ -35,9 +35,11 @@ func rarityOf(quantiles ...float64) (r rarity) {
 
 var (
 	// Of a distance in spreads: from just before, from the sample before, from the time of day.
-	distance = rarityOf(1.85, 4.6, 15.5, 60, 273)
+	// These two are asked of every sample. What one in ten exceeds is 1.85 and 1.49, and a
+	// point of a curve near that.
+	distance = rarityOf(59.0/32, 4.6, 15.5, 60, 273).curve()
 	// The same of a mean of six samples around the time of day.
-	distance6 = rarityOf(1.49, 3.9, 9.9, 26, 85)
+	distance6 = rarityOf(48.0/32, 3.9, 9.9, 26, 85).curve()
 	// Of a probability by the series' own tail, in powers of ten.
 	tailed = rarityOf(0.8, 1.99, 3.2, 5.1, 8.1)
 	// Of a distance past the largest of late, as a natural logarithm.
@@ -58,6 +60,9 @@ func (r *rarity) of(z float32) float32 {
 	}
 	return r.past(z)
 }
+
+// curve is of, for what is asked often.
+func (r rarity) curve() curve { return curveOf(r.least, r.past) }
 
 func (r *rarity) past(z float32) float32 {
 	i := 0

@@ -407,21 +407,24 @@ func BenchmarkMillion(b *testing.B) {
 	for id := range uint32(n) {
 		*slab.At(id) = *slab.At(id % 64)
 	}
+	var bare float64 // nanoseconds of a sample
 	b.Run("bare", func(b *testing.B) {
 		for i := range b.N {
 			s := slab.At(uint32(i % n))
 			s.mean += nearWeight * (float32(noise[i%noises]) - s.mean)
 		}
+		bare = float64(b.Elapsed()) / float64(b.N)
 	})
 	round := int64(aged)
 	b.Run("observe", func(b *testing.B) {
 		b.ReportAllocs()
-		b.ReportMetric(float64(unsafe.Sizeof(LevelState{})), "B/series")
+		b.ReportMetric(float64(unsafe.Sizeof(LevelState{})+unsafe.Sizeof(alarm{})), "B/series")
 		for i := range b.N {
 			if i%n == 0 {
 				round++
 			}
 			Level{}.Observe(slab.At(uint32(i%n)), round*15_000, noise[(i+int(round)*997)%noises])
 		}
+		b.ReportMetric(float64(b.Elapsed())/float64(b.N)/bare, "x-bare")
 	})
 }

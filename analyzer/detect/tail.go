@@ -4,11 +4,11 @@ import "math"
 
 // A tail turns a statistic that is never negative into the probability of one
 // as large, from the statistic's own past: its 95 % quantile, and beyond it a
-// power law. Twelve bytes, whatever the history.
+// power law. Eight bytes, whatever the history, and one for the exceedances
+// heard, which whoever has several keeps together.
 type tail struct {
 	edge  float32 // the running 95 % quantile
 	slope float32 // mean of the logarithm of how many times the edge what exceeds it is
-	heard float32 // exceedances seen
 }
 
 const (
@@ -35,17 +35,19 @@ const (
 	minSlope, minEdge = 0.1, 0.5
 )
 
-// rare returns how rare a statistic as large as z is, in powers of ten, 0
-// within the edge, and takes z as usual.
-func (t *tail) rare(z float32) float32 {
-	if z < t.edge {
-		t.edge = max(t.edge*(1-edgeRate*beyond), minEdge)
-		return 0 // most samples, and so all there is to inline
+// within reports whether z is within the edge, as most are.
+func (t *tail) within(z float32) bool { return z < t.edge }
+
+// fade takes a statistic within the edge.
+func (t *tail) fade() {
+	if t.edge *= 1 - edgeRate*beyond; t.edge < minEdge {
+		t.edge = minEdge
 	}
-	return t.past(z)
 }
 
-func (t *tail) past(z float32) float32 {
+// past returns how rare a statistic as large as z is that is not within the
+// edge, in powers of ten, and takes z as usual.
+func (t *tail) past(z float32, heard *uint8) float32 {
 	if t.edge == 0 {
 		t.edge, t.slope = priorEdge, priorSlope
 	}
@@ -55,8 +57,10 @@ func (t *tail) past(z float32) float32 {
 	}
 	over := math.Ln2 * log2(z/t.edge)
 	rare := 1.3 + over/(t.slope*math.Ln10) // 1.3 is -log10 of beyond
-	t.heard++
-	t.slope += (min(over, maxExcess*t.slope) - t.slope) / min(tailPrior+t.heard, tailMemory)
+	if *heard < tailMemory-tailPrior {
+		*heard++
+	}
+	t.slope += (min(over, maxExcess*t.slope) - t.slope) / (tailPrior + float32(*heard))
 	t.slope = max(t.slope, minSlope)
 	t.edge *= 1 + edgeRate*(1-beyond)
 	return rare
@@ -64,8 +68,8 @@ func (t *tail) past(z float32) float32 {
 
 // A peak remembers the largest of late of a statistic.
 type peak struct {
-	most, limit float32
-	below       uint32 // samples since the last that was larger
+	most  float32
+	limit float32 // to which the present event may raise it
 }
 
 const (
@@ -89,21 +93,23 @@ func keeps(seen uint32) float32 {
 }
 
 // past returns how far z is past the largest of late, as a logarithm, and
-// takes it as usual. keep is the share of the peak that this leaves.
-func (p *peak) past(z, keep float32) float32 {
+// takes it as usual. keep is the share of the peak that this leaves; recent is
+// how many samples there must be until what is past it is another event.
+func (p *peak) past(z, keep float32, recent *uint8) float32 {
 	if p.most == 0 {
 		p.most, p.limit = leastPeak, leastPeak*peakRise
 	}
 	if z <= p.most {
 		p.fade(keep)
+		*recent -= min(*recent, 1)
 		return 0
 	}
-	if p.below > quiet {
+	if *recent == 0 {
 		p.limit = peakRise * p.most
 	}
 	past := float32(math.Log(float64(z / p.most)))
 	p.most = min(z, p.limit)
-	p.below = 0
+	*recent = quiet + 1
 	return past
 }
 
@@ -112,5 +118,4 @@ func (p *peak) fade(keep float32) {
 	if p.most *= keep; p.most < leastPeak {
 		p.most = leastPeak
 	}
-	p.below++
 }

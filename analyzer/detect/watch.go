@@ -25,6 +25,7 @@ type Watch struct {
 	Ignore    []string // that are no part of what a series is
 	Group     []string // whose equal values make peers; none: no peers
 	Absence   bool     // a subject that is no longer heard of is a finding
+	Leaks     bool     // a value that grows without end is a finding
 	MinEffect float64  // a smaller deviation is nothing; in the metric's unit, per second for a counter
 	Reason    string
 }
@@ -102,7 +103,7 @@ var Builtin = sync.OnceValue(func() []Watch {
 })
 
 const (
-	header          = "metric,kind,direction,subject,labels,ignore,group,absence,min_effect,reason"
+	header          = "metric,kind,direction,subject,labels,ignore,group,absence,leaks,min_effect,reason"
 	headerExplained = "metric,given,direction,subject,labels,group,min_effect,reason"
 )
 
@@ -116,7 +117,7 @@ func ParseWatches(file string, r io.Reader) ([]Watch, error) {
 // the form of explained.csv, likewise.
 func ParseExplained(file string, r io.Reader) ([]Watch, error) {
 	return parse(file, r, headerExplained, func(rec []string) (Watch, error) {
-		w, err := parseWatch([]string{rec[0], string(catalog.Gauge), rec[2], rec[3], rec[4], "", rec[5], "no", rec[6], rec[7]})
+		w, err := parseWatch([]string{rec[0], string(catalog.Gauge), rec[2], rec[3], rec[4], "", rec[5], "no", "no", rec[6], rec[7]})
 		w.Given = catalog.ID(rec[1])
 		if err == nil && (w.Given == "" || w.Given == w.Metric) {
 			err = fmt.Errorf("%s: given %q explains nothing", w.Metric, rec[1])
@@ -142,8 +143,8 @@ func parse(file string, r io.Reader, header string, row func(rec []string) (Watc
 
 func parseWatch(rec []string) (Watch, error) {
 	w := Watch{Metric: catalog.ID(rec[0]), Kind: catalog.Type(rec[1]), Direction: Direction(rec[2]), Subject: rec[3],
-		Labels: strictcsv.List(rec[4]), Ignore: strictcsv.List(rec[5]), Group: strictcsv.List(rec[6]), Absence: rec[7] == "yes", Reason: rec[9]}
-	effect, err := strconv.ParseFloat(rec[8], 64)
+		Labels: strictcsv.List(rec[4]), Ignore: strictcsv.List(rec[5]), Group: strictcsv.List(rec[6]), Absence: rec[7] == "yes", Leaks: rec[8] == "yes", Reason: rec[10]}
+	effect, err := strconv.ParseFloat(rec[9], 64)
 	w.MinEffect = effect
 	want := map[string]int{"gpu": 2, "node": 1, "pod": 2}[w.Subject]
 	switch {
@@ -159,8 +160,12 @@ func parseWatch(rec []string) (Watch, error) {
 		return w, fmt.Errorf("%s: a %s is named by %d labels, have %v", w.Metric, w.Subject, want, w.Labels)
 	case rec[7] != "yes" && rec[7] != "no":
 		return w, fmt.Errorf("%s: absence %q is not yes or no", w.Metric, rec[7])
+	case rec[8] != "yes" && rec[8] != "no":
+		return w, fmt.Errorf("%s: leaks %q is not yes or no", w.Metric, rec[8])
+	case rec[8] == "yes" && (w.Kind != catalog.Gauge || w.Direction == Both):
+		return w, fmt.Errorf("%s: only a gauge leaks, and to one side", w.Metric)
 	case err != nil || effect < 0:
-		return w, fmt.Errorf("%s: min_effect %q is not a number of 0 or more", w.Metric, rec[8])
+		return w, fmt.Errorf("%s: min_effect %q is not a number of 0 or more", w.Metric, rec[9])
 	}
 	return w, nil
 }
