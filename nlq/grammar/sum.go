@@ -2,7 +2,6 @@ package grammar
 
 import (
 	"slices"
-	"strings"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -62,7 +61,7 @@ func (f *frame) takeEitherWay() {
 			f.useAll(span(i+1, to)...)
 		}
 		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
-			back, ok := f.opposite(m)
+			back, ok := f.catalog.Opposite(m.ID)
 			if !ok {
 				return nlq.Func{Name: "abs", Of: t}
 			}
@@ -71,22 +70,6 @@ func (f *frame) takeEitherWay() {
 		})
 		return
 	}
-}
-
-// opposite returns the metric that says of the other direction what m says of one.
-func (f *frame) opposite(m catalog.Metric) (catalog.Metric, bool) {
-	for _, pair := range [][2]string{{"TX", "RX"}, {"tx", "rx"}, {"transmit", "receive"}, {"transmitted", "received"}, {"sent", "received"}, {"read", "written"}, {"reads", "writes"}, {"ingress", "egress"}} {
-		for _, p := range [][2]string{pair, {pair[1], pair[0]}} {
-			parts := strings.Split(string(m.ID), "_")
-			if i := slices.Index(parts, p[0]); i >= 0 {
-				parts[i] = p[1]
-				if back, ok := f.catalog.Metric(catalog.ID(strings.Join(parts, "_"))); ok {
-					return back, true
-				}
-			}
-		}
-	}
-	return catalog.Metric{}, false
 }
 
 // addsUp reports whether the words from item i on say that what stands before

@@ -107,6 +107,35 @@ func (c *Catalog) ofCreations(own map[ID]bool) []Derived {
 	return ds
 }
 
+// Names of metrics differ in one word where each says of one direction what the
+// other says of the other.
+var directions = [][2]string{{"tx", "rx"}, {"TX", "RX"}, {"transmit", "receive"}, {"transmitted", "received"}, {"sent", "received"},
+	{"read", "written"}, {"reads", "writes"}, {"ingress", "egress"}}
+
+// Opposite returns the metric that says of the other direction what id says of
+// one: received of transmitted. It reports false where there is none.
+func (c *Catalog) Opposite(id ID) (Metric, bool) {
+	words := strings.Split(string(id), "_")
+	for _, d := range directions {
+		for i, w := range words {
+			other := d[1]
+			switch w {
+			case d[0]:
+			case d[1]:
+				other = d[0]
+			default:
+				continue
+			}
+			o := slices.Clone(words)
+			o[i] = other
+			if m, ok := c.Metric(ID(strings.Join(o, "_"))); ok {
+				return m, true
+			}
+		}
+	}
+	return Metric{}, false
+}
+
 // partner returns what m, which is called used, is a share of, and the word that
 // says so; rest: it is what is left, and both together are all.
 func (c *Catalog) partner(m Metric) (used string, other ID, rest, ok bool) {
