@@ -18,7 +18,7 @@ func Markdown(in analyzer.Incident, account []analyzer.Sentence) string {
 	if len(account) > 0 {
 		b.WriteString("\n## What happened\n\n")
 	}
-	cites := numbered(account, func(text, numbers string) { fmt.Fprintf(&b, "%s%s\n", inline(text), numbers) })
+	cites := Numbered(account, func(text, numbers string) { fmt.Fprintf(&b, "%s%s\n", inline(text), numbers) })
 	list(&b, "What to do", remedy(in))
 	timeline(&b, in.Timeline)
 	var rejected []string
@@ -36,9 +36,9 @@ func Markdown(in analyzer.Incident, account []analyzer.Sentence) string {
 	return b.String()
 }
 
-// numbered calls do with every sentence and the numbers of its sources, " [1] [2]",
+// Numbered calls do with every sentence and the numbers of its sources, " [1] [2]",
 // and returns the sources in the order of their numbers.
-func numbered(account []analyzer.Sentence, do func(text, numbers string)) (cites []string) {
+func Numbered(account []analyzer.Sentence, do func(text, numbers string)) (cites []string) {
 	for _, s := range account {
 		numbers := ""
 		for _, c := range s.Cites {

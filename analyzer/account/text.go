@@ -36,7 +36,7 @@ func WriteText(w io.Writer, r analyzer.Report) {
 // writeAccount writes sentences, each with the numbers of its sources, and the
 // sources below.
 func writeAccount(w io.Writer, told []analyzer.Sentence) {
-	cites := numbered(told, func(text, numbers string) { fmt.Fprintf(w, "  %s%s\n", text, numbers) })
+	cites := Numbered(told, func(text, numbers string) { fmt.Fprintf(w, "  %s%s\n", text, numbers) })
 	for i, c := range cites {
 		fmt.Fprintf(w, "    [%d] %s\n", i+1, c)
 	}

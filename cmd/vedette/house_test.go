@@ -95,7 +95,7 @@ var mayImport = map[string]string{
 	"nlq/answer": "nlq nlq/compile nlq/investigate analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
 		"rules rules/catalog rules/check rules/explain rules/publish",
 	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon nlq/talk rules rules/catalog rules/check rules/explain",
-	"nlq/investigate":   "nlq/talk analyzer analyzer/diagnose analyzer/snapshot analyzer/topology rules/fault rules/strictcsv",
+	"nlq/investigate":   "nlq/talk analyzer analyzer/account analyzer/diagnose analyzer/snapshot analyzer/topology rules/fault rules/strictcsv",
 	"nlq/talk":          "rules/secret rules/strictcsv",
 	"nlq/talk/talktest": "nlq/talk",
 	"nlq/prose":         "nlq nlq/grammar nlq/prose/index nlq/prose/lexicon rules/catalog",

@@ -2,9 +2,6 @@ package investigate
 
 import (
 	"embed"
-	"strings"
-	"sync"
-	"text/template"
 
 	"vedette.dev/nlq/talk"
 )
@@ -48,17 +45,7 @@ type sentence struct {
 //go:embed prompt/*.tmpl
 var promptFiles embed.FS
 
-var prompts = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{"json": talk.JSON}).ParseFS(promptFiles, "prompt/*.tmpl"))
-})
-
-func render(name string, v any) string {
-	var b strings.Builder
-	if err := prompts().ExecuteTemplate(&b, name, v); err != nil {
-		panic(err) // embedded templates, over types of ours: a test renders each
-	}
-	return b.String()
-}
+var render = talk.Prompts(promptFiles, "prompt/*.tmpl")
 
 // shown is what is repeated to a model of its own words: what is of a form's size.
 func shown(text string) string {

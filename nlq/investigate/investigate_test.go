@@ -30,7 +30,13 @@ var now = time.Date(2026, 3, 1, 10, 1, 0, 0, time.UTC)
 // cluster reads testdata/cluster.txtar and diagnoses it.
 func cluster(t testing.TB) Case {
 	t.Helper()
-	ar, err := txtar.ParseFile("testdata/cluster.txtar")
+	return recorded(t, "testdata/cluster.txtar")
+}
+
+// recorded diagnoses the snapshot of an archive.
+func recorded(t testing.TB, archive string) Case {
+	t.Helper()
+	ar, err := txtar.ParseFile(archive)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,11 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
-
-	"vedette.dev/analyzer"
-	"vedette.dev/analyzer/diagnose"
-	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/nlq/talk"
 	"vedette.dev/rules/strictcsv"
 )
@@ -20,19 +15,7 @@ import (
 // reported opens a court over the report of a case of the diagnosis.
 func reported(t *testing.T, name string) *court {
 	t.Helper()
-	ar, err := txtar.ParseFile("../../analyzer/diagnose/testdata/" + name + ".txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := txtar.Write(ar, dir); err != nil {
-		t.Fatal(err)
-	}
-	s, err := snapshot.Read(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := &session{Desk: &Desk{}, Case: Case{Report: diagnose.Diagnose(s, analyzer.Subject{}), Snapshot: s}, veil: &talk.Veil{Forget: true}}
+	x := &session{Desk: &Desk{}, Case: recorded(t, "../../analyzer/diagnose/testdata/"+name+".txtar"), veil: &talk.Veil{Forget: true}}
 	x.file = newFile(x.veil)
 	x.file.open(x.Report)
 	return x.court()

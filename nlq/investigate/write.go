@@ -3,15 +3,16 @@ package investigate
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
+
+	"vedette.dev/analyzer/account"
 )
 
 // WriteText writes what a model said for a terminal, below the engine's report:
 // whose words they are comes first, and what was dropped is counted and shown.
 func WriteText(w io.Writer, a Account) {
 	fmt.Fprintf(w, "\n%s\n", title(a))
-	cites := a.sentences(func(text, numbers string) { fmt.Fprintf(w, "  %s%s\n", text, numbers) })
+	cites := account.Numbered(a.Told, func(text, numbers string) { fmt.Fprintf(w, "  %s%s\n", text, numbers) })
 	for i, c := range cites {
 		fmt.Fprintf(w, "    [%d] %s\n", i+1, c)
 	}
@@ -30,7 +31,7 @@ func WriteText(w io.Writer, a Account) {
 // model or the cluster wrote is text there.
 func WriteMarkdown(w io.Writer, a Account) {
 	fmt.Fprintf(w, "\n## %s\n\n", inert(title(a)))
-	cites := a.sentences(func(text, numbers string) { fmt.Fprintf(w, "%s%s\n", inert(text), inert(numbers)) })
+	cites := account.Numbered(a.Told, func(text, numbers string) { fmt.Fprintf(w, "%s%s\n", inert(text), inert(numbers)) })
 	for i, c := range cites {
 		fmt.Fprintf(w, "\n%d. `%s`", i+1, strings.ReplaceAll(c, "`", "'"))
 	}
@@ -55,24 +56,6 @@ var markup = strings.NewReplacer("<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`,
 
 func title(a Account) string {
 	return fmt.Sprintf("In the words of the model %s, each sentence held to what it cites", a.Model)
-}
-
-// sentences calls do with each sentence and the numbers of its sources, and
-// returns the sources in the order of their numbers.
-func (a Account) sentences(do func(text, numbers string)) (cites []string) {
-	for _, s := range a.Told {
-		numbers := ""
-		for _, c := range s.Cites {
-			i := slices.Index(cites, c)
-			if i < 0 {
-				i = len(cites)
-				cites = append(cites, c)
-			}
-			numbers += fmt.Sprintf(" [%d]", i+1)
-		}
-		do(s.Text, numbers)
-	}
-	return cites
 }
 
 // lists calls do with each list that is not empty.

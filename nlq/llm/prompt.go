@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"text/template"
 
 	"vedette.dev/nlq"
 	"vedette.dev/nlq/prose/index"
@@ -18,17 +17,7 @@ import (
 //go:embed prompt/*.tmpl
 var promptFiles embed.FS
 
-var prompts = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{"json": talk.JSON}).ParseFS(promptFiles, "prompt/*.tmpl"))
-})
-
-func render(name string, v any) string {
-	var b strings.Builder
-	if err := prompts().ExecuteTemplate(&b, name, v); err != nil {
-		panic(err) // embedded templates, over types of ours: a test renders each
-	}
-	return b.String()
-}
+var render = talk.Prompts(promptFiles, "prompt/*.tmpl")
 
 var system = sync.OnceValue(func() string { return render("system.tmpl", intentForm.Schema()) })
 
