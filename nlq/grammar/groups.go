@@ -100,16 +100,17 @@ func (f *frame) takeMost(i int) bool {
 	}
 	j := i - 1
 	for j > 0 && (f.lexicon.stop[f.items[j].low] || f.lexicon.sets["having"][f.items[j].low]) {
-		f.use(j) // "which 5 pods use the most memory"
 		j--
 	}
-	if n, given := f.amount(j - 1); given && !n.isUnit && n.value >= 1 {
-		p, _, ok := f.place(j)
+	verbs := span(j+1, i) // "which 5 pods use the most memory"
+	n, given := f.amount(j - 1)
+	if p, _, ok := f.place(j); ok && given && !n.isUnit && n.value >= 1 {
 		f.subject = p.Name
-		f.items[j].weak = ok
-		return f.ranks(n, j-1, i, least) && ok
+		f.items[j].weak = true
+		f.useAll(verbs...)
+		return f.ranks(n, j-1, i, least)
 	}
-	n, given := f.amount(1)
+	n, given = f.amount(1)
 	if !given || n.isUnit || n.value < 1 || !f.firstWord("which") && !f.firstWord("what") {
 		return false
 	}
@@ -123,6 +124,7 @@ func (f *frame) takeMost(i int) bool {
 			f.items[2+k].weak = true // "which 10 resources have the most objects"
 		}
 	}
+	f.useAll(verbs...)
 	return f.ranks(n, 1, i, least)
 }
 
