@@ -183,6 +183,11 @@ func (f *frame) parse() (nlq.Parse, error) {
 		return nlq.Parse{Intent: nlq.Actions{Pending: f.kind == pending}, Confidence: f.confidence()}, nil
 	}
 	p, err := f.attempt(false)
+	if back := f.lookingBack(); err != nil && back != nil {
+		if p, err := back.attempt(f.lenient); err == nil {
+			return p, nil
+		}
+	}
 	var not *nlq.NotUnderstood
 	if !errors.As(err, &not) || not.Sure || !f.lenient {
 		return p, err

@@ -78,7 +78,11 @@ func (f *frame) takeGroups() {
 			continue
 		}
 		if p, n, ok := f.place(i); ok && f.isWeak(i) {
-			if low := at(f.items, i-1).low; low == "any one" || low == "any single" || (low == "each" || low == "every") && (f.kind == lookup || f.aggregates()) && p.Name != "gpu" || low == "any" && f.aggregates() && p.Name != "gpu" && f.kind != lookup {
+			before := at(f.items, i-1)
+			if slices.ContainsFunc(before.norms, f.brand) {
+				before = at(f.items, i-2) // every KServe model
+			}
+			if low := before.low; low == "any one" || low == "any single" || (low == "each" || low == "every") && (f.kind == lookup || f.kind == unsaid && !f.saysAny("compare") || f.aggregates()) && p.Name != "gpu" || low == "any" && f.aggregates() && p.Name != "gpu" && f.kind != lookup {
 				f.each = append(f.each, p.Name)
 			}
 			for k := range n {
@@ -344,8 +348,8 @@ func (f *frame) isWeak(i int) bool {
 		if it.weak {
 			continue
 		}
-		if it.used && (it.name || it.whole != "" || it.inside) {
-			continue // "on the H200 nodes"
+		if it.used && (it.name || it.whole != "" || it.inside) || j == i-1 && slices.ContainsFunc(it.norms, f.brand) {
+			continue // "on the H200 nodes", "every KServe model"
 		}
 		_, determiner := it.has("determiner")
 		_, asks := it.has("kind")

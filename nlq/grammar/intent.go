@@ -46,9 +46,9 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 		switch {
 		case f.severity != "", f.happens() && f.top == 0 && !f.counting && len(f.by) == 0:
 			f.kind = alert
-		case len(f.by) > 0 && len(f.compares) == 0 && f.test == nil && !f.holdSaid && len(f.conds) == 0:
+		case len(f.by)+len(f.each) > 0 && len(f.compares) == 0 && f.test == nil && !f.holdSaid && len(f.conds) == 0:
 			f.kind = lookup // "pending workloads by queue" are asked for
-		case f.holdSaid && f.stands(m) && !f.counting && len(f.by) == 0, len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each && len(f.by) == 0, state && len(f.by) == 0 && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
+		case f.holdSaid && (f.stands(m) || m.Unit == "{bool}" && m.Bad != "") && !f.counting && len(f.by) == 0, len(f.compares) > 0 && !f.only, f.test != nil, f.vague(), (f.badSaid || f.troubled()) && (m.Unit == "{bool}" && m.Bad != "" || f.fault(m)) && !f.counting, f.fault(m) && !f.counting && f.agg == nlq.Each && len(f.by) == 0, state && len(f.by) == 0 && m.Bad == "high" && !f.counting && f.agg == nlq.Each:
 			f.kind = alert
 		default:
 			f.kind = lookup
@@ -176,12 +176,13 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			f.each = append(f.each, f.parts...)
 		}
 	}
+	d, derived := f.catalog.Derived(m.ID)
 	for _, p := range f.each {
-		if p != m.Entity && len(f.labelsOf(m, p)) > 0 {
+		if (p != m.Entity || derived && d.Pooled()) && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
 		}
 	}
-	if d, derived := f.catalog.Derived(m.ID); derived && d.Pooled() && len(f.by) == 0 && f.kind != lookup {
+	if derived && d.Pooled() && len(f.by) == 0 && f.kind != lookup {
 		f.by = slices.DeleteFunc(f.eachPlace(), func(p string) bool { return len(f.labelsOf(m, p)) == 0 }) // "p99 above 3 s on a node"
 	}
 	for _, by := range f.by {

@@ -196,7 +196,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		f.badSaid = true
 		return m, nil
 	}
-	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
+	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.maker), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
 		if len(less) == len(strong) {
 			continue
 		}

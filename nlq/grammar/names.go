@@ -509,8 +509,12 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 	case "namespace":
 		return f.isName(i) || f.unknown(i) || said || f.onlyName(i, p)
 	}
-	return f.items[i].whole != "" && p.Name != "node" && p.Shape == nil || f.isName(i) || said || f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p)
+	return f.items[i].whole != "" && p.Name != "node" && p.Shape == nil || f.isName(i) || said || !f.anyOf(i-2) && (f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p))
 }
+
+// anyOf reports whether item i says that what follows is one of many: "tasks on
+// a host spend …" tells of no host named spend.
+func (f *frame) anyOf(i int) bool { return f.lexicon.sets["some"][at(f.items, i).low] }
 
 // onlyName reports whether item i, a word that measures are called by too, can
 // only be a name behind the word for p: no measure has both in what it is

@@ -17,6 +17,9 @@ func (f *frame) without(words []string, drop func(string) bool) []string {
 // it is called may lack it.
 func (f *frame) brand(w string) bool { return f.words.brands[w] }
 
+// maker reports whether a word is one of several that say what exposes a metric.
+func (f *frame) maker(w string) bool { return f.words.makers[w] }
+
 // badState reports whether a word says that something is not as it should be.
 func (f *frame) badState(w string) bool { return f.lexicon.is(w, "state") }
 
@@ -39,7 +42,10 @@ func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {
-			return f.brand(w) && !slices.Contains(less, w) && brandOf(n.id) != w && singular(strings.ToLower(m.Exporter)) != w || f.badState(w) && !slices.Contains(less, w) && m.Unit != "{bool}"
+			if slices.Contains(less, w) || brandOf(n.id) == w || slices.Contains(makersOf(m), w) {
+				return false
+			}
+			return f.brand(w) || f.maker(w) || f.badState(w) && m.Unit != "{bool}"
 		})
 		if ok {
 			best, found = len(n.words), m

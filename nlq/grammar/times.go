@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		f.keep = d
 		f.useAll(i, i-1)
 		return
+	}
+	if is("over") && f.kind == unsaid && d >= shortest && !f.hasLimit(i) && f.lists() {
+		f.kind = lookup
 	}
 	switch over, overTime := prev.has("over time"); {
 	case is("pace"), is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && (d < leastWindow || !f.hasLimit(i)):
@@ -79,6 +83,35 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	}
 	f.items[i].used = true
 	f.use(i - 1)
+}
+
+// lookingBack returns f with "over 6h" read as how far to look back, where that
+// can be: what no limit in hours fits may have been counted in them.
+func (f *frame) lookingBack() *frame {
+	for i := range f.items {
+		d, isTime := f.items[i].number.duration()
+		_, over := at(f.items, i-1).has("over")
+		if !isTime || !over || d < shortest || f.kind == alert || f.hasLimit(i) {
+			continue
+		}
+		back := *f
+		back.items, back.assumed = slices.Clone(f.items), slices.Clone(f.assumed)
+		back.useAll(i-1, i)
+		back.window = d
+		return &back
+	}
+	return nil
+}
+
+// lists reports whether an answer is wanted for each of several things: nobody
+// sets one limit so.
+func (f *frame) lists() bool {
+	for i := range f.items {
+		if _, by := f.says(i, "by"); by || f.items[i].low == "each" || f.items[i].low == "every" {
+			return true
+		}
+	}
+	return false
 }
 
 // leastWindow is the least that is looked back: no series has two samples in less,

@@ -33,6 +33,7 @@ type vocabulary struct {
 	weight []float64                       // by word, how much it tells: more the fewer names have it
 	byLen  map[int][]string                // known words by their length
 	brands map[string]bool                 // the first words of metrics' own names, such as vllm
+	makers map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
 	labels map[string]string               // by the words of its name, a label that no place goes by
 	values map[string][]catalog.LabelValue // by what people say for them
 	facts  []fact
@@ -48,7 +49,7 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{known: map[string]wordID{}, byLen: map[int][]string{}, brands: map[string]bool{}}
+	v := &vocabulary{known: map[string]wordID{}, byLen: map[int][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
 	add := func(m catalog.Metric) {
 		for rank, words := range m.Words {
 			n := named{id: m.ID, words: catalogWords(words), rank: rank}
@@ -70,6 +71,11 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		for _, b := range []string{brandOf(m.ID), strings.ToLower(m.Exporter)} {
 			if !isPlaceWord(b) && !english().words[b] {
 				v.brands[b] = true
+			}
+		}
+		if of := makersOf(m); len(of) > 1 {
+			for _, w := range of {
+				v.makers[w] = true
 			}
 		}
 		if len(m.Words) == 0 && m.Exporter == catalog.Discovered {
@@ -96,6 +102,15 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		v.weight[id] = math.Log(1 + float64(len(v.names))/(1+float64(len(names))))
 	}
 	return v
+}
+
+// makersOf returns the words of what exposes m, as the words of a question are.
+func makersOf(m catalog.Metric) []string {
+	of := strings.Fields(strings.ToLower(m.Exporter))
+	for i, w := range of {
+		of[i] = singular(w)
+	}
+	return of
 }
 
 // labelWords returns the labels of a catalog's metrics by the words of their
@@ -253,6 +268,11 @@ func (f *frame) correct(ts []token) []token {
 	for i := range ts {
 		t := &ts[i]
 		low := strings.ToLower(t.raw)
+		if said, ok := f.slipped(ts, i); ok {
+			f.assume(0.15, "%q is read as %q", t.raw, said)
+			t.raw = said
+			continue
+		}
 		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) {
 			continue
 		}
@@ -275,6 +295,30 @@ func (f *frame) correct(ts []token) []token {
 	}
 	return ts
 }
+
+// slipped returns the word of a comparison that token i of ts can only be a
+// slip of: "more then 3", "undr 30%".
+func (f *frame) slipped(ts []token, i int) (string, bool) {
+	low := strings.ToLower(ts[i].raw)
+	if i == 0 || i+1 == len(ts) {
+		return "", false
+	}
+	if before := strings.ToLower(ts[i-1].raw); low == "then" && (before == "more" || before == "less" || strings.HasSuffix(before, "er")) {
+		return "than", true
+	}
+	if len(low) < 4 || !startsNumber.MatchString(ts[i+1].raw) || f.isWord(low) || nameShape.MatchString(ts[i].raw) {
+		return "", false
+	}
+	best := ""
+	for w := range f.lexicon.words {
+		if (f.lexicon.is(w, "compare") || f.lexicon.is(w, "over")) && w[0] == low[0] && (distance(low, w) == 1 || swapped(low, w)) && (best == "" || w < best) {
+			best = w
+		}
+	}
+	return best, best != ""
+}
+
+var startsNumber = regexp.MustCompile(`^[0-9]`)
 
 // comparativeOf returns the word of a comparison that is one slip from low.
 func (f *frame) comparativeOf(low string) (string, bool) {

@@ -55,13 +55,16 @@ var (
 	ended    = regexp.MustCompile(`[a-z0-9%)]\.(?:\s+[A-Z]|\s*$)`)
 	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you|would be (?:great|nice|good))\b`)
 	entitled = regexp.MustCompile(`^[A-Z][^:]{2,80}: [A-Z0-9{]`)
+
+	// What is addressed to whoever is paged, and the "i" of "i.e.", ask nothing of a desk.
+	advice = regexp.MustCompile(`(?i)\bi\.e\.|\bplease (?:check|ensure|make sure|see|verify|investigate|review|inspect|refer|contact|look|consider|run|increase|reduce|free)\b`)
 )
 
 // styleOf tells the style of text by its marks and capitals. Who says "alert
 // me when" asks, however well it is written.
 func styleOf(text string) style {
 	words := strings.Fields(text)
-	if len(words) == 0 || personal.MatchString(text) || orders[strings.ToLower(strings.Trim(words[0], ",:"))] {
+	if len(words) == 0 || personal.MatchString(advice.ReplaceAllString(text, "")) || orders[strings.ToLower(strings.Trim(words[0], ",:"))] {
 		return asked
 	}
 	capitals := 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -15,8 +16,9 @@ const Discovered = "metadata"
 
 // ReadMetadata returns c with the metrics that a Prometheus knows by name,
 // help and type: r is the answer of its /api/v1/metadata. What c has of them
-// already stays as it is. A histogram is what it is stored as: its buckets,
-// count and sum.
+// already stays as it is, under the name that is stored: whether a counter's
+// ends in _total is up to how its exporter was set up. A histogram is what it
+// is stored as: its buckets, count and sum.
 func (c *Catalog) ReadMetadata(file string, r io.Reader) (*Catalog, error) {
 	var answer struct {
 		Data map[string][]struct{ Type, Help, Unit string } `json:"data"`
@@ -27,9 +29,7 @@ func (c *Catalog) ReadMetadata(file string, r io.Reader) (*Catalog, error) {
 	if answer.Data == nil {
 		return nil, fmt.Errorf("read metadata %s: it has no \"data\"", file)
 	}
-	full := newCatalog()
-	full.metrics, full.histograms, full.rows = slices.Clone(c.metrics), slices.Clone(c.histograms), c.rows
-	full.byID = maps.Clone(c.byID)
+	full := c.renamed(func(name string) bool { return answer.Data[name] != nil })
 	for _, name := range slices.Sorted(maps.Keys(answer.Data)) {
 		for _, m := range answer.Data[name][:min(1, len(answer.Data[name]))] {
 			row := Metric{ID: ID(name), Type: typeOf(name, m.Type), Unit: unitOf(name, m.Unit), Entity: "target", Labels: []string{"instance"},
@@ -43,6 +43,35 @@ func (c *Catalog) ReadMetadata(file string, r io.Reader) (*Catalog, error) {
 		}
 	}
 	return full.sorted(), nil
+}
+
+// renamed returns a copy of c in which each counter that is not stored under its
+// name, and is under that with _total or without it, has the name it is stored
+// under.
+func (c *Catalog) renamed(stored func(name string) bool) *Catalog {
+	full := newCatalog()
+	full.metrics, full.histograms, full.rows = slices.Clone(c.metrics), slices.Clone(c.histograms), slices.Clone(c.rows)
+	full.byID = maps.Clone(c.byID)
+	for i, m := range c.metrics {
+		if m.Type != Counter || stored(string(m.ID)) {
+			continue
+		}
+		name, total := strings.CutSuffix(string(m.ID), "_total")
+		if !total {
+			name += "_total"
+		}
+		if _, known := c.byID[ID(name)]; known || !stored(name) {
+			continue
+		}
+		full.metrics[i].ID = ID(name)
+		delete(full.byID, m.ID)
+		full.byID[ID(name)] = i
+		whole := regexp.MustCompile(`\b` + regexp.QuoteMeta(string(m.ID)) + `\b`)
+		for j := range full.rows {
+			full.rows[j].Expr = whole.ReplaceAllLiteralString(full.rows[j].Expr, name)
+		}
+	}
+	return full
 }
 
 // typeOf is the type that an exporter says its metric has, or, where it says

@@ -41,3 +41,33 @@ func TestReadMetadata(t *testing.T) {
 		t.Errorf("a list instead of metadata: error %v, want one that names the file", err)
 	}
 }
+
+func TestReadMetadataOfCountersNamedOtherwise(t *testing.T) {
+	builtin := catalog.Builtin()
+	c, err := builtin.ReadMetadata("metadata.json", strings.NewReader(`{"data":{
+		"otelcol_receiver_refused_spans_total":[{"type":"counter","help":"a reader of its own adds the suffix"}],
+		"kubelet_evictions":[{"type":"counter","help":"as it is listed"}],
+		"node_disk_io_time_seconds":[{"type":"counter","help":"an OpenTelemetry pipeline took the suffix away"}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for stored, listed := range map[catalog.ID]catalog.ID{
+		"otelcol_receiver_refused_spans_total": "otelcol_receiver_refused_spans",
+		"node_disk_io_time_seconds":            "node_disk_io_time_seconds_total",
+		"kubelet_evictions":                    "kubelet_evictions",
+	} {
+		want, _ := builtin.Metric(listed)
+		got, ok := c.Metric(stored)
+		if !ok || got.ID != stored || got.Help != want.Help || len(got.Words) != len(want.Words) {
+			t.Errorf("%s is %+v, want what the catalog says of %s", stored, got, listed)
+		}
+		if _, both := c.Metric(listed); both && stored != listed {
+			t.Errorf("%s is still there beside %s, which is what is stored", listed, stored)
+		}
+	}
+	for _, d := range c.AllDerived() {
+		if strings.Contains(d.Expr, "node_disk_io_time_seconds_total") {
+			t.Errorf("%s still computes with the name that is not stored: %s", d.ID, d.Expr)
+		}
+	}
+}
