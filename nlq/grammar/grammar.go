@@ -127,14 +127,15 @@ type frame struct {
 	loose      []int // items that could join conditions and do not
 	lowEnd     bool  // "run out": the low end of what is left
 	filters    []filter
-	by         []string // places
-	each       []string // places of which each has its answer, where that is not what is measured anyway
-	parts      []string // places of one of which all is added up, where it adds up: the power of a host
-	subject    string   // the place asked about: "which nodes"
-	entity     string   // what the measure found is about
-	shared     []filter // said of another condition too: taken where the measure can be narrowed so
-	extra      []string // measure words that other words imply: hotter is temperature
-	implied    []string // weak measure words that names imply: an H100 is a GPU
+	answered   []answered // codes of HTTP
+	by         []string   // places
+	each       []string   // places of which each has its answer, where that is not what is measured anyway
+	parts      []string   // places of one of which all is added up, where it adds up: the power of a host
+	subject    string     // the place asked about: "which nodes"
+	entity     string     // what the measure found is about
+	shared     []filter   // said of another condition too: taken where the measure can be narrowed so
+	extra      []string   // measure words that other words imply: hotter is temperature
+	implied    []string   // weak measure words that names imply: an H100 is a GPU
 
 	values    []shaper // see formula
 	scale     shaper   // into the unit that is wanted
@@ -151,6 +152,7 @@ type frame struct {
 	outUnit   string    // the dimension in which the answer is wanted
 	bytesLeft bool      // what runs out is space
 	vanished  bool      // what is no longer told
+	ceiling   string    // the operator of a comparison with how much there can be
 
 	assumed []string
 	doubt   float64 // taken off the confidence
@@ -238,6 +240,9 @@ func (f *frame) read() (nlq.Parse, error) {
 	}
 	m, err := f.measure()
 	if err != nil {
+		return nlq.Parse{}, err
+	}
+	if err := f.belowCeiling(m); err != nil {
 		return nlq.Parse{}, err
 	}
 	f.entity = m.Entity

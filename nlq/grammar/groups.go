@@ -73,6 +73,7 @@ func (f *frame) takeGroups() {
 			f.items[i+k].weak = true
 		}
 	}
+	f.takeOneOf()
 	for i := range f.items {
 		if f.items[i].used {
 			continue
@@ -91,6 +92,33 @@ func (f *frame) takeGroups() {
 		}
 		if _, ok := f.items[i].has("determiner"); ok {
 			f.items[i].used = true
+		}
+	}
+}
+
+// takeOneOf reads what makes one of several places the one whose things are put
+// together: two GPUs of the same host, all requests for a single model.
+func (f *frame) takeOneOf() {
+	for i := range f.items {
+		p, n, ok := f.place(i)
+		before := at(f.items, i-1)
+		if !ok || p.Name == "gpu" || before.used || f.named(i, n) {
+			continue
+		}
+		switch before.low {
+		case "same":
+			f.by = append(f.by, p.Name)
+		case "one", "single":
+			if w := at(f.items, i-2).low; f.kind == lookup || w != "for" && w != "of" && w != "a" && w != "in" {
+				continue
+			}
+			f.each = append(f.each, p.Name)
+		default:
+			continue
+		}
+		f.use(i - 1)
+		for k := range n {
+			f.items[i+k].weak = true
 		}
 	}
 }

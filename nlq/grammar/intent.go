@@ -100,6 +100,7 @@ func (f *frame) takeCode(m catalog.Metric) {
 }
 
 func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
+	ms.Where = append(ms.Where, f.ofCodes(m)...)
 	filters := f.filters
 	for _, fl := range f.shared {
 		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); ok || fl.label != "" && m.Has(fl.label) {
@@ -178,7 +179,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	d, derived := f.catalog.Derived(m.ID)
 	for _, p := range f.each {
-		if (p != m.Entity || derived && d.Pooled()) && len(f.labelsOf(m, p)) > 0 {
+		if (p != m.Entity || derived && d.Pooled() || f.whole) && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
 		}
 	}
@@ -195,6 +196,10 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 				ms.By = append(ms.By, l)
 			}
 		}
+	}
+	if ms.Agg == nlq.Each && f.sumsDetails(ms, m) {
+		ms.Agg = nlq.Sum
+		f.assume(0.02, "added up over what tells them apart")
 	}
 	if f.every && ms.Agg == nlq.Each && len(f.compares) > 0 {
 		f.forAll(ms, m)
@@ -221,6 +226,16 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		f.assume(0.05, "the %s of what each %s has", aggName[ms.Agg], strings.Join(append(f.by, f.subject)[:1], ""))
 	}
 	return nil
+}
+
+// sumsDetails reports whether a limit is one of all requests that m counts,
+// whatever their code, path or verb: nobody limits each of those by itself, but
+// for wanting none.
+func (f *frame) sumsDetails(ms *nlq.Measure, m catalog.Metric) bool {
+	if m.Type != catalog.Counter || len(f.compares) != 1 || f.compares[0].limit.value == 0 || f.kind == lookup || f.test != nil || len(ms.By)+len(f.each)+len(f.weakPlaces()) > 0 || f.subject != "" {
+		return false
+	}
+	return slices.ContainsFunc(m.Labels, func(l string) bool { return f.lexicon.sets["detail"][l] })
 }
 
 // distributes reports whether each of what is measured has its answer.

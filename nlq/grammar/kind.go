@@ -47,6 +47,10 @@ func (f *frame) takeKind() error {
 			it.used = true // "a GPU which was there"
 			continue
 		}
+		if it.low == "get" && i > 0 && !f.commands(i) {
+			it.used = true // "pods get throttled"
+			continue
+		}
 		if it.low == "count" && i > 0 {
 			it.used = true // "the error count" counts nothing more
 			continue
@@ -98,10 +102,15 @@ func (f *frame) takeKind() error {
 			return f.settle("What should count as wrong? An alert needs what is measured, and from where on it is bad.")
 		}
 	}
-	if f.kind == lookup && f.counting && f.firstWord("number of") && !f.measured() {
+	if f.kind == lookup && f.counting && f.firstWord("number of") && !f.measured() && !f.withAny() {
 		f.kind = unsaid // "number of pods above 3" is a condition
 	}
 	return nil
+}
+
+// withAny reports whether things are counted that have at least one of something.
+func (f *frame) withAny() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool { return it.low == "with any" || it.low == "having any" || it.low == "that have any" })
 }
 
 // comparesWith reports whether what stands before item i compares with it.

@@ -14,10 +14,39 @@ import (
 // measure finds what is measured, and the values of its labels that were said.
 func (f *frame) measure() (catalog.Metric, error) {
 	m, err := f.lookUp()
-	if err == nil {
-		f.narrow(m)
+	if err != nil {
+		return m, err
 	}
-	return m, err
+	if of := f.unanswered(m); of != "" {
+		return m, f.settle(fmt.Sprintf("What of %s should be measured? %s says nothing of it.", of, f.title(m.ID)))
+	}
+	f.narrow(m)
+	return m, nil
+}
+
+// limitsShare reports whether the limit is a share.
+func (f *frame) limitsShare() bool {
+	return slices.ContainsFunc(f.compares, func(c compare) bool { return c.limit.isUnit && c.limit.unit.dimension == "ratio" })
+}
+
+// unanswered returns software that was spoken of and that m says nothing about:
+// an unhealthy etcd is no unhealthy node.
+func (f *frame) unanswered(m catalog.Metric) string {
+	says := strings.ToLower(string(m.ID) + " " + m.Exporter + " " + m.Entity + " " + strings.Join(m.Words, " ") + " " + m.Help)
+	if d, derived := f.catalog.Derived(m.ID); derived {
+		says += strings.ToLower(d.Expr)
+	}
+	for _, it := range f.items {
+		if it.used || it.metric || it.name {
+			continue
+		}
+		for _, w := range append(slices.Clone(it.norms), it.low) {
+			if f.lexicon.sets["software"][w] && !strings.Contains(says, w) {
+				return it.raw
+			}
+		}
+	}
+	return ""
 }
 
 // lookUp finds what the words that no phenomenon took are the name of. Words
@@ -33,7 +62,13 @@ func (f *frame) lookUp() (catalog.Metric, error) {
 		}
 		f.items[f.aggItem].used = true
 	}
-	m, err := f.find(false)
+	var m catalog.Metric
+	var err error
+	if len(f.httpCodes()) == 0 || f.limitsShare() { // a share of errors is measured as such
+		m, err = f.find(false)
+	} else if m, err = f.strictly(func(f *frame) (catalog.Metric, error) { return f.find(false) }); err != nil && f.takeHTTP() {
+		m, err = f.find(false)
+	}
 	if err == nil {
 		if d, derived := f.catalog.Derived(m.ID); derived && f.agg == nlq.Mean && len(f.by) == 0 && f.dimension(m.Unit) == "time" && strings.Contains(d.Expr, "rate(") {
 			f.agg = nlq.Each // it is a mean already
@@ -211,6 +246,9 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 			return m, nil // of GPUs it is, though it is not called so
 		}
 	}
+	if m, ok := f.byUnit(strong, weak); ok {
+		return m, nil
+	}
 	if f.lenient && len(strong) == 1 && strong[0] == "usage" && !slices.Contains(f.extra, "gpu") {
 		f.extra = append(f.extra, "gpu")
 		f.assume(0.2, "of GPUs")
@@ -226,6 +264,20 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 	}
 	return catalog.Metric{}, f.nothing(strong, weak)
+}
+
+// byUnit returns what strong names together with what the limit's unit says: an
+// NVSwitch over 85 °C.
+func (f *frame) byUnit(strong, weak []string) (catalog.Metric, bool) {
+	unit := f.silent()
+	if len(unit) == 0 || unit[0] == "usage" || slices.Contains(strong, unit[0]) {
+		return catalog.Metric{}, false
+	}
+	m, ok := f.shorter(append(slices.Clone(strong), unit...), weak, strong)
+	if ok {
+		f.assume(0.1, "%s is what the unit says", f.title(m.ID))
+	}
+	return m, ok
 }
 
 // failures returns what counts the failures of what strong says to be failing:
@@ -447,6 +499,9 @@ func (f *frame) fits(m catalog.Metric) error {
 		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); !ok {
 			return f.ask(fmt.Sprintf("%s cannot be narrowed to one %s. What should it be narrowed to?", f.title(m.ID), fl.place))
 		}
+	}
+	if len(f.answered) > 0 && f.httpLabel(m) == "" {
+		return f.ask(f.title(m.ID) + " is not told apart by codes of HTTP. What should be measured?")
 	}
 	for _, by := range append(f.weakPlaces(), f.by...) {
 		if f.lastResort && !slices.Contains(f.by, by) {

@@ -63,6 +63,10 @@ func brandOf(id catalog.ID) string {
 // ofAnother reports whether the measure id is of other software than words name.
 func (f *frame) ofAnother(id catalog.ID, words []string) bool {
 	of := brandOf(id)
+	m, _ := f.catalog.Measure(id)
+	if slices.ContainsFunc(makersOf(m), func(w string) bool { return slices.Contains(words, w) }) {
+		return false
+	}
 	return f.brand(of) && !slices.Contains(words, of) && slices.ContainsFunc(words, func(w string) bool {
 		return w != of && f.brand(w) && f.lexicon.sets["software"][w]
 	})

@@ -62,6 +62,7 @@ func (f *frame) takeShapes() {
 	f.takeRatio()
 	f.takeSum()
 	f.takeDistance()
+	f.takeCeiling()
 	f.takeVersus()
 	f.takeEvery()
 	f.takeEitherWay()

@@ -23,7 +23,7 @@ func (f *frame) takeTimes() {
 			f.holdSaid, f.items[i].used = true, true
 		}
 		d, ok := f.items[i].number.duration()
-		if !ok || f.items[i].used {
+		if !ok || f.items[i].used || f.countsCode(i) {
 			continue
 		}
 		f.takeTime(i, d)

@@ -28,6 +28,7 @@ const silent = ",;?)"
 func tokens(text string, c *catalog.Catalog) []token {
 	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ", " + ", " plus ").Replace(text)
 	text = numberSign.ReplaceAllString(text, "number of ")
+	text = orMore.ReplaceAllString(text, "${1}at least $2 ")
 	text = perShape.ReplaceAllString(text, " within $1")
 	text = perSecond.ReplaceAllStringFunc(text, func(s string) string {
 		what, _, _ := strings.Cut(s, "/")
@@ -81,6 +82,9 @@ func tokens(text string, c *catalog.Catalog) []token {
 
 // numberSign stands for "number of" before what is counted.
 var numberSign = regexp.MustCompile(`^\s*#\s+`)
+
+// orMore is a number or more: 50+ jobs.
+var orMore = regexp.MustCompile(`(^|\s)([0-9]+(?:\.[0-9]+)?[a-zA-Z%]{0,3})\+(?:\s|$)`)
 
 // perShape is a count within a time: 4 restarts / 20m.
 var perShape = regexp.MustCompile(` / ?([0-9])`)

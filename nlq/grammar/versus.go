@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -64,4 +65,67 @@ func (f *frame) takeVersus() {
 			return
 		}
 	}
+}
+
+// takeCeiling reads a comparison with what a thing can do at most: fewer lanes
+// than the card can use, slower than it should be.
+func (f *frame) takeCeiling() {
+	if f.test != nil || f.kind == lookup {
+		return
+	}
+	for i := range f.items {
+		value, ok := f.says(i, "compare")
+		than := i
+		if !ok || !strings.HasSuffix(f.items[i].low, "than") {
+			if value, ok = f.says(i, "direction"); !ok {
+				continue
+			}
+			than = slices.IndexFunc(f.items[i:min(len(f.items), i+4)], func(it item) bool { return it.low == "than" }) + i
+			if than <= i {
+				continue
+			}
+		}
+		op, implied, _ := strings.Cut(value, " ")
+		to, able := f.ability(than + 1)
+		if !able || op != "<" && op != ">" {
+			continue
+		}
+		f.use(i)
+		f.useAll(span(than, to)...)
+		if implied != "" {
+			f.extra = append(f.extra, implied) // narrower is about the width
+		}
+		f.ceiling = op
+		return
+	}
+}
+
+// ability reads from item i on what something can do, and returns the item after it.
+func (f *frame) ability(i int) (to int, able bool) {
+	for to = i; to < len(f.items); to++ {
+		it := f.items[to]
+		_, _, place := f.place(to)
+		if it.number != nil || it.used || !f.lexicon.sets["able"][it.low] && !f.lexicon.sets["doing"][it.low] && !place && !f.lexicon.stop[it.low] {
+			break
+		}
+		able = able || f.lexicon.sets["able"][it.low]
+	}
+	return to, able
+}
+
+// belowCeiling has m compared with what it can be at most, where that was said.
+func (f *frame) belowCeiling(m catalog.Metric) error {
+	if f.ceiling == "" {
+		return nil
+	}
+	most, ok := f.catalog.Ceiling(m.ID)
+	if !ok {
+		return f.settle("How much can " + f.title(m.ID) + " be? No metric says so.")
+	}
+	op := f.ceiling
+	f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {
+		right, on := nlq.Joint(t, f.like(t, most), f.catalog)
+		return nlq.Binary{Op: op, Left: t, Right: right, On: on}
+	}
+	return nil
 }

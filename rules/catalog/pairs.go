@@ -83,7 +83,8 @@ func (c *Catalog) ofHits(own map[ID]bool) []Derived {
 		d.ID, d.Type, d.Unit, d.Min, d.Max, d.Bad, d.Help = m.ID+":share", Gauge, "1", "0", "1", "low", "As a share of hits and misses: "+m.Help
 		d.Words = nil
 		for _, w := range m.Words {
-			d.Words = append(d.Words, strings.TrimSuffix(w, "s")+" rate")
+			hit := strings.TrimSuffix(w, "s")
+			d.Words = append(d.Words, hit+" rate", hit+" ratio")
 		}
 		ds = append(ds, d)
 	}
@@ -129,6 +130,31 @@ func (c *Catalog) Opposite(id ID) (Metric, bool) {
 			o := slices.Clone(words)
 			o[i] = other
 			if m, ok := c.Metric(ID(strings.Join(o, "_"))); ok {
+				return m, true
+			}
+		}
+	}
+	return Metric{}, false
+}
+
+// Ceiling returns the gauge that says how much id can be: it is called the same
+// but for a word that says so, as PCIE_MAX_LINK_WIDTH is beside PCIE_LINK_WIDTH.
+func (c *Catalog) Ceiling(id ID) (Metric, bool) {
+	own, ok := c.Metric(id)
+	if !ok || own.Type != Gauge {
+		return Metric{}, false
+	}
+	if _, other, rest, ok := c.partner(own); ok && !rest {
+		return c.Metric(other)
+	}
+	parts := strings.Split(string(id), "_")
+	for i := 1; i <= len(parts); i++ {
+		for _, w := range wholeWords {
+			if strings.ToUpper(string(id)) == string(id) {
+				w = strings.ToUpper(w)
+			}
+			m, ok := c.Metric(ID(strings.Join(slices.Insert(slices.Clone(parts), i, w), "_")))
+			if ok && m.Type == Gauge && m.Unit == own.Unit {
 				return m, true
 			}
 		}

@@ -1,0 +1,122 @@
+package grammar
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// An answered is a code of HTTP by which requests are told apart, or a class of
+// them.
+type answered struct {
+	item  int
+	value string // a class ends in "xx"
+	not   bool
+}
+
+// httpLabels are the labels that carry codes of HTTP, and that of Envoy which
+// carries their classes.
+var httpLabels = []string{"code", "status", "response_code", "status_code", "return_code", "http_status", "envoy_response_code_class"}
+
+var (
+	classShape = regexp.MustCompile(`^(non-)?([1-5])xxe?s?$`)
+	codeShape  = regexp.MustCompile(`^([1-5][0-9]{2})(s?)$`)
+)
+
+// httpCodes returns the codes and classes that unused items say.
+func (f *frame) httpCodes() (out []answered) {
+	for i, it := range f.items {
+		if it.used || it.inside {
+			continue
+		}
+		low := strings.ToLower(it.raw)
+		if it.whole != "" {
+			low = strings.ToLower(it.whole)
+		}
+		before := at(f.items, i-1)
+		no := before.low == "non" || before.low == "not" || before.low == "no"
+		if class := classShape.FindStringSubmatch(low); class != nil {
+			out = append(out, answered{i, class[2] + "xx", no || class[1] != ""})
+			continue
+		}
+		code := codeShape.FindStringSubmatch(low)
+		_, compares := before.has("compare")
+		if code == nil || compares || code[2] == "" && !f.lexicon.sets["http"][before.low] && !f.lexicon.sets["http"][at(f.items, i+1).low] {
+			continue
+		}
+		if _, over := before.has("over"); !over {
+			out = append(out, answered{i, code[1], no})
+		}
+	}
+	return out
+}
+
+// countsCode reports whether item i is a code of HTTP in the plural and no time:
+// 429s are no seven minutes.
+func (f *frame) countsCode(i int) bool {
+	code := codeShape.FindStringSubmatch(strings.ToLower(f.items[i].raw))
+	if code == nil || code[2] == "" || code[1] < "400" {
+		return false
+	}
+	return !slices.ContainsFunc([]role{"hold", "window", "during", "over", "compare", "over time", "since", "pace", "keep"}, func(r role) bool { return f.after(i, r) })
+}
+
+// takeHTTP takes what the codes of answers are told by, where no measure is
+// called by them: 5xx responses, 404s. What is measured must tell them apart.
+func (f *frame) takeHTTP() bool {
+	said := f.httpCodes()
+	for _, c := range said {
+		f.use(c.item)
+		if c.not {
+			f.use(c.item - 1)
+		}
+	}
+	for i := range f.items {
+		if it := &f.items[i]; len(said) > 0 && slices.Equal(it.norms, []string{"response"}) {
+			it.norms = []string{"request"} // each has its answer, and is counted by that name
+		}
+	}
+	f.answered = append(f.answered, said...)
+	return len(said) > 0
+}
+
+// httpLabel returns the label that tells series of m apart by codes of HTTP.
+func (f *frame) httpLabel(m catalog.Metric) string {
+	i := slices.IndexFunc(httpLabels, func(l string) bool { return f.catalog.Takes(m.ID, l) })
+	if i < 0 {
+		return ""
+	}
+	return httpLabels[i]
+}
+
+// ofCodes returns the matcher of m's label for the codes that were said.
+func (f *frame) ofCodes(m catalog.Metric) []nlq.Matcher {
+	if len(f.answered) == 0 {
+		return nil
+	}
+	w := nlq.Matcher{Label: f.httpLabel(m), Op: "="}
+	var values []string
+	for _, c := range f.answered {
+		class, isClass := strings.CutSuffix(c.value, "xx")
+		switch {
+		case w.Label == "envoy_response_code_class":
+			values = append(values, class[:1])
+		case isClass:
+			w.Op = "=~"
+			values = append(values, class+"..")
+		default:
+			values = append(values, c.value)
+		}
+	}
+	if len(values) > 1 {
+		w.Op = "=~"
+	}
+	if f.answered[0].not {
+		w.Op = map[string]string{"=": "!=", "=~": "!~"}[w.Op]
+	}
+	w.Value = strings.Join(values, "|")
+	return []nlq.Matcher{w}
+}
