@@ -74,6 +74,7 @@ func (f *frame) takeGroups() {
 		}
 	}
 	f.takeOneOf()
+	f.takeEnd()
 	for i := range f.items {
 		if f.items[i].used {
 			continue
@@ -93,6 +94,42 @@ func (f *frame) takeGroups() {
 		if _, ok := f.items[i].has("determiner"); ok {
 			f.items[i].used = true
 		}
+	}
+}
+
+// takeEnd reads the thing at one end of a scale, which says what is measured: the
+// hottest GPU of each node is at the highest temperature.
+func (f *frame) takeEnd() {
+	for i := range f.items {
+		word, end := f.says(i, "end")
+		p, n, ok := f.place(i + 1)
+		if !end || !ok || f.named(i+1, n) || f.top != 0 {
+			continue
+		}
+		f.extra = append(f.extra, word)
+		f.use(i)
+		for k := range n {
+			f.items[i+1+k].weak = true
+		}
+		least := f.lexicon.sets["least"][f.items[i].low]
+		if f.kind == lookup || f.kind == unsaid && !f.saysAny("compare") && !f.saysAny("over") && len(f.by) == 0 && !f.lists() {
+			f.top, f.subject, f.kind = 1, p.Name, lookup
+			if least {
+				f.top = -1
+			}
+			return
+		}
+		f.agg = nlq.Maximum
+		if least {
+			f.agg = nlq.Minimum
+		}
+		if of := i + n + 2; f.anyOf(of) && (f.items[of-1].low == "of" || f.items[of-1].low == "on" || f.items[of-1].low == "in") {
+			if p, n, ok := f.place(of + 1); ok && !f.named(of+1, n) {
+				f.by = append(f.by, p.Name) // the hottest GPU of a node
+				f.useAll(span(of-1, of+1+n)...)
+			}
+		}
+		return
 	}
 }
 

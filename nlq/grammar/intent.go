@@ -154,6 +154,9 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 		switch {
 		case m.Unit == "{bool}" && !f.only && m.Min != "1": // else each is 1
 			ms.Only = nlq.Comparison{Op: "==", Limit: 1}
+			if f.badSaid && m.Bad == "low" {
+				ms.Only.Limit = 0 // how many drives fail their check
+			}
 		case len(f.compares) > 0 && (f.only || f.kind == lookup || len(f.compares) == 2):
 			ms.Only = nlq.Comparison{Op: c.op, Limit: f.convert(c.limit, m.Unit)}
 			f.compares = f.compares[1:]

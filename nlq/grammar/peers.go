@@ -290,7 +290,7 @@ func (f *frame) takeShareAsked(i int) bool {
 		j++
 	}
 	p, words, ok := f.place(j)
-	if !ok || f.isName(j+words) || !f.conditionAfter(j+words) {
+	if !ok || f.isName(j+words) || j+words < len(f.items) && f.unknown(j+words) || !f.conditionAfter(j+words) {
 		return false
 	}
 	for k := range words {

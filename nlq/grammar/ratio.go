@@ -25,6 +25,14 @@ func (f *frame) shareOfBoth(own, of []item) bool {
 	})
 }
 
+// norms returns the words of every item.
+func (f *frame) norms() (words []string) {
+	for _, it := range f.items {
+		words = append(words, it.norms...)
+	}
+	return words
+}
+
 // takeRatio reads a limit that is a share of another measure: at 90% of the
 // power limit, above half of the wanted replicas.
 func (f *frame) takeRatio() {
@@ -49,6 +57,9 @@ func (f *frame) takeRatio() {
 				return // "memory at 90% of its limit" is measured
 			}
 			m, ok := f.second(j, to, f.items[:i]) // "power at 90% of the limit": of the power limit
+			if ok && f.ofAnother(m.ID, f.norms()) || to == j+1 && f.lexicon.sets["flowing"][f.items[j].low] {
+				continue // of requests that come and go, not of those there are
+			}
 			if d := f.dimension(m.Unit); !ok || d == "ratio" || d == "time" || m.Unit == "{bool}" || m.Unit == "{gpu}" || m.Type == catalog.Counter {
 				continue
 			}

@@ -221,7 +221,7 @@ func factsOf(c *catalog.Catalog, values []catalog.LabelValue) []fact {
 		}) {
 			continue
 		}
-		t := fact{metric: m, words: map[string]bool{m.Entity: true}}
+		t := fact{metric: m, words: map[string]bool{m.Entity: true, brandOf(m.ID): true}}
 		for _, words := range m.Words {
 			n := catalogWords(words)
 			t.names = append(t.names, n)
