@@ -112,7 +112,8 @@ func (f *frame) takeEnd() {
 			f.items[i+1+k].weak = true
 		}
 		least := f.lexicon.sets["least"][f.items[i].low]
-		if f.kind == lookup || f.kind == unsaid && !f.saysAny("compare") && !f.saysAny("over") && len(f.by) == 0 && !f.lists() {
+		how := strings.HasPrefix(at(f.items, 0).low, "how ") || slices.Contains(f.norms(), word)
+		if !how && f.kind == lookup || !how && f.kind == unsaid && !f.saysAny("compare") && !f.saysAny("over") && len(f.by) == 0 && !f.lists() {
 			f.top, f.subject, f.kind = 1, p.Name, lookup
 			if least {
 				f.top = -1
