@@ -11,7 +11,7 @@ import (
 
 func TestBuiltin(t *testing.T) {
 	c := Builtin()
-	if len(c.All()) < 9000 || len(c.AllDerived()) < 3000 {
+	if len(c.All()) < 11000 || len(c.AllDerived()) < 3000 {
 		t.Errorf("got %d metrics and %d derived measures: the data files are cut short", len(c.All()), len(c.AllDerived()))
 	}
 	if m, _ := c.Metric("DCGM_FI_DEV_FB_USED"); m.Unit != "MiBy" || m.Type != Gauge {
