@@ -103,6 +103,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.readQuotas()
 	w.readQueues()
 	w.readNames()
+	w.readLookups()
 	w.readDNS()
 	w.readScaleUps()
 	w.readRoutes()

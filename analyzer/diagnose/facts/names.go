@@ -107,6 +107,38 @@ func (w *World) readResolver(p *pod, top analyzer.Subject) {
 		Text: fmt.Sprintf("its pods ask the resolvers %s", strings.Join(d.Nameservers, ", "))}, Kind: ObjectKind})
 }
 
+// readLookups records Services that programs look up by their full name, which
+// only a Service can have, and that are not there.
+func (w *World) readLookups() {
+	for _, f := range w.Called("name-unresolved") {
+		p := w.pods[f.Subject]
+		if p == nil || p.gone || p.ready() || w.now.Sub(latest(f)) > lookupNews {
+			continue
+		}
+		m := fullName.FindStringSubmatch(f.Text)
+		if m == nil || !w.s.Captured("services") || len(w.namespaces[m[2]]) == 0 || inEnvironment(p, m[1]) {
+			continue
+		}
+		if _, ok := w.serviceNamed(m[2], m[1]); ok {
+			continue
+		}
+		self := analyzer.Subject{Kind: "service", Namespace: m[2], Name: m[1]}
+		w.addOnce(Fact{Fact: analyzer.Fact{Subject: self, Name: "service-absent", At: f.At, Standing: true, Source: f.Source, Text: fmt.Sprintf("no Service is called so, and %s looks for it: %s", w.Words(w.Workload(f.Subject)), f.Text)},
+			Kind: LogKind, Weight: 2, Until: latest(f), Seen: []analyzer.Subject{f.Subject}})
+	}
+}
+
+// inEnvironment reports whether a variable of the pod names the host: then its
+// settings are looked at.
+func inEnvironment(p *pod, host string) bool {
+	for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+		if slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return namesHost(e.Value, host) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // asksNode reports whether the pod's lookups go to the resolver of its node.
 // ClusterFirst means that too for pods on the node's network.
 func asksNode(p *corev1.Pod) bool {
