@@ -30,7 +30,8 @@ func (w *World) readDeaths() {
 				}
 				lines := append([]analyzer.Evidence{{Source: k.Source, At: k.At, Text: k.Text}}, k.Also...)
 				if i := slices.IndexFunc(lines, func(l analyzer.Evidence) bool { return l.At.Sub(f.At).Abs() <= deathLag }); i >= 0 {
-					w.add(Fact{Fact: analyzer.Fact{Subject: f.Subject, Name: "end-in-kernel", At: lines[i].At, Standing: f.Standing, Source: lines[i].Source, Text: lines[i].Text}, Kind: KernelKind})
+					w.add(Fact{Fact: analyzer.Fact{Subject: f.Subject, Name: "end-in-kernel", At: lines[i].At, Standing: f.Standing, Source: lines[i].Source,
+						Text: "the kernel of " + w.Words(k.Subject) + ": " + lines[i].Text}, Kind: KernelKind})
 				}
 			}
 		}

@@ -83,14 +83,10 @@ func (w *World) outdated(j *batchv1.Job, at time.Time) bool {
 		return true
 	}
 	for _, o := range w.jobs {
-		if o.Namespace != j.Namespace || !o.CreationTimestamp.After(j.CreationTimestamp.Time) {
+		if o.Namespace != j.Namespace || !o.CreationTimestamp.After(j.CreationTimestamp.Time) || !jobComplete(o) && o.Status.Succeeded == 0 {
 			continue
 		}
-		again := equality.Semantic.DeepEqual(j.Spec.Template.Spec.Containers, o.Spec.Template.Spec.Containers)
-		if owner := ownerOf(j); owner != "" {
-			again = owner == ownerOf(o)
-		}
-		if again && (jobComplete(o) || o.Status.Succeeded > 0) {
+		if owner := ownerOf(j); owner != "" && owner == ownerOf(o) || owner == "" && equality.Semantic.DeepEqual(j.Spec.Template.Spec.Containers, o.Spec.Template.Spec.Containers) {
 			return true
 		}
 	}
