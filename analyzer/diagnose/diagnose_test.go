@@ -96,6 +96,24 @@ func TestCases(t *testing.T) {
 	})
 }
 
+// TestEveryCause holds that each cause has a case that triggers it and one that
+// almost does.
+func TestEveryCause(t *testing.T) {
+	has, almost := map[string]bool{}, map[string]bool{}
+	eachCase(t, func(t *testing.T, name string, _ *txtar.Archive) {
+		if cause, near := causeOf(name); near {
+			almost[cause] = true
+		} else {
+			has[cause] = true
+		}
+	})
+	for id := range fault.Causes() {
+		if cause := string(id); !has[cause] || !almost[cause] && cause != "none" {
+			t.Errorf("%s: a recording %t, a near miss %t", cause, has[cause], almost[cause])
+		}
+	}
+}
+
 // causeOf splits the name of a case.
 func causeOf(name string) (cause string, near bool) {
 	cause, variant, _ := strings.Cut(name, ".")

@@ -33,6 +33,7 @@ var relations = map[string]*relation{
 	"namespace":   {namespace, namespace},
 	"its-pod":     {listed("pod"), self}, // a fact that names a pod, and the pod
 	"mounted-by":  {self, mounts},        // a claim and the pods that mount it
+	"mounts":      {workload, behind},    // a workload and the claims that its pods mount
 	"anywhere":    {everything, everything},
 	"called":      {itself, listed("callee")}, // what is called and does not answer, and who says so
 	"runs-there":  {thereOn, workload},        // a node and the workloads with a pod on it

@@ -227,7 +227,7 @@ func (j *judge) explain(wanted []*facts.Fact) (chosen []*candidate, rejected []a
 
 // behindIt returns the candidate from which the best follows and which explains
 // as much, where there is one: the effect may be better documented than its
-// cause, and is no cause for that.
+// cause, and is no cause for that. Of several it is the one behind them all.
 func (j *judge) behindIt(best int, all []*candidate, gains []float64, taken map[*candidate]bool) int {
 	for i, c := range all {
 		if taken[c] || c.confidence < sure || gains[i] < gains[best]-1e-9 || i == best {
@@ -236,7 +236,7 @@ func (j *judge) behindIt(best int, all []*candidate, gains []float64, taken map[
 		follows := func(f *facts.Fact) bool { return c.parent[f] != nil }
 		back := func(f *facts.Fact) bool { _, ok := all[best].parent[f]; return ok }
 		if !slices.ContainsFunc(all[best].roots, func(f *facts.Fact) bool { return !follows(f) }) && !slices.ContainsFunc(c.roots, back) {
-			return i
+			return j.behindIt(i, all, gains, taken) // nothing is behind itself: what c follows from reaches best as well
 		}
 	}
 	return best

@@ -31,6 +31,8 @@ var (
 	shortName = regexp.MustCompile(`(?:://|\b|")([a-z][a-z0-9-]*)(?:\.([a-z][a-z0-9-]*))?(?::(\d{2,5})|/)`)
 	// 10.1.2.3:5432, and NCCL's 10.1.2.3<41231>
 	ipAndPort = regexp.MustCompile(`\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::|<)(\d{1,5})`)
+	// server at "pg" (10.1.2.3), port 5432, and server on 'mysql', as libraries of databases say it
+	serverAt = regexp.MustCompile(`server (?:at|on) ["']([a-z0-9-]+)(?:\.([a-z0-9-]+))?[a-z0-9.-]*["'](?: \([0-9a-f.:]+\))?(?:, port (\d+))?`)
 )
 
 // A call is a line in which a program says that it did not reach another.
@@ -104,7 +106,7 @@ func (w *World) callee(p *pod, text string, ips map[string]analyzer.Subject) (to
 			return to, number(m[2]), true
 		}
 	}
-	for _, m := range shortName.FindAllStringSubmatch(text, -1) {
+	for _, m := range append(serverAt.FindAllStringSubmatch(text, -1), shortName.FindAllStringSubmatch(text, -1)...) {
 		for _, ns := range []string{m[2], p.Namespace} {
 			if _, ok := w.serviceNamed(ns, m[1]); ok && net.ParseIP(m[1]) == nil {
 				return analyzer.Subject{Kind: "service", Namespace: ns, Name: m[1]}, number(m[3]), true
@@ -155,6 +157,9 @@ func (w *World) addCalls(cs []call) {
 		Text: "it does not reach " + w.Words(first.to) + ": " + clip(last.line.Text)}, Kind: LogKind, Until: last.line.At, Weight: 1, Seen: append(slices.Clone(behind), first.to)})
 	lasting := len(cs) >= callsToMind && last.line.At.Sub(first.line.At) >= callsTooLong
 	f.Standing = !last.line.At.IsZero() && w.now.Sub(last.line.At) <= callNews && lasting
+	if !lasting && diedSaying(last.pod, last.line) {
+		f.Standing, f.Weight = true, 0 // that it died is the complaint
+	}
 	var names []string
 	for _, s := range f.Seen {
 		names = append(names, s.String())
@@ -164,4 +169,27 @@ func (w *World) addCalls(cs []call) {
 	if first.line.Source != last.line.Source {
 		f.Also = append(f.Also, analyzer.Evidence{Source: first.line.Source, At: first.line.At, Text: clip(first.line.Text)})
 	}
+}
+
+// dyingWords is how long before its end a program says why, time for what it
+// closes down included.
+const dyingWords = 30 * time.Second
+
+// diedSaying reports whether the line is among the last of a container that
+// ended with an error and whose pod is not well since: each start leaves one such line.
+func diedSaying(p *pod, l snapshot.Line) bool {
+	if p.ready() {
+		return false
+	}
+	for _, cs := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		for _, t := range []*corev1.ContainerStateTerminated{cs.State.Terminated, cs.LastTerminationState.Terminated} {
+			if t == nil || t.ExitCode == 0 {
+				continue
+			}
+			if d := t.FinishedAt.Sub(l.At); d > -time.Second && d <= dyingWords { // kubelets write whole seconds
+				return true
+			}
+		}
+	}
+	return false
 }

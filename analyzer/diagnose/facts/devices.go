@@ -12,12 +12,13 @@ import (
 // who did and sees none is on a node that does not hand them out.
 func (w *World) readBlind() {
 	w.readDriver()
+	w.readSwitchless()
+	w.readDriverless()
 	for _, f := range w.Called("gpu-unseen") {
 		p := w.pods[f.Subject]
 		if p == nil {
 			continue
 		}
-		top := w.Workload(f.Subject)
 		switch {
 		case w.operand(p) || asksForGPU(p):
 			if p.Spec.NodeName == "" {
@@ -30,9 +31,46 @@ func (w *World) readBlind() {
 			w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(p.Spec.NodeName), Name: name, At: f.At, Standing: f.Standing, Source: f.Source, Text: f.Text},
 				Kind: f.Kind, Until: latest(f), Seen: []analyzer.Subject{f.Subject}})
 		default:
-			o := Fact{Fact: analyzer.Fact{Subject: top, Name: "gpu-not-asked-for", At: f.At, Standing: f.Standing, Source: f.Source, Text: "its pods request no GPU, and its program looks for one: " + f.Text}, Kind: f.Kind, Until: latest(f)}
-			o.Also = []analyzer.Evidence{{Source: p.source, Text: "no container of it has nvidia.com/gpu in its limits"}}
-			w.addOnce(o)
+			w.addUnasked(p, f, "its pods request no GPU, and its program looks for one: ")
+		}
+	}
+}
+
+// readDriverless reads CUDA's complaint of an old driver where there is none: on
+// a node without GPUs, in a pod that asked for no GPU. CUDA calls the two alike.
+func (w *World) readDriverless() {
+	for _, f := range w.Called("cuda-driver-old") {
+		for _, s := range f.Seen {
+			p := w.pods[s]
+			if p == nil || w.operand(p) || asksForGPU(p) {
+				continue
+			}
+			if n := w.node[p.Spec.NodeName]; n != nil && w.gpusOf(&n.Object) == 0 && !slicesGPUs(n.Object) {
+				w.addUnasked(p, f, "its pods request no GPU and are where there is none: ")
+				break
+			}
+		}
+	}
+}
+
+// addUnasked records that the program of p wants a GPU that its pod did not ask for.
+func (w *World) addUnasked(p *pod, f *Fact, why string) {
+	o := Fact{Fact: analyzer.Fact{Subject: w.Workload(p.subject), Name: "gpu-not-asked-for", At: f.At, Standing: f.Standing, Source: f.Source, Text: why + f.Text}, Kind: f.Kind, Until: latest(f)}
+	o.Also = []analyzer.Evidence{{Source: p.source, Text: "no container of it has nvidia.com/gpu in its limits"}}
+	w.addOnce(o)
+}
+
+// readSwitchless clears fabric managers that ended because the machine shows
+// them no NVSwitch. Where a program waits for the fabric all the same, as in a
+// virtual machine whose host keeps the switches, the end of theirs still counts.
+func (w *World) readSwitchless() {
+	for _, f := range w.Called("fabric-manager-idle") {
+		here := func(o *Fact) bool { return o.Subject == f.Subject }
+		if slices.ContainsFunc(w.Called("fabric-not-ready"), here) {
+			continue
+		}
+		for _, o := range w.Called("unit-fabricmanager-down", "fabric-manager-failed") {
+			o.Standing = o.Standing && !here(o)
 		}
 	}
 }

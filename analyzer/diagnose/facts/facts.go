@@ -41,6 +41,7 @@ type World struct {
 	behind      map[analyzer.Subject][]analyzer.Subject     // what Behind found
 	nodes       []snapshot.Typed[corev1.Node]
 	node        map[string]*snapshot.Typed[corev1.Node] // the same, by name
+	ofType      map[string]int64                        // GPUs that machines of a type offer
 	events      map[analyzer.Subject][]snapshot.Event
 	logged      map[analyzer.Subject]bool // pods of which a log was captured
 	fired       []alert
@@ -81,6 +82,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.readWorkloads()
 	w.readCustomJobs()
 	w.readTexts()
+	w.readDeaths()
 	w.readCalls()
 	w.readProbes()
 	w.readServices()
@@ -101,6 +103,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.readQuotas()
 	w.readQueues()
 	w.readNames()
+	w.readLookups()
 	w.readDNS()
 	w.readScaleUps()
 	w.readRoutes()

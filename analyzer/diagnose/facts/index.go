@@ -21,6 +21,7 @@ func (w *World) index() {
 	w.nodes = slices.SortedFunc(slices.Values(w.s.Nodes()), func(a, b snapshot.Typed[corev1.Node]) int {
 		return cmp.Compare(a.Object.Name, b.Object.Name)
 	})
+	w.ofType = gpusByType(w.nodes)
 	w.node = map[string]*snapshot.Typed[corev1.Node]{}
 	for i := range w.nodes {
 		w.node[w.nodes[i].Object.Name] = &w.nodes[i]

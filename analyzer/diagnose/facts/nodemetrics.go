@@ -65,6 +65,7 @@ func (w *World) readNodeMetrics() {
 		}
 	}
 	w.readFullDisks()
+	w.readPackets()
 }
 
 // readFullDisks records nodes whose root or image file system is all but full.

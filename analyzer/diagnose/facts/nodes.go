@@ -2,8 +2,10 @@ package facts
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -63,7 +65,7 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 			Kind: ObjectKind, Detail: map[string]string{"message": c.Message}}
 		switch {
 		case c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue:
-			f.Name, f.Weight = "node-not-ready", 3
+			f.Name, f.Weight, f.Standing = "node-not-ready", 3, !w.joining(&n.Object)
 			w.readStatus(c.Reason+": "+c.Message, w.add(f))
 		case conditionFacts[string(c.Type)+"="+string(c.Status)] != "":
 			f.Name, f.Weight = conditionFacts[string(c.Type)+"="+string(c.Status)], 1
@@ -80,6 +82,13 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 		}
 	}
 }
+
+// joinTime is how long a node may take to get ready after it has registered:
+// its network plug-in is a pod that must be pulled and started there first.
+const joinTime = 2 * time.Minute
+
+// joining reports whether the node registered so lately that it need not be ready yet.
+func (w *World) joining(n *corev1.Node) bool { return w.now.Sub(n.CreationTimestamp.Time) < joinTime }
 
 // readAllocatable compares the GPUs that a node has with those it offers.
 func (w *World) readAllocatable(n snapshot.Typed[corev1.Node]) {
@@ -112,17 +121,42 @@ func slicesGPUs(n corev1.Node) bool {
 	return false
 }
 
-// gpuCount is the label by which GPU feature discovery says how many GPUs a node has.
-const gpuCount = "nvidia.com/gpu.count"
+// gpuCounts are the labels by which GPU feature discovery, Karpenter and EKS say
+// how many GPUs a node has; hasGPU are those by which a node says that it has any.
+var (
+	gpuCounts = []string{"nvidia.com/gpu.count", "karpenter.k8s.aws/instance-gpu-count", "eks.amazonaws.com/instance-gpu-count"}
+	hasGPU    = []string{"nvidia.com/gpu.present", "feature.node.kubernetes.io/pci-10de.present", "feature.node.kubernetes.io/pci-0302_10de.present"}
+)
 
 // gpusOf returns how many GPUs the node has, whether it offers them or not: by
-// the kubelet, by their metrics, and by the label that outlives both.
+// the kubelet, by their metrics, by labels that outlive both, and where those
+// say that there are some, by what another machine of its type offers.
 func (w *World) gpusOf(n *corev1.Node) int64 {
 	has := max(gpus(n.Status.Capacity), int64(len(w.Graph.GPUs(n.Name))))
-	if labelled, err := strconv.ParseInt(n.Labels[gpuCount], 10, 64); err == nil && !slicesGPUs(*n) {
-		has = max(has, labelled)
+	if slicesGPUs(*n) {
+		return has
+	}
+	for _, l := range gpuCounts {
+		if labelled, err := strconv.ParseInt(n.Labels[l], 10, 64); err == nil {
+			has = max(has, labelled)
+		}
+	}
+	if has == 0 && slices.ContainsFunc(hasGPU, func(l string) bool { return n.Labels[l] == "true" }) {
+		return w.ofType[n.Labels[corev1.LabelInstanceTypeStable]]
 	}
 	return has
+}
+
+// gpusByType returns how many GPUs machines of each type offer. What does not
+// say its type says nothing of others.
+func gpusByType(nodes []snapshot.Typed[corev1.Node]) map[string]int64 {
+	by := map[string]int64{}
+	for _, n := range nodes {
+		if t := n.Object.Labels[corev1.LabelInstanceTypeStable]; t != "" {
+			by[t] = max(by[t], gpus(n.Object.Status.Capacity))
+		}
+	}
+	return by
 }
 
 func gpus(r corev1.ResourceList) int64 {

@@ -284,6 +284,7 @@ func (w *World) readPhase(p *pod) {
 	}
 	if c := p.condition(corev1.DisruptionTarget); c != nil && c.Status == corev1.ConditionTrue {
 		f := w.state(p, "pod-disrupted", c.LastTransitionTime.Time, 0, fmt.Sprintf("the pod was taken away: %s: %s", c.Reason, c.Message))
+		f.Standing = f.Standing && (p.Status.Phase != corev1.PodFailed || !w.recovered(p))
 		w.readStatus("DisruptionTarget "+c.Reason+": "+c.Message, f)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/diagnose/placement"
+	"vedette.dev/analyzer/snapshot"
 )
 
 // blameOrder is the order of blockers that keep the pod off equally many nodes.
@@ -105,8 +106,10 @@ func (w *World) wouldFit(p *pod, x placement.Fit, taken int64) bool {
 
 // why names the fact that keeps p off the nodes, says it in words, and returns
 // the nodes that show it. Selectors and affinity say where a pod is meant to
-// run, so they are to blame only where no node satisfies them; of the rest,
-// what keeps it off the most nodes as the only obstacle is to blame.
+// run, so they are to blame only where no node satisfies them. A node that was
+// taken out of service was meant to take pods, so what never would have had this
+// one does not speak beside it. Of the rest, what keeps it off the most nodes
+// as the only obstacle is to blame.
 func (w *World) why(p *pod, fits []placement.Fit, f *Fact) (string, string, []placement.Fit) {
 	for _, b := range []placement.Blocker{placement.Unselected, placement.Unaffine, placement.OtherZone} {
 		rest := slices.DeleteFunc(slices.Clone(fits), func(x placement.Fit) bool { return x.By(b) })
@@ -114,6 +117,11 @@ func (w *World) why(p *pod, fits []placement.Fit, f *Fact) (string, string, []pl
 			return "sched-" + string(b), w.sayPlacement(p, b), fits
 		}
 		fits = rest
+	}
+	if slices.ContainsFunc(fits, func(x placement.Fit) bool {
+		return !x.Never && (x.Only(placement.Cordoned) || x.Only(placement.NotReady))
+	}) {
+		fits = slices.DeleteFunc(slices.Clone(fits), func(x placement.Fit) bool { return x.Never })
 	}
 	least := len(slices.MinFunc(fits, func(a, b placement.Fit) int { return cmp.Compare(len(a.Blocked), len(b.Blocked)) }).Blocked)
 	if least == 0 {
@@ -217,7 +225,7 @@ func (w *World) sayShort(p *pod, b placement.Blocker, seen []placement.Fit) (str
 	case r == corev1.ResourceCPU, r == corev1.ResourceMemory, r == corev1.ResourceEphemeralStorage:
 		return "sched-" + string(r), text, seen
 	case strings.HasPrefix(string(r), "nvidia.com/mig-"):
-		return "sched-mig", text, seen
+		return w.whyMIG(p, r, text, seen)
 	case r == "vpc.amazonaws.com/efa":
 		return "sched-efa", text, seen
 	}
@@ -252,6 +260,33 @@ func (w *World) whyGPU(p *pod, fits []placement.Fit, f *Fact) (string, string, [
 	w.reject(analyzer.Rejected{Cause: "gpu-fragmented", Subject: top, Why: sum + ": too few in all"})
 	return "sched-gpu-capacity", sum, fits
 }
+
+// whyMIG tells apart slices of a size that no node offers, or that a node could
+// not be cut into, from those that are taken.
+func (w *World) whyMIG(p *pod, r corev1.ResourceName, text string, fits []placement.Fit) (string, string, []placement.Fit) {
+	offered, free := false, int64(0)
+	for _, x := range fits {
+		have, left := x.Node.Status.Allocatable[r], x.Free[r]
+		offered = offered || !have.IsZero()
+		free += max(left.Value(), 0)
+	}
+	uncut := slices.ContainsFunc(w.nodes, func(n snapshot.Typed[corev1.Node]) bool {
+		state := n.Object.Labels[migState]
+		return state != "" && state != "success"
+	})
+	if !offered || uncut {
+		return "sched-mig", text, fits
+	}
+	w.reject(analyzer.Rejected{Cause: "gpu-mig-profile-mismatch", Subject: w.Workload(p.subject), Why: text + ": nodes are cut into slices of that size"})
+	if want := placement.Requests(p.Pod)[r]; free >= want.Value() {
+		return "sched-gpu-fragmented", text, fits
+	}
+	return "sched-gpu-capacity", text, fits
+}
+
+// migState is the label by which the MIG manager says how its last cut went:
+// success, failed, or that it is not done.
+const migState = "nvidia.com/mig.config.state"
 
 // amount writes how much of a resource is left: a difference of bytes has no
 // round number, and nobody needs its last digits.

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/placement"
 )
 
 // longestStart is for how long a start is believed to be one, whatever its probe
@@ -32,6 +33,12 @@ func (w *World) starting(p *pod) bool {
 	return waits
 }
 
+// onJoining reports whether the pod waits for a node that need not be ready yet.
+func (w *World) onJoining(p *pod) bool {
+	n := w.node[p.Spec.NodeName]
+	return n != nil && w.joining(&n.Object) && !placement.Ready(&n.Object)
+}
+
 // startTime returns how long the startup probe of a container lets it fail, 0 where it has none.
 func startTime(p *corev1.Pod, container string) time.Duration {
 	for _, c := range p.Spec.Containers {
@@ -43,10 +50,10 @@ func startTime(p *corev1.Pod, container string) time.Duration {
 	return 0
 }
 
-// underWay returns how many pods of the workload are still starting.
+// underWay returns how many pods of the workload are still starting, or are on a node that is.
 func (w *World) underWay(top analyzer.Subject) (n int32) {
 	for _, s := range w.Graph.Pods(top) {
-		if p := w.pods[s]; p != nil && w.starting(p) {
+		if p := w.pods[s]; p != nil && (w.starting(p) || !p.gone && w.onJoining(p)) {
 			n++
 		}
 	}

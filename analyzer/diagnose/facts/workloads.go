@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/diagnose/knowledge"
@@ -75,16 +76,17 @@ func (w *World) readIdleJob(self analyzer.Subject, j snapshot.Typed[batchv1.Job]
 }
 
 // outdated reports whether the end of a job at that time no longer matters:
-// a later run of its owner went well, or nobody has run it again for a day.
+// a later run of its owner, or of the same containers under another name, went
+// well, or nobody has run it again for a day.
 func (w *World) outdated(j *batchv1.Job, at time.Time) bool {
 	if w.now.Sub(at) > newsOfEnds {
 		return true
 	}
 	for _, o := range w.jobs {
-		if o.Namespace != j.Namespace || !o.CreationTimestamp.After(j.CreationTimestamp.Time) {
+		if o.Namespace != j.Namespace || !o.CreationTimestamp.After(j.CreationTimestamp.Time) || !jobComplete(o) && o.Status.Succeeded == 0 {
 			continue
 		}
-		if owner := ownerOf(j); owner != "" && owner == ownerOf(o) && (jobComplete(o) || o.Status.Succeeded > 0) {
+		if owner := ownerOf(j); owner != "" && owner == ownerOf(o) || owner == "" && equality.Semantic.DeepEqual(j.Spec.Template.Spec.Containers, o.Spec.Template.Spec.Containers) {
 			return true
 		}
 	}

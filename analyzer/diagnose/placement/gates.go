@@ -12,7 +12,7 @@ import (
 // gates returns the predicates other than resources that n fails, and the
 // first taint that p does not tolerate.
 func gates(p *corev1.Pod, n *corev1.Node, repels []repulsion) (bs []Blocker, taint corev1.Taint) {
-	if !nodeReady(n) {
+	if !Ready(n) {
 		bs = append(bs, NotReady)
 	}
 	if n.Spec.Unschedulable {
@@ -41,13 +41,14 @@ func gates(p *corev1.Pod, n *corev1.Node, repels []repulsion) (bs []Blocker, tai
 	return bs, taint
 }
 
-func nodeReady(n *corev1.Node) bool {
+// Ready reports whether the node says that it is, or nothing was captured of that.
+func Ready(n *corev1.Node) bool {
 	for _, c := range n.Status.Conditions {
 		if c.Type == corev1.NodeReady {
 			return c.Status == corev1.ConditionTrue
 		}
 	}
-	return true // it was not captured
+	return true
 }
 
 // stateTaint reports whether the control plane sets the taint for a state that
@@ -113,6 +114,7 @@ func valueOr(q resource.Quantity, err error) int64 {
 // A repulsion is where pods are that a term of anti-affinity keeps away from.
 type repulsion struct {
 	key     string
+	own     bool // the pod itself is one of those
 	nodes   map[string]bool
 	domains map[string]bool // values of the key
 }
@@ -130,7 +132,8 @@ func (c *Cluster) repulsions(p *corev1.Pod) []repulsion {
 		if err != nil || term.LabelSelector == nil {
 			continue
 		}
-		r := repulsion{term.TopologyKey, map[string]bool{}, map[string]bool{}}
+		own := inNamespace(term, p, p) && sel.Matches(labels.Set(p.Labels))
+		r := repulsion{term.TopologyKey, own, map[string]bool{}, map[string]bool{}}
 		for _, o := range c.pods {
 			if o.Spec.NodeName == "" || Over(o) || !inNamespace(term, p, o) || !sel.Matches(labels.Set(o.Labels)) {
 				continue

@@ -44,6 +44,7 @@ type Fit struct {
 	Blocked []Blocker
 	Free    map[corev1.ResourceName]resource.Quantity // of what the pod requests
 	Taint   corev1.Taint                              // the first one that is not tolerated
+	Never   bool                                      // too small even when empty, or taken by the pod's own kind, which keeps apart
 }
 
 // By reports whether b is among what keeps the pod off the node.
@@ -85,7 +86,7 @@ func (c *Cluster) Fits(p *corev1.Pod) []Fit {
 	}
 	ports := hostPorts(p)
 	asks := []any{p.Namespace, p.Spec.NodeSelector, p.Spec.Tolerations, p.Spec.Affinity, wants, names, len(ports), ports}
-	if len(p.Spec.TopologySpreadConstraints) > 0 {
+	if len(p.Spec.TopologySpreadConstraints) > 0 || p.Spec.Affinity != nil {
 		asks = append(asks, p.Labels, p.Spec.TopologySpreadConstraints)
 	}
 	key, err := json.Marshal(asks)
@@ -97,6 +98,7 @@ func (c *Cluster) Fits(p *corev1.Pod) []Fit {
 	for _, n := range c.nodes {
 		f := Fit{Node: n, Free: map[corev1.ResourceName]resource.Quantity{}}
 		f.Blocked, f.Taint = gates(p, n, repels)
+		f.Never = slices.ContainsFunc(repels, func(r repulsion) bool { return r.own && r.from(n) })
 		if taken[n.Name] {
 			f.Blocked = append(f.Blocked, PortTaken)
 		}
@@ -110,9 +112,11 @@ func (c *Cluster) Fits(p *corev1.Pod) []Fit {
 			free := n.Status.Allocatable[r].DeepCopy()
 			free.Sub(c.used[n.Name][r])
 			f.Free[r] = free
-			if want := wants[r]; free.Cmp(want) < 0 {
+			want, whole := wants[r], n.Status.Allocatable[r]
+			if free.Cmp(want) < 0 {
 				f.Blocked = append(f.Blocked, Blocker(r))
 			}
+			f.Never = f.Never || whole.Cmp(want) < 0 && !c.lends(n, r)
 		}
 		all = append(all, f)
 	}

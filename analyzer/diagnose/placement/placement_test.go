@@ -65,3 +65,37 @@ func TestFits(t *testing.T) {
 		})
 	}
 }
+
+// TestNever tells what is short or taken now from what could never take the pod.
+func TestNever(t *testing.T) {
+	nodes := []*corev1.Node{node("a", "x", 8), node("b", "x", 4), node("c", "y", 8)}
+	other := pod("other", "c", "")
+	other.Labels = map[string]string{"app": "b"}
+	runs := []*corev1.Pod{pod("holder", "a", "6"), other}
+	c := New(nodes, runs, func(n *corev1.Node, _ corev1.ResourceName) bool { return false }, func(*corev1.Pod) []*corev1.PersistentVolume { return nil })
+	stranger := apart(pod("p", "", ""), "zone")
+	stranger.Labels = map[string]string{"app": "c"}
+
+	tests := []struct {
+		name string
+		pod  *corev1.Pod
+		want string
+	}{
+		{"too large for one, even empty", pod("p", "", "6"), "b"},
+		{"apart from its own", apart(pod("p", "", ""), "zone"), "a b"},
+		{"apart from others, who may go", stranger, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, f := range c.Fits(tt.pod) {
+				if f.Never {
+					got = append(got, f.Node.Name)
+				}
+			}
+			if s := strings.Join(got, " "); s != tt.want {
+				t.Errorf("never on %q, want %q", s, tt.want)
+			}
+		})
+	}
+}
