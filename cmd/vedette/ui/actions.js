@@ -66,7 +66,7 @@ function Entry({ of: e, now, mode }) {
 
 const filters = [["waiting", "To decide", (e) => e.state === "proposed"], ["noted", "Noted", (e) => e.state === "noted"],
   ["running", "Under way", (e) => e.state === "approved" || e.state === "running"],
-  ["settled", "Settled", (e) => ["done", "failed", "denied", "expired"].includes(e.state)], ["all", "All", () => true]];
+  ["settled", "Settled", (e) => ["done", "failed", "denied", "expired", "withdrawn"].includes(e.state)], ["all", "All", () => true]];
 
 export function ActionsScreen() {
   const { data, error } = usePoll("actions");
