@@ -28,7 +28,10 @@ func (e Early) String() string {
 		return ""
 	}
 	s := fmt.Sprintf("%d of %d units that were added early in the last %.3g days were needed", e.Needed, e.Units, e.Days)
-	if e.Waiting > 0 {
+	switch {
+	case e.Units == 0:
+		s = fmt.Sprintf("%d units are there early and may yet be needed", e.Waiting)
+	case e.Waiting > 0:
 		s += fmt.Sprintf(", %d more may yet be", e.Waiting)
 	}
 	s += fmt.Sprintf("; early units were there for %.1f hours in all", e.Hours)

@@ -7,7 +7,8 @@ import { Empty, Fault, Loading, Segments, Source, Tag, Working } from "./parts.j
 import { change, href, useRoute } from "./route.js";
 
 const tones = { proposed: "warn", noted: "", approved: "info", running: "info", done: "good", failed: "crit", denied: "", expired: "" };
-const kindText = { "cordon-node": "Cordon node", "publish-rule": "Publish rule", "undo-rule": "Undo rule", "silence-alerts": "Silence", "end-silence": "End silence of" };
+const kindText = { "cordon-node": "Cordon node", "publish-rule": "Publish rule", "undo-rule": "Undo rule", "silence-alerts": "Silence", "end-silence": "End silence of",
+  "scale-balloon": "Resize balloon", "scale-buffer": "Resize buffer", "scale-nodegroup": "Resize node group" };
 const kindName = (k) => kindText[k] || k;
 const targetName = (e) => (e.kind === "cordon-node" ? e.target.replace(/^node\//, "") : e.target);
 
