@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// A Use is GPU-hours of one pod, or of nobody, on one kind of GPU in one class.
+// A Use is GPU-hours of one pod, or of nobody, on one kind of GPU in one class;
+// or, without a class, what a pod had of the CPUs and the memory of a machine.
 type Use struct {
 	Pod      PodName // zero: nobody had them
 	Workload Workload
@@ -22,6 +23,9 @@ type Use struct {
 	GPUHours float64
 	USD      float64
 	Priced   bool // false: no price is known, and USD is 0
+
+	CPUHours, GiBHours float64 // asked for
+	CPU, Memory        float64 // USD
 }
 
 // uses adds up f, by everything that a [Use] tells apart.
@@ -135,11 +139,16 @@ func (t *tally) add(g *GPU, pod PodName, class Class, hours, activity float64) {
 type Row struct {
 	Name     string            `json:"name"`
 	GPUHours float64           `json:"gpuHours"`
-	USD      float64           `json:"usd"`
+	USD      float64           `json:"usd"`                        // of the GPU-hours
+	CPU      float64           `json:"cpuUSD"`                     // of what the machines of GPUs have besides
+	Memory   float64           `json:"memoryUSD"`                  // the same
 	Unpriced float64           `json:"unpricedGPUHours,omitempty"` // of which no price is known
 	Classes  map[Class]Measure `json:"classes"`
 	Query    string            `json:"query,omitempty"` // PromQL that shows GPUHours
 }
+
+// All returns the USD of GPUs, CPUs and memory.
+func (r Row) All() float64 { return r.USD + r.CPU + r.Memory }
 
 // A Measure is GPU-hours and their money.
 type Measure struct {
@@ -167,7 +176,7 @@ func rows(us []Use, name func(Use) string) []Row {
 		out = append(out, *by[n])
 	}
 	slices.SortStableFunc(out, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(b.USD, a.USD), cmp.Compare(b.GPUHours, a.GPUHours))
+		return cmp.Or(cmp.Compare(b.USD, a.USD), cmp.Compare(b.GPUHours, a.GPUHours), cmp.Compare(b.All(), a.All()))
 	})
 	return out
 }
@@ -175,6 +184,11 @@ func rows(us []Use, name func(Use) string) []Row {
 func (r *Row) add(u Use) {
 	r.GPUHours += u.GPUHours
 	r.USD += u.USD
+	r.CPU += u.CPU
+	r.Memory += u.Memory
+	if u.Class == "" {
+		return
+	}
 	if !u.Priced {
 		r.Unpriced += u.GPUHours
 	}

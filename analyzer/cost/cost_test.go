@@ -129,9 +129,12 @@ func TestReports(t *testing.T) {
 func adds(t *testing.T, r Report) {
 	t.Helper()
 	for _, table := range [][]Row{r.Classes, r.Namespace, r.Team, r.Workload, r.Pool} {
-		hours, usd := 0.0, 0.0
+		hours, usd, rest := 0.0, 0.0, 0.0
 		for _, row := range table {
-			hours, usd = hours+row.GPUHours, usd+row.USD
+			hours, usd, rest = hours+row.GPUHours, usd+row.USD, rest+row.CPU+row.Memory
+		}
+		if len(table) > 0 && table[0].Name != r.Classes[0].Name && math.Abs(rest-r.Rest) > 1e-6 { // a class is of GPUs
+			t.Errorf("%v has CPUs and memory for %v USD, the machines' are %v", table, rest, r.Rest)
 		}
 		if math.Abs(hours-r.Total.GPUHours) > 1e-6 || math.Abs(usd-r.Total.USD) > 1e-6 {
 			t.Errorf("%v is %v GPU-hours and %v USD, the whole is %v and %v", table, hours, usd, r.Total.GPUHours, r.Total.USD)
@@ -147,7 +150,7 @@ func shows(t *testing.T, q series.Querier, r Report) {
 		rows = append(rows, table...)
 	}
 	for _, row := range rows {
-		if unsure := slices.ContainsFunc(r.Gaps, func(g string) bool { return strings.Contains(g, "how busy") }); row.Name == Nobody || unsure && row.Name == string(Busy) {
+		if unsure := slices.ContainsFunc(r.Gaps, func(g string) bool { return strings.Contains(g, "how busy") }); row.GPUHours == 0 || row.Name == Nobody || unsure && row.Name == string(Busy) {
 			continue // nobody's hours are also those of lost GPUs, which have no sample; and busy is also what nothing is known of
 		}
 		ss, err := q.Query(t.Context(), row.Query, series.Instant(r.To))

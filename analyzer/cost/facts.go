@@ -12,6 +12,7 @@ type Facts struct {
 	Nodes map[string]Node
 	GPUs  []GPU // by node and UUID
 	Pods  map[PodName]Pod
+	Asked []Asked // of CPUs and memory, by node and pod
 
 	Activity map[string]int // how many GPUs and parts each metric told the activity of
 	Gaps     []string       // what could not be read

@@ -45,8 +45,11 @@ func (o Owned) Hour() float64 {
 // A Split says how much of a machine's price its GPUs are.
 type Split string
 
-// The splits. OpenCost's weighs GPUs, CPUs and memory as its default prices do;
-// of a p5.48xlarge that leaves a third for eight H100
+// The splits. The first gives 95 % to the GPUs, 3 % to the CPUs and 2 % to the
+// memory, as Datadog does
+// (https://docs.datadoghq.com/cloud_cost_management/container_cost_allocation/).
+// OpenCost's weighs GPUs, CPUs and memory as its default prices do; of a
+// p5.48xlarge that leaves a third for eight H100
 // (https://github.com/opencost/opencost/blob/develop/configs/default.json).
 const (
 	SplitGPU      Split = "gpu-95-3-2"
@@ -54,16 +57,17 @@ const (
 	SplitWhole    Split = "whole"
 )
 
-func (s Split) gpus(i Instance) float64 {
+// shares returns what of a machine's price is its GPUs', its CPUs' and its memory's.
+func (s Split) shares(i Instance) (gpus, cpus, memory float64) {
 	switch s {
 	case SplitWhole:
-		return 1
+		return 1, 0, 0
 	case SplitOpenCost:
 		const cpu, gib, gpu = 0.031611, 0.004237, 0.95
 		all := i.VCPUs*cpu + i.MemoryMiB/1024*gib + i.GPUs*gpu
-		return i.GPUs * gpu / all
+		return i.GPUs * gpu / all, i.VCPUs * cpu / all, i.MemoryMiB / 1024 * gib / all
 	}
-	return 0.95
+	return 0.95, 0.03, 0.02
 }
 
 // Owning returns b with prices of one's own before its own.
@@ -120,12 +124,16 @@ func (o Own) day() (time.Time, error) { return time.Parse(time.DateOnly, o.AsOf)
 
 // A Price is what an hour of a GPU costs, and why that.
 type Price struct {
-	USD   float64
-	Rest  float64 // of the machine's hour, what is not its GPUs', for each of them
-	Known bool
-	Why   string // how it comes about, or what is missing
-	AsOf  time.Time
+	USD    float64
+	CPU    float64 // of the machine's hour, its CPUs', for each of its GPUs
+	Memory float64 // the same of its memory
+	Known  bool
+	Why    string // how it comes about, or what is missing
+	AsOf   time.Time
 }
+
+// Rest returns what of the machine's hour is not its GPUs', for each of them.
+func (p Price) Rest() float64 { return p.CPU + p.Memory }
 
 // GPUHour returns the price of an hour of a GPU called model in n.
 func (b *Book) GPUHour(n Node, model string) Price {
@@ -173,7 +181,8 @@ const homeRegion = "us-east-1"
 // split gives the GPUs of a machine their part of its price. A part of a GPU
 // counts as one: it is the one that is seen there.
 func (b *Book) split(p Price, i Instance, usd float64) Price {
-	devices, share := math.Ceil(i.GPUs), b.own.Split.gpus(i)
-	p.USD, p.Rest = usd*share/devices, usd*(1-share)/devices
+	devices := math.Ceil(i.GPUs)
+	gpus, cpus, memory := b.own.Split.shares(i)
+	p.USD, p.CPU, p.Memory = usd*gpus/devices, usd*cpus/devices, usd*memory/devices
 	return p
 }

@@ -161,7 +161,7 @@ func (s *service) scaleDesk(book *cost.Book) *scale.Desk {
 			Pool: scale.Pool{Capacity: p.Capacity, Min: p.Min, Max: p.Max, Step: p.Step}, Target: p.target()}
 		if p.Instance != "" {
 			price := book.GPUHour(cost.Node{Instance: p.Instance, Region: p.Region}, "")
-			spec.USD = float64(p.GPUs) * (price.USD + price.Rest)
+			spec.USD = float64(p.GPUs) * (price.USD + price.Rest())
 			if !price.Known {
 				s.log.Warn("what a unit costs is not known", "pool", p.Name, "why", price.Why)
 			}
