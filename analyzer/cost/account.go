@@ -18,6 +18,7 @@ type Use struct {
 	Node     string
 	Model    string
 	Class    Class
+	Lost     bool    // quarantined since the GPU did not answer, not since its node took no pods
 	Active   float64 // GPU-hours times mean activity
 	Known    float64 // GPU-hours of which the activity is known
 	GPUHours float64
@@ -42,10 +43,13 @@ func uses(f *Facts, b *Book) (us []Use, unseen float64) {
 		us = append(us, u)
 	}
 	slices.SortFunc(us, func(a, b Use) int {
-		return cmp.Or(cmp.Compare(a.Pod.Namespace, b.Pod.Namespace), cmp.Compare(a.Pod.Name, b.Pod.Name), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Class, b.Class))
+		return cmp.Or(cmp.Compare(a.Pod.Namespace, b.Pod.Namespace), cmp.Compare(a.Pod.Name, b.Pod.Name), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Class, b.Class), cmp.Compare(a.USD, b.USD))
 	})
 	return us, t.unseen
 }
+
+// lostGPU is quarantined, and says why.
+const lostGPU Class = "lost"
 
 type tally struct {
 	f      *Facts
@@ -70,7 +74,7 @@ func (t *tally) gpu(g *GPU) {
 	hours := t.f.Step.Hours()
 	for i := max(first, t.f.Lead); i <= last; i++ {
 		if g.Lost[i] > 0 {
-			t.add(g, PodName{}, Quarantined, hours, math.NaN())
+			t.add(g, PodName{}, lostGPU, hours, math.NaN())
 			continue
 		}
 		rest := 1.0 // of the GPU that no part seen here covers
@@ -120,6 +124,9 @@ func (t *tally) nobody(g *GPU, i int, hours float64) {
 func (t *tally) add(g *GPU, pod PodName, class Class, hours, activity float64) {
 	p := t.f.Pods[pod]
 	u := Use{Pod: pod, Workload: p.Workload, Team: p.Team, Pool: t.f.Nodes[g.Node].Pool, Node: g.Node, Model: g.Model, Class: class}
+	if class == lostGPU {
+		u.Class, u.Lost = Quarantined, true
+	}
 	if pod.Name != "" && u.Workload.Name == "" { // nothing tells whose it is
 		u.Workload = Workload{pod.Namespace, "Pod", pod.Name}
 	}

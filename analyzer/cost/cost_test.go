@@ -72,7 +72,7 @@ func TestReports(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			book, want, window, q := Listed(), "", 2*time.Hour, series.Querier(nil)
+			book, want, window, q, compare := Listed(), "", 2*time.Hour, series.Querier(nil), false
 			for _, f := range a.Files {
 				switch f.Name {
 				case "series":
@@ -93,12 +93,18 @@ func TestReports(t *testing.T) {
 					if window, err = time.ParseDuration(strings.TrimSpace(string(f.Data))); err != nil {
 						t.Fatal(err)
 					}
+				case "compare": // with the window before
+					compare = true
 				case "want":
 					want = string(f.Data)
 				}
 			}
 			d := &Desk{Querier: q, Book: func() *Book { return book }}
-			r, err := d.Report(t.Context(), window, epoch.Add(window))
+			report, end := d.Report, epoch.Add(window)
+			if compare {
+				report, end = d.Compared, end.Add(window)
+			}
+			r, err := report(t.Context(), window, end)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,5 +217,18 @@ func TestNamesAreNames(t *testing.T) {
 	md, err := Markdown(r)
 	if err != nil || !strings.Contains(string(md), `| &lt;script>a\|b |`) {
 		t.Errorf("%s, %v", md, err)
+	}
+}
+
+// A window of which nothing is known is nothing to compare with.
+func TestNothingBefore(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/classes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Desk{Querier: loaded(t, string(a.Files[0].Data)), Book: Listed}
+	r, err := d.Compared(t.Context(), 2*time.Hour, epoch.Add(2*time.Hour))
+	if err != nil || r.Before != nil || !slices.Contains(r.Gaps, "nothing was seen of the 2h before, so that nothing is compared") {
+		t.Errorf("before is %+v, gaps are %q, %v", r.Before, r.Gaps, err)
 	}
 }

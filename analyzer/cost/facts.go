@@ -13,6 +13,7 @@ type Facts struct {
 	GPUs  []GPU // by node and UUID
 	Pods  map[PodName]Pod
 	Asked []Asked // of CPUs and memory, by node and pod
+	Early []Early // ahead of need, by pool
 
 	Activity map[string]int // how many GPUs and parts each metric told the activity of
 	Gaps     []string       // what could not be read

@@ -19,7 +19,13 @@ var templates embed.FS
 // formatted are what the templates may call.
 var formatted = map[string]any{
 	"rest": func(r Row) string { return Dollars(r.CPU + r.Memory) },
-	"usd":  Dollars, "num": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
+	"usd":  Dollars, "long": hoursLong,
+	"signed": func(before, now float64) string {
+		if now > before {
+			return "+" + Dollars(now-before)
+		}
+		return Dollars(now - before)
+	}, "num": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
 	"percent": func(part, whole float64) string {
 		if whole == 0 {
 			return "–"
