@@ -76,20 +76,20 @@ func HTML(r Report) ([]byte, error) {
 func CSV(r Report) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	header := []string{"from", "to", "of", "name", "gpu_hours", "usd", "cpu_usd", "memory_usd", "unpriced_gpu_hours"}
+	header := []string{"from", "to", "of", "name", "gpu_hours", "usd", "unpriced_gpu_hours"}
 	for _, c := range Classes {
 		header = append(header, strings.ReplaceAll(string(c), "-", "_")+"_gpu_hours")
 	}
-	w.Write(append(header, "query"))
+	w.Write(append(header, "cpu_usd", "memory_usd", "query"))
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
 	money := func(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 	for _, t := range []table{{"total", []Row{r.Total}}, {"class", r.Classes}, {"namespace", r.Namespace}, {"team", r.Team}, {"workload", r.Workload}, {"pool", r.Pool}} {
 		for _, row := range t.Rows {
-			rec := []string{r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), t.Of, plain(row.Name), number(row.GPUHours), money(row.USD), money(row.CPU), money(row.Memory), number(row.Unpriced)}
+			rec := []string{r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), t.Of, plain(row.Name), number(row.GPUHours), money(row.USD), number(row.Unpriced)}
 			for _, c := range Classes {
 				rec = append(rec, number(row.Classes[c].GPUHours))
 			}
-			w.Write(append(rec, row.Query))
+			w.Write(append(rec, money(row.CPU), money(row.Memory), row.Query))
 		}
 	}
 	w.Flush()
