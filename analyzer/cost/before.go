@@ -33,7 +33,15 @@ const (
 	// telling is the share of all money from which a change is told: below it
 	// weeks differ by themselves.
 	telling = 0.01
+	// wholly is how much of a window must have been seen to compare with it: a
+	// service that is nine days old knows two days of the week before.
+	wholly = 0.9
 )
+
+// seen returns which share of its window a report knows of the GPUs it knows.
+func (r *Report) seen() float64 {
+	return (r.Total.GPUHours + r.Unseen) / (r.facts.To.Sub(r.facts.From).Hours() * float64(len(r.facts.GPUs)))
+}
 
 // Compared makes the report of the window that ends at now beside the one before it.
 func (d *Desk) Compared(ctx context.Context, window time.Duration, now time.Time) (Report, error) {
@@ -49,6 +57,8 @@ func (d *Desk) Compared(ctx context.Context, window time.Duration, now time.Time
 		r.Gaps = append(r.Gaps, fmt.Sprintf("the %s before could not be read, so that nothing is compared: %v", span(window), err))
 	case before.Total.GPUHours == 0:
 		r.Gaps = append(r.Gaps, fmt.Sprintf("nothing was seen of the %s before, so that nothing is compared", span(window)))
+	case before.seen() < wholly:
+		r.Gaps = append(r.Gaps, fmt.Sprintf("of the %s before only %.0f %% was seen, so that nothing is compared", span(window), 100*before.seen()))
 	default:
 		r.compare(&before)
 	}

@@ -220,7 +220,7 @@ func TestNamesAreNames(t *testing.T) {
 	}
 }
 
-// A window of which nothing is known is nothing to compare with.
+// A window of which little is known is nothing to compare with.
 func TestNothingBefore(t *testing.T) {
 	a, err := txtar.ParseFile("testdata/classes.txtar")
 	if err != nil {
@@ -228,7 +228,7 @@ func TestNothingBefore(t *testing.T) {
 	}
 	d := &Desk{Querier: loaded(t, string(a.Files[0].Data)), Book: Listed}
 	r, err := d.Compared(t.Context(), 2*time.Hour, epoch.Add(2*time.Hour))
-	if err != nil || r.Before != nil || !slices.Contains(r.Gaps, "nothing was seen of the 2h before, so that nothing is compared") {
+	if err != nil || r.Before != nil || !slices.Contains(r.Gaps, "of the 2h before only 4 % was seen, so that nothing is compared") {
 		t.Errorf("before is %+v, gaps are %q, %v", r.Before, r.Gaps, err)
 	}
 }
