@@ -25,6 +25,7 @@ func (f *Facts) Samples() int { return int(f.To.Sub(f.From) / f.Step) }
 // A Node is a machine as far as its price goes, and what is left on it at To.
 type Node struct {
 	Instance, Region, Pool string
+	Zone                   string // "" where it is not known
 	Spot                   bool
 	Away                   []float64 // above 0 where it takes no pods: cordoned, or not ready
 	Free                   Size      // at To

@@ -14,12 +14,15 @@ type Own struct {
 	APIVersion string `yaml:"apiVersion"` // vedette.dev/v1
 	Kind       string `yaml:"kind"`       // PriceBook
 
-	AsOf      string             `yaml:"asOf"`      // the day they were true: 2026-11-01
-	Region    string             `yaml:"region"`    // of nodes that do not say theirs
-	Discount  float64            `yaml:"discount"`  // share off every list price: 0.17
-	Split     Split              `yaml:"split"`     // of a machine's price: gpu-95-3-2, opencost or whole; gpu-95-3-2
-	Instances map[string]float64 `yaml:"instances"` // USD an hour for a whole machine, by its type
-	GPUs      map[string]Owned   `yaml:"gpus"`      // by the name that DCGM gives a GPU: NVIDIA H100 80GB HBM3
+	AsOf     string             `yaml:"asOf"`     // the day they were true: 2026-11-01
+	Region   string             `yaml:"region"`   // of nodes that do not say theirs
+	Discount float64            `yaml:"discount"` // share off every list price: 0.17
+	Spot     map[string]float64 `yaml:"spot"`     // USD an hour for a whole machine that is bought as spot, by its type
+
+	Commitment Commitment         `yaml:"commitment"` // what machines on demand are bought under, where its rates were asked for
+	Split      Split              `yaml:"split"`      // of a machine's price: gpu-95-3-2, opencost or whole; gpu-95-3-2
+	Instances  map[string]float64 `yaml:"instances"`  // USD an hour for a whole machine, by its type
+	GPUs       map[string]Owned   `yaml:"gpus"`       // by the name that DCGM gives a GPU: NVIDIA H100 80GB HBM3
 }
 
 // Owned is what an hour of a GPU of one's own costs: what it was bought for over
@@ -107,6 +110,14 @@ func (o Own) check() error {
 	if _, err := o.day(); o.AsOf != "" && err != nil {
 		return fmt.Errorf("asOf %q is not a day: 2026-11-01", o.AsOf)
 	}
+	if err := o.Commitment.check(); err != nil {
+		return err
+	}
+	for name, usd := range o.Spot {
+		if !(usd > 0) {
+			return fmt.Errorf("spot: the price of %s is %v, not above 0", name, usd)
+		}
+	}
 	for name, usd := range o.Instances {
 		if !(usd > 0) {
 			return fmt.Errorf("instances: the price of %s is %v, not above 0", name, usd)
@@ -152,7 +163,7 @@ func (b *Book) GPUHour(n Node, model string) Price {
 		region, why = homeRegion, ", in "+homeRegion+" since no region was seen"
 	}
 	i, listed := b.Instance(region, n.Instance)
-	if usd, ok := b.own.Instances[n.Instance]; ok {
+	if usd, ok := b.own.Instances[n.Instance]; ok && !(n.Spot && b.own.Spot[n.Instance] > 0) {
 		p := Price{Known: listed, Why: n.Instance + " at a price of one's own" + why, AsOf: day}
 		if !listed {
 			if i, listed = b.Instance(homeRegion, n.Instance); !listed {
@@ -166,13 +177,35 @@ func (b *Book) GPUHour(n Node, model string) Price {
 	case !listed:
 		return Price{Why: fmt.Sprintf("there is no list price of %s in %s", n.Instance, region)}
 	case n.Spot:
-		return Price{Why: n.Instance + " is bought at a spot price, which is not in the book"}
+		return b.spotHour(n, region, i, day)
+	}
+	if o, ok := b.committed(region, n.Instance); ok {
+		return b.split(Price{Known: true, Why: n.Instance + " under: " + o.name() + why, AsOf: o.Rate.AsOf}, i, o.Rate.USD)
+	}
+	if c := b.own.Commitment; c.Way != "" {
+		why += fmt.Sprintf(" (no rate of it is known under: %s)", Offer{Way: c.Way, Years: c.Years}.name())
 	}
 	p := Price{Known: true, Why: n.Instance + " on demand" + why, AsOf: i.Rate.AsOf}
 	if b.own.Discount > 0 {
 		p.Why += fmt.Sprintf(", %.0f %% off", 100*b.own.Discount)
 	}
 	return b.split(p, i, i.Rate.USD*(1-b.own.Discount))
+}
+
+// spotHour returns the price of an hour of a GPU in a machine that is bought as spot.
+func (b *Book) spotHour(n Node, region string, i Instance, day time.Time) Price {
+	if usd, ok := b.own.Spot[n.Instance]; ok {
+		return b.split(Price{Known: true, Why: n.Instance + " at a spot price of one's own", AsOf: day}, i, usd)
+	}
+	o, inZone, ok := b.spot(region, n.Zone, n.Instance)
+	if !ok {
+		return Price{Why: n.Instance + " is bought at a spot price, which is not in the book"}
+	}
+	where := "the mean of " + region
+	if inZone {
+		where = "in " + n.Zone
+	}
+	return b.split(Price{Known: true, Why: n.Instance + " as spot, " + where, AsOf: o.Rate.AsOf}, i, o.Rate.USD)
 }
 
 // homeRegion is the region of the list prices that come with the program.

@@ -11,8 +11,8 @@ import (
 	"vedette.dev/analyzer/series"
 )
 
-// zone finds the region in an AWS provider ID: aws:///us-east-1a/i-0.
-var zone = regexp.MustCompile(`^aws:///([a-z]+(?:-[a-z]+)+-\d+)[a-z]/`)
+// zone finds the zone and its region in an AWS provider ID: aws:///us-east-1a/i-0.
+var zone = regexp.MustCompile(`^aws:///(([a-z]+(?:-[a-z]+)+-\d+)[a-z])/`)
 
 // nodes reads what machines there were.
 func (r *reader) nodes(ctx context.Context) error {
@@ -27,7 +27,7 @@ func (r *reader) nodes(ctx context.Context) error {
 	err := r.labelled(ctx, "kube_node_info", func(l map[string]string) {
 		put(l["node"], func(n *Node) {
 			if m := zone.FindStringSubmatch(l["provider_id"]); m != nil {
-				n.Region = m[1]
+				n.Zone, n.Region = m[1], m[2]
 			}
 		})
 	})

@@ -32,6 +32,7 @@ type Report struct {
 	Before        *Before       `json:"before,omitempty"` // what the window before cost; nil where it was not asked for
 	Outages       []Outage      `json:"outages"`          // the dearest first
 	Early         []Early       `json:"early"`            // ahead of need
+	Alternatives  []Alternative `json:"alternatives"`     // how the machines could be bought
 	Fragmentation Fragmentation `json:"fragmentation"`
 	Savings       []Saving      `json:"savings"` // the most first, at most ten
 	Prices        []Used        `json:"prices"`
@@ -86,6 +87,7 @@ func Account(f *Facts, b *Book, now time.Time) Report {
 	r.Namespace, r.Team, r.Workload, r.Pool = r.By("namespace", "", ""), r.By("team", "", ""), r.By("workload", "", ""), r.By("pool", "", "")
 	r.price(f, b, now)
 	r.Outages, r.Early = outages(f, b, r.uses), append([]Early{}, f.Early...)
+	r.Alternatives = alternatives(f, b, r.uses)
 	r.Fragmentation = fragmentation(f, b)
 	r.Savings = savings(f, b, r.uses)
 	r.gaps(f)
