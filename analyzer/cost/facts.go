@@ -24,6 +24,7 @@ func (f *Facts) Samples() int { return int(f.To.Sub(f.From) / f.Step) }
 
 // A Node is a machine as far as its price goes, and what is left on it at To.
 type Node struct {
+	Name, ID               string // the ID is its provider's: i-0abc
 	Instance, Region, Pool string
 	Zone                   string // "" where it is not known
 	Spot                   bool

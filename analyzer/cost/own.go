@@ -3,6 +3,7 @@ package cost
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"time"
 
 	"vedette.dev/rules/strictyaml"
@@ -19,10 +20,11 @@ type Own struct {
 	Discount float64            `yaml:"discount"` // share off every list price: 0.17
 	Spot     map[string]float64 `yaml:"spot"`     // USD an hour for a whole machine that is bought as spot, by its type
 
-	Commitment Commitment         `yaml:"commitment"` // what machines on demand are bought under, where its rates were asked for
-	Split      Split              `yaml:"split"`      // of a machine's price: gpu-95-3-2, opencost or whole; gpu-95-3-2
-	Instances  map[string]float64 `yaml:"instances"`  // USD an hour for a whole machine, by its type
-	GPUs       map[string]Owned   `yaml:"gpus"`       // by the name that DCGM gives a GPU: NVIDIA H100 80GB HBM3
+	OpenCost   string             `yaml:"openCostCSV"` // a file of prices that is kept for OpenCost, beside this one: they go before list prices
+	Commitment Commitment         `yaml:"commitment"`  // what machines on demand are bought under, where its rates were asked for
+	Split      Split              `yaml:"split"`       // of a machine's price: gpu-95-3-2, opencost or whole; gpu-95-3-2
+	Instances  map[string]float64 `yaml:"instances"`   // USD an hour for a whole machine, by its type
+	GPUs       map[string]Owned   `yaml:"gpus"`        // by the name that DCGM gives a GPU: NVIDIA H100 80GB HBM3
 }
 
 // Owned is what an hour of a GPU of one's own costs: what it was bought for over
@@ -80,6 +82,12 @@ func (b *Book) Owning(o Own) (*Book, error) {
 	}
 	c := *b
 	c.own = o
+	if o.OpenCost != "" {
+		var err error
+		if c.sheet, err = readSheet(o.OpenCost); err != nil {
+			return nil, err
+		}
+	}
 	return &c, nil
 }
 
@@ -94,6 +102,9 @@ func ReadOwn(path string) (Own, error) {
 	}
 	if err := o.check(); err != nil {
 		return o, fmt.Errorf("read prices: %s: %w", path, err)
+	}
+	if o.OpenCost != "" && !filepath.IsAbs(o.OpenCost) {
+		o.OpenCost = filepath.Join(filepath.Dir(path), o.OpenCost)
 	}
 	return o, nil
 }
@@ -151,6 +162,11 @@ func (b *Book) GPUHour(n Node, model string) Price {
 	day, _ := b.own.day()
 	if o, ok := b.own.GPUs[model]; ok {
 		return Price{USD: o.Hour(), Known: true, Why: model + " of one's own", AsOf: day}
+	}
+	if _, own := b.own.Instances[n.Instance]; !own {
+		if p, ok := b.sheet.hour(b, n, model); ok {
+			return p
+		}
 	}
 	if n.Instance == "" {
 		return Price{Why: "the type of the machine was not seen"}

@@ -21,11 +21,13 @@ func (r *reader) nodes(ctx context.Context) error {
 			return
 		}
 		n := r.Nodes[name]
+		n.Name = name
 		change(&n)
 		r.Nodes[name], r.names[name] = n, name
 	}
 	err := r.labelled(ctx, "kube_node_info", func(l map[string]string) {
 		put(l["node"], func(n *Node) {
+			n.ID = l["provider_id"][strings.LastIndex(l["provider_id"], "/")+1:]
 			if m := zone.FindStringSubmatch(l["provider_id"]); m != nil {
 				n.Zone, n.Region = m[1], m[2]
 			}
