@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/pricing/types"
 	"github.com/aws/aws-sdk-go-v2/service/savingsplans"
@@ -34,7 +33,7 @@ const source = "https://docs.aws.amazon.com/aws-cost-management/latest/APIRefere
 type Lists struct {
 	API   pricing.GetProductsAPIClient
 	Plans *savingsplans.Client
-	EC2   func(region string) ec2.DescribeSpotPriceHistoryAPIClient
+	EC2   market
 }
 
 // Open finds credentials as every AWS program does. An endpoint other than
@@ -52,14 +51,7 @@ func Open(ctx context.Context, endpoint string) (*Lists, error) {
 		if endpoint != "" {
 			o.BaseEndpoint = &endpoint
 		}
-	}), EC2: func(region string) ec2.DescribeSpotPriceHistoryAPIClient {
-		return ec2.NewFromConfig(cfg, func(o *ec2.Options) {
-			o.Region = region // each knows its own prices only
-			if endpoint != "" {
-				o.BaseEndpoint = &endpoint
-			}
-		})
-	}}, nil
+	}), EC2: market{cfg, endpoint}}, nil
 }
 
 // GPUMachines returns the machines with GPUs that are sold in a region, with

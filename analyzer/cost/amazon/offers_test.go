@@ -101,14 +101,14 @@ func TestSavingsPlans(t *testing.T) {
 	}
 }
 
-// A market answers DescribeSpotPriceHistory in pages of two, in EC2's query
+// A bourse answers DescribeSpotPriceHistory in pages of two, in EC2's query
 // protocol: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html
-type market struct {
+type bourse struct {
 	prices []string // the items, as XML
 	deny   bool
 }
 
-func (m *market) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *bourse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 	fail := func(status int, code, why string) {
 		w.WriteHeader(status)
@@ -151,7 +151,7 @@ func spotAt(machine, zone, usd string, ago time.Duration) string {
 // from its beginning.
 func TestSpotPrices(t *testing.T) {
 	const day = 24 * time.Hour
-	l := open(t, &market{prices: []string{
+	l := open(t, &bourse{prices: []string{
 		spotAt("p5.48xlarge", "eu-west-1a", "30.000000", 1*day), spotAt("p5.48xlarge", "eu-west-1a", "20.000000", 4*day), spotAt("p5.48xlarge", "eu-west-1a", "10.000000", 20*day),
 		spotAt("g5.xlarge", "eu-west-1b", "0.400000", 9*day), spotAt("g5.xlarge", "eu-west-1a", "none", 9*day)}})
 	got, err := l.SpotPrices(t.Context(), "eu-west-1", []string{"g5.xlarge", "p5.48xlarge"}, now)
@@ -165,7 +165,7 @@ func TestSpotPrices(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if _, err := open(t, &market{deny: true}).SpotPrices(t.Context(), "eu-west-1", []string{"g5.xlarge"}, now); err == nil || !strings.Contains(err.Error(), "UnauthorizedOperation") {
+	if _, err := open(t, &bourse{deny: true}).SpotPrices(t.Context(), "eu-west-1", []string{"g5.xlarge"}, now); err == nil || !strings.Contains(err.Error(), "UnauthorizedOperation") {
 		t.Errorf("denied: %v", err)
 	}
 }
