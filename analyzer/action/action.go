@@ -34,6 +34,7 @@ type Action struct {
 	Reason string            `json:"reason"`          // for the person who approves it
 	Effect string            `json:"effect"`          // what it will touch: "2 pods of job ml/train lose this node"
 	Cites  []string          `json:"cites,omitempty"` // the evidence: sources, incident IDs
+	Waits  time.Duration     `json:"waits,omitempty"` // how long it may wait for a decision; 0 is an hour
 }
 
 // Key identifies the change. Two actions with one key are proposed once, until
@@ -43,7 +44,8 @@ func (a Action) Key() string { return string(a.Kind) + "|" + a.Target }
 // A State is how far an action has come.
 type State string
 
-// The states. An action ends in done, failed, denied or expired. A noted
+// The states. An action ends in done, failed, denied, expired or withdrawn, the
+// last where what asked for it no longer does. A noted
 // action was proposed in the observe mode: it says what would be done, and
 // nobody can approve it.
 const (
@@ -55,11 +57,13 @@ const (
 	Failed   State = "failed"
 	Denied   State = "denied"
 	Expired  State = "expired"
+
+	Withdrawn State = "withdrawn"
 )
 
 // Settled reports whether nothing more will happen in state s.
 func (s State) Settled() bool {
-	return s == Done || s == Failed || s == Denied || s == Expired
+	return s == Done || s == Failed || s == Denied || s == Expired || s == Withdrawn
 }
 
 // An Entry is an action with its history.

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -13,8 +14,8 @@ import (
 )
 
 const (
-	// lapse is how long a proposal waits for a decision. The evidence it rests
-	// on is stale by then, and what still holds is proposed anew.
+	// lapse is how long a proposal waits for a decision that does not say. The
+	// evidence it rests on is stale by then, and what still holds is proposed anew.
 	lapse = time.Hour
 	// rest is how long a settled proposal keeps the same change from being
 	// proposed again, so that a denial is not argued with every tick.
@@ -110,7 +111,7 @@ func (l *Ledger) Propose(ctx context.Context, a Action, now time.Time) (Entry, e
 	if last != nil && !mayRepeat(*last, now) {
 		return *last, nil
 	}
-	e := Entry{Action: a, State: state, Proposed: now, Expires: now.Add(lapse)}
+	e := Entry{Action: a, State: state, Proposed: now, Expires: now.Add(cmp.Or(a.Waits, lapse))}
 	res, err := tx.ExecContext(ctx, `INSERT INTO actions (key, action, state, proposed, expires) VALUES (?,?,?,?,?)`,
 		a.Key(), body, e.State, e.Proposed.UnixMilli(), e.Expires.UnixMilli())
 	if err != nil {
@@ -127,14 +128,14 @@ func scales(k Kind) bool { return k == ScaleBalloon || k == ScaleBuffer || k == 
 
 // mayRepeat reports whether what last asked for may be asked for again. A rule
 // may be published again at once: its asker decides. So may a number be changed
-// that was set: what is asked for is another one.
+// that was set, or that nobody decided on: what is asked for is another one.
 func mayRepeat(last Entry, now time.Time) bool {
 	switch {
 	case last.State == Noted:
 		return now.After(last.Expires)
 	case !last.State.Settled():
 		return false
-	case !touchesNodes(last.Kind), scales(last.Kind) && last.State == Done:
+	case !touchesNodes(last.Kind), scales(last.Kind) && last.State != Denied && last.State != Failed:
 		return true
 	}
 	return now.After(last.Finished.Add(rest))
@@ -171,6 +172,19 @@ func (l *Ledger) Decide(ctx context.Context, id int64, d Decision) (Entry, error
 		return Entry{}, fmt.Errorf("decide on action %d: %w", id, err)
 	}
 	return e, tx.Commit()
+}
+
+// Withdraw settles a proposal that nobody has decided on yet, since what asked
+// for it no longer does. One that was decided on stays as it is.
+func (l *Ledger) Withdraw(ctx context.Context, id int64, why string, now time.Time) error {
+	res, err := l.db.ExecContext(ctx, `UPDATE actions SET state = ?, finished = ?, result = ? WHERE id = ? AND state = ?`, Withdrawn, now.UnixMilli(), why, id, Proposed)
+	if err != nil {
+		return fmt.Errorf("withdraw action %d: %w", id, err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, fmt.Errorf("withdraw action %d: %w", id, ErrNotWaiting))
+	}
+	return nil
 }
 
 // Run carries out what is approved, in the order of approval, and lets
@@ -266,6 +280,17 @@ func (l *Ledger) Last(ctx context.Context, a Action, state State) (Entry, error)
 		return Entry{}, fmt.Errorf("read the last %s that is %s: %w", a.Key(), state, err)
 	}
 	return es[0], nil
+}
+
+// Since returns what was done of the same change that a makes from then on, the
+// oldest first, with the last that was done before.
+func (l *Ledger) Since(ctx context.Context, a Action, then time.Time) ([]Entry, error) {
+	es, err := list(ctx, l.db, `WHERE key = ? AND state = ? AND id >= coalesce((SELECT max(id) FROM actions WHERE key = ? AND state = ? AND finished < ?), 0) ORDER BY id`,
+		a.Key(), Done, a.Key(), Done, then.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("read what %s came to: %w", a.Key(), err)
+	}
+	return es, nil
 }
 
 // Entry returns one entry, or an error that wraps [ErrNoSuchAction].

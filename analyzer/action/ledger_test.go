@@ -191,3 +191,69 @@ func TestScaling(t *testing.T) {
 		t.Error("what was refused a minute ago was proposed again")
 	}
 }
+
+// What nobody has decided on is withdrawn when nothing asks for it any more, or
+// waits as long as it says; another number is then asked for at once.
+func TestWithdraw(t *testing.T) {
+	h := &hand{}
+	l := open(t, t.TempDir(), Approve, h)
+	l.Executors[ScaleBalloon] = h
+	a := Action{Kind: ScaleBalloon, Target: "serving/warm", Waits: 10 * time.Minute}
+	first := propose(t, l, a, noon)
+	if want := noon.Add(10 * time.Minute); !first.Expires.Equal(want) {
+		t.Errorf("it waits until %s, want %s", first.Expires, want)
+	}
+	if err := l.Withdraw(t.Context(), first.ID, "demand fell", noon); err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Entry(t.Context(), first.ID)
+	if err != nil || got.State != Withdrawn || !got.State.Settled() || got.Result != "demand fell" || !got.Finished.Equal(noon) {
+		t.Errorf("it is %+v, %v", got, err)
+	}
+	if _, err := l.Decide(t.Context(), first.ID, yes(noon)); !errors.Is(err, ErrNotWaiting) {
+		t.Errorf("approved after it was withdrawn: %v", err)
+	}
+	second := propose(t, l, a, noon)
+	if second.ID == first.ID {
+		t.Fatal("what was withdrawn is not proposed again")
+	}
+	if _, err := l.Run(t.Context(), noon.Add(11*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	third := propose(t, l, a, noon.Add(11*time.Minute))
+	if third.ID == second.ID {
+		t.Fatal("what lapsed is not proposed again")
+	}
+	if _, err := l.Decide(t.Context(), third.ID, yes(noon.Add(11*time.Minute))); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Withdraw(t.Context(), third.ID, "", noon.Add(11*time.Minute)); !errors.Is(err, ErrNotWaiting) {
+		t.Errorf("what was approved was withdrawn: %v", err)
+	}
+}
+
+// Since tells how a number came to be what it is.
+func TestSince(t *testing.T) {
+	h := &hand{}
+	l := open(t, t.TempDir(), Approve, h)
+	l.Executors[ScaleBalloon] = h
+	for i := range 4 {
+		a := Action{Kind: ScaleBalloon, Target: "serving/warm", Params: map[string]string{"units": string(rune('0' + i))}}
+		if _, err := l.Do(t.Context(), a, "policy", noon.Add(time.Duration(i)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		then time.Time
+		want string
+	}{{noon.Add(-time.Hour), "0123"}, {noon.Add(90 * time.Minute), "123"}, {noon.Add(24 * time.Hour), "3"}} {
+		es, err := l.Since(t.Context(), Action{Kind: ScaleBalloon, Target: "serving/warm"}, tt.then)
+		got := ""
+		for _, e := range es {
+			got += e.Params["units"]
+		}
+		if err != nil || got != tt.want {
+			t.Errorf("since %s: %q, %v, want %q", tt.then, got, err, tt.want)
+		}
+	}
+}

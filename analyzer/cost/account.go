@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// A Use is GPU-hours of one pod, or of nobody, on one kind of GPU in one class.
+// A Use is GPU-hours of one pod, or of nobody, on one kind of GPU in one class;
+// or, without a class, what a pod had of the CPUs and the memory of a machine.
 type Use struct {
 	Pod      PodName // zero: nobody had them
 	Workload Workload
@@ -17,11 +18,15 @@ type Use struct {
 	Node     string
 	Model    string
 	Class    Class
+	Lost     bool    // quarantined since the GPU did not answer, not since its node took no pods
 	Active   float64 // GPU-hours times mean activity
 	Known    float64 // GPU-hours of which the activity is known
 	GPUHours float64
 	USD      float64
 	Priced   bool // false: no price is known, and USD is 0
+
+	CPUHours, GiBHours float64 // asked for
+	CPU, Memory        float64 // USD
 }
 
 // uses adds up f, by everything that a [Use] tells apart.
@@ -38,10 +43,13 @@ func uses(f *Facts, b *Book) (us []Use, unseen float64) {
 		us = append(us, u)
 	}
 	slices.SortFunc(us, func(a, b Use) int {
-		return cmp.Or(cmp.Compare(a.Pod.Namespace, b.Pod.Namespace), cmp.Compare(a.Pod.Name, b.Pod.Name), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Class, b.Class))
+		return cmp.Or(cmp.Compare(a.Pod.Namespace, b.Pod.Namespace), cmp.Compare(a.Pod.Name, b.Pod.Name), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Class, b.Class), cmp.Compare(a.USD, b.USD))
 	})
 	return us, t.unseen
 }
+
+// lostGPU is quarantined, and says why.
+const lostGPU Class = "lost"
 
 type tally struct {
 	f      *Facts
@@ -66,7 +74,7 @@ func (t *tally) gpu(g *GPU) {
 	hours := t.f.Step.Hours()
 	for i := max(first, t.f.Lead); i <= last; i++ {
 		if g.Lost[i] > 0 {
-			t.add(g, PodName{}, Quarantined, hours, math.NaN())
+			t.add(g, PodName{}, lostGPU, hours, math.NaN())
 			continue
 		}
 		rest := 1.0 // of the GPU that no part seen here covers
@@ -116,6 +124,9 @@ func (t *tally) nobody(g *GPU, i int, hours float64) {
 func (t *tally) add(g *GPU, pod PodName, class Class, hours, activity float64) {
 	p := t.f.Pods[pod]
 	u := Use{Pod: pod, Workload: p.Workload, Team: p.Team, Pool: t.f.Nodes[g.Node].Pool, Node: g.Node, Model: g.Model, Class: class}
+	if class == lostGPU {
+		u.Class, u.Lost = Quarantined, true
+	}
 	if pod.Name != "" && u.Workload.Name == "" { // nothing tells whose it is
 		u.Workload = Workload{pod.Namespace, "Pod", pod.Name}
 	}
@@ -135,11 +146,16 @@ func (t *tally) add(g *GPU, pod PodName, class Class, hours, activity float64) {
 type Row struct {
 	Name     string            `json:"name"`
 	GPUHours float64           `json:"gpuHours"`
-	USD      float64           `json:"usd"`
+	USD      float64           `json:"usd"`                        // of the GPU-hours
+	CPU      float64           `json:"cpuUSD"`                     // of what the machines of GPUs have besides
+	Memory   float64           `json:"memoryUSD"`                  // the same
 	Unpriced float64           `json:"unpricedGPUHours,omitempty"` // of which no price is known
 	Classes  map[Class]Measure `json:"classes"`
 	Query    string            `json:"query,omitempty"` // PromQL that shows GPUHours
 }
+
+// All returns the USD of GPUs, CPUs and memory.
+func (r Row) All() float64 { return r.USD + r.CPU + r.Memory }
 
 // A Measure is GPU-hours and their money.
 type Measure struct {
@@ -167,7 +183,7 @@ func rows(us []Use, name func(Use) string) []Row {
 		out = append(out, *by[n])
 	}
 	slices.SortStableFunc(out, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(b.USD, a.USD), cmp.Compare(b.GPUHours, a.GPUHours))
+		return cmp.Or(cmp.Compare(b.USD, a.USD), cmp.Compare(b.GPUHours, a.GPUHours), cmp.Compare(b.All(), a.All()))
 	})
 	return out
 }
@@ -175,6 +191,11 @@ func rows(us []Use, name func(Use) string) []Row {
 func (r *Row) add(u Use) {
 	r.GPUHours += u.GPUHours
 	r.USD += u.USD
+	r.CPU += u.CPU
+	r.Memory += u.Memory
+	if u.Class == "" {
+		return
+	}
 	if !u.Priced {
 		r.Unpriced += u.GPUHours
 	}

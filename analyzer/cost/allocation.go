@@ -16,9 +16,10 @@ import (
 )
 
 // This file is OpenCost's allocation API, for the dashboards and tools that
-// speak it: https://opencost.io/docs/integrations/api. Only GPUs are costed:
-// what OpenCost has of CPU, memory, volumes and networks is 0 here. A part of a
-// GPU is charged by its share, and what nobody had is __idle__.
+// speak it: https://opencost.io/docs/integrations/api. Machines with GPUs are
+// costed, whole: GPUs, CPUs and memory, the latter two by what pods ask for, as
+// what they use is not looked at. What OpenCost has of volumes and networks is 0
+// here. A part of a GPU is charged by its share, and what nobody had is __idle__.
 
 // An Allocation is one row of a set.
 type Allocation struct {
@@ -34,8 +35,16 @@ type Allocation struct {
 	GPUCostIdle     float64    `json:"gpuCostIdle"` // of GPUCost, what was shared out of __idle__
 	GPUEfficiency   float64    `json:"gpuEfficiency"`
 	GPUAllocation   GPUAverage `json:"gpuAllocation"`
+	CPUCores        float64    `json:"cpuCores"`
+	CPURequest      float64    `json:"cpuCoreRequestAverage"`
+	CPUHours        float64    `json:"cpuCoreHours"`
 	CPUCost         float64    `json:"cpuCost"`
+	CPUCostIdle     float64    `json:"cpuCostIdle"`
+	RAMBytes        float64    `json:"ramBytes"`
+	RAMRequest      float64    `json:"ramByteRequestAverage"`
+	RAMHours        float64    `json:"ramByteHours"`
 	RAMCost         float64    `json:"ramCost"`
+	RAMCostIdle     float64    `json:"ramCostIdle"`
 	PVCost          float64    `json:"pvCost"`
 	NetworkCost     float64    `json:"networkCost"`
 	LoadBalancer    float64    `json:"loadBalancerCost"`
@@ -251,6 +260,8 @@ func (q allocationQuery) set(cluster string, r *Report, win Window) map[string]*
 		}
 		a.Properties = a.Properties.common(propertiesOf(cluster, u))
 		a.GPUHours, a.GPUCost = a.GPUHours+u.GPUHours, a.GPUCost+u.USD
+		a.CPUHours, a.CPUCost = a.CPUHours+u.CPUHours, a.CPUCost+u.CPU
+		a.RAMHours, a.RAMCost = a.RAMHours+u.GiBHours*gib, a.RAMCost+u.Memory
 		a.active, a.known = a.active+u.Active, a.known+u.Known
 	}
 	if q.share {
@@ -285,27 +296,45 @@ func (p Properties) common(o Properties) Properties {
 	return c
 }
 
-// share gives the cost of what nobody had to those who had something, by what
-// theirs cost. Where nobody had anything it stays.
+// A sharing is a cost, and what of it was shared out of __idle__.
+type sharing func(a *Allocation) (cost, idle *float64)
+
+var sharings = [...]sharing{
+	func(a *Allocation) (cost, idle *float64) { return &a.GPUCost, &a.GPUCostIdle },
+	func(a *Allocation) (cost, idle *float64) { return &a.CPUCost, &a.CPUCostIdle },
+	func(a *Allocation) (cost, idle *float64) { return &a.RAMCost, &a.RAMCostIdle },
+}
+
+// share gives the cost of what nobody had to those who had something of the
+// kind, by what theirs cost. Where nobody had anything of it it stays.
 func share(set map[string]*Allocation) {
-	idle, rest := 0.0, 0.0
-	for name, a := range set {
-		if strings.HasSuffix(name, idleName) {
-			idle += a.GPUCost
-		} else {
-			rest += a.GPUCost
+	for _, of := range sharings {
+		idle, rest := 0.0, 0.0
+		for name, a := range set {
+			cost, _ := of(a)
+			if strings.HasSuffix(name, idleName) {
+				idle += *cost
+			} else {
+				rest += *cost
+			}
 		}
-	}
-	if rest == 0 {
-		return
-	}
-	for name, a := range set {
-		if strings.HasSuffix(name, idleName) {
-			delete(set, name)
+		if rest == 0 {
 			continue
 		}
-		a.GPUCostIdle = idle * a.GPUCost / rest
-		a.GPUCost += a.GPUCostIdle
+		for name, a := range set {
+			cost, shared := of(a)
+			if strings.HasSuffix(name, idleName) {
+				*cost = 0
+				continue
+			}
+			*shared = idle * *cost / rest
+			*cost += *shared
+		}
+	}
+	for name, a := range set {
+		if strings.HasSuffix(name, idleName) && a.GPUCost+a.CPUCost+a.RAMCost == 0 {
+			delete(set, name)
+		}
 	}
 }
 
@@ -317,8 +346,11 @@ func (a *Allocation) settle() {
 	if a.known > 0 {
 		a.GPUEfficiency = a.active / a.known
 	}
-	a.TotalCost, a.TotalEfficiency = a.GPUCost, a.GPUEfficiency
-	for _, v := range []*float64{&a.GPUCount, &a.GPUHours, &a.GPUCost, &a.GPUCostIdle, &a.GPUEfficiency, &a.GPUAllocation.Request, &a.GPUAllocation.Usage, &a.TotalCost, &a.TotalEfficiency} {
+	a.CPUCores, a.RAMBytes = a.CPUHours/(a.Minutes/60), a.RAMHours/(a.Minutes/60)
+	a.CPURequest, a.RAMRequest = a.CPUCores, a.RAMBytes
+	a.TotalCost, a.TotalEfficiency = a.GPUCost+a.CPUCost+a.RAMCost, a.GPUEfficiency
+	for _, v := range []*float64{&a.CPUCores, &a.CPURequest, &a.CPUHours, &a.CPUCost, &a.CPUCostIdle, &a.RAMBytes, &a.RAMRequest, &a.RAMHours, &a.RAMCost, &a.RAMCostIdle,
+		&a.GPUCount, &a.GPUHours, &a.GPUCost, &a.GPUCostIdle, &a.GPUEfficiency, &a.GPUAllocation.Request, &a.GPUAllocation.Usage, &a.TotalCost, &a.TotalEfficiency} {
 		*v = math.Round(*v*1e5) / 1e5 // as OpenCost does
 	}
 }
@@ -335,6 +367,8 @@ func gathered(sets []map[string]*Allocation, win Window) map[string]*Allocation 
 			}
 			sum.Properties = sum.Properties.common(a.Properties)
 			sum.GPUHours, sum.GPUCost, sum.GPUCostIdle = sum.GPUHours+a.GPUHours, sum.GPUCost+a.GPUCost, sum.GPUCostIdle+a.GPUCostIdle
+			sum.CPUHours, sum.CPUCost, sum.CPUCostIdle = sum.CPUHours+a.CPUHours, sum.CPUCost+a.CPUCost, sum.CPUCostIdle+a.CPUCostIdle
+			sum.RAMHours, sum.RAMCost, sum.RAMCostIdle = sum.RAMHours+a.RAMHours, sum.RAMCost+a.RAMCost, sum.RAMCostIdle+a.RAMCostIdle
 			sum.active, sum.known = sum.active+a.active, sum.known+a.known
 		}
 	}

@@ -53,7 +53,7 @@ func TestAllocations(t *testing.T) {
 		"window=2h&aggregate=controllerKind,controller": {"deployment/chat 4.00h $26.14 20%", "job/train 2.00h $13.07 90%", "pod/train-1 0.92h $5.99 90%",
 			"statefulset/notebook 2.00h $13.07 0%", "statefulset/spare 2.00h $13.07 0%"},
 		"window=2h&aggregate=label:team":                               {"__unallocated__ 2.92h $19.06 28%", "research 2.00h $13.07 90%", "storefront 6.00h $39.22 13%"},
-		"window=2h&aggregate=cluster&includeIdle=true&idleByNode=true": {"n2/__idle__ 5.08h $33.22 0%", "prod 10.92h $71.35 31%"},
+		"window=2h&aggregate=cluster&includeIdle=true&idleByNode=true": {"n1/__idle__ 0.00h $0.00 0%", "n2/__idle__ 5.08h $33.22 0%", "prod 10.92h $71.35 31%"},
 		"window=0,7200&step=1h&aggregate=cluster":                      {"prod 5.92h $38.67 36%", "prod 5.00h $32.68 26%"},
 		"window=0,7200&step=1h&aggregate=cluster&accumulate=true":      {"prod 10.92h $71.35 31%"},
 	} {
@@ -63,13 +63,29 @@ func TestAllocations(t *testing.T) {
 			for _, set := range sets {
 				for _, name := range slices.Sorted(maps.Keys(set)) {
 					a := set[name]
-					got = append(got, fmt.Sprintf("%s %.2fh $%.2f %.0f%%", a.Name, a.GPUHours, a.TotalCost, 100*a.GPUEfficiency))
+					got = append(got, fmt.Sprintf("%s %.2fh $%.2f %.0f%%", a.Name, a.GPUHours, a.GPUCost, 100*a.GPUEfficiency))
 				}
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s\n%s", diff, body)
 			}
 		})
+	}
+}
+
+// With what nobody had, the rows are what the machines cost: GPUs, CPUs, memory.
+func TestAllocationsAreTheBill(t *testing.T) {
+	_, sets, _ := allocations(t, classesAt(t), "window=2h&aggregate=namespace&includeIdle=true")
+	sum := 0.0
+	for _, a := range sets[0] {
+		sum += a.TotalCost
+	}
+	if want := 16. / 8 * 55.04; math.Abs(sum-want) > 1e-4 { // 16 GPU-hours of machines with 8
+		t.Errorf("all rows together cost %v, the machines %v", sum, want)
+	}
+	web := sets[0]["web"] // three pods of 8 cores each, for two hours
+	if web.CPUHours != 48 || web.CPUCores != 24 || math.Abs(web.CPUCost-48./192*55.04*0.03) > 1e-4 || web.RAMCost != 0 {
+		t.Errorf("web has %v core hours, %v cores for %v USD, and memory for %v", web.CPUHours, web.CPUCores, web.CPUCost, web.RAMCost)
 	}
 }
 

@@ -72,7 +72,7 @@ func TestReports(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			book, want, window, q := Listed(), "", 2*time.Hour, series.Querier(nil)
+			book, want, window, q, compare := Listed(), "", 2*time.Hour, series.Querier(nil), false
 			for _, f := range a.Files {
 				switch f.Name {
 				case "series":
@@ -93,12 +93,18 @@ func TestReports(t *testing.T) {
 					if window, err = time.ParseDuration(strings.TrimSpace(string(f.Data))); err != nil {
 						t.Fatal(err)
 					}
+				case "compare": // with the window before
+					compare = true
 				case "want":
 					want = string(f.Data)
 				}
 			}
 			d := &Desk{Querier: q, Book: func() *Book { return book }}
-			r, err := d.Report(t.Context(), window, epoch.Add(window))
+			report, end := d.Report, epoch.Add(window)
+			if compare {
+				report, end = d.Compared, end.Add(window)
+			}
+			r, err := report(t.Context(), window, end)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,9 +135,12 @@ func TestReports(t *testing.T) {
 func adds(t *testing.T, r Report) {
 	t.Helper()
 	for _, table := range [][]Row{r.Classes, r.Namespace, r.Team, r.Workload, r.Pool} {
-		hours, usd := 0.0, 0.0
+		hours, usd, rest := 0.0, 0.0, 0.0
 		for _, row := range table {
-			hours, usd = hours+row.GPUHours, usd+row.USD
+			hours, usd, rest = hours+row.GPUHours, usd+row.USD, rest+row.CPU+row.Memory
+		}
+		if len(table) > 0 && table[0].Name != r.Classes[0].Name && math.Abs(rest-r.Rest) > 1e-6 { // a class is of GPUs
+			t.Errorf("%v has CPUs and memory for %v USD, the machines' are %v", table, rest, r.Rest)
 		}
 		if math.Abs(hours-r.Total.GPUHours) > 1e-6 || math.Abs(usd-r.Total.USD) > 1e-6 {
 			t.Errorf("%v is %v GPU-hours and %v USD, the whole is %v and %v", table, hours, usd, r.Total.GPUHours, r.Total.USD)
@@ -147,7 +156,7 @@ func shows(t *testing.T, q series.Querier, r Report) {
 		rows = append(rows, table...)
 	}
 	for _, row := range rows {
-		if unsure := slices.ContainsFunc(r.Gaps, func(g string) bool { return strings.Contains(g, "how busy") }); row.Name == Nobody || unsure && row.Name == string(Busy) {
+		if unsure := slices.ContainsFunc(r.Gaps, func(g string) bool { return strings.Contains(g, "how busy") }); row.GPUHours == 0 || row.Name == Nobody || unsure && row.Name == string(Busy) {
 			continue // nobody's hours are also those of lost GPUs, which have no sample; and busy is also what nothing is known of
 		}
 		ss, err := q.Query(t.Context(), row.Query, series.Instant(r.To))
@@ -208,5 +217,18 @@ func TestNamesAreNames(t *testing.T) {
 	md, err := Markdown(r)
 	if err != nil || !strings.Contains(string(md), `| &lt;script>a\|b |`) {
 		t.Errorf("%s, %v", md, err)
+	}
+}
+
+// A window of which little is known is nothing to compare with.
+func TestNothingBefore(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/classes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Desk{Querier: loaded(t, string(a.Files[0].Data)), Book: Listed}
+	r, err := d.Compared(t.Context(), 2*time.Hour, epoch.Add(2*time.Hour))
+	if err != nil || r.Before != nil || !slices.Contains(r.Gaps, "of the 2h before only 4 % was seen, so that nothing is compared") {
+		t.Errorf("before is %+v, gaps are %q, %v", r.Before, r.Gaps, err)
 	}
 }

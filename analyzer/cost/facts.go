@@ -12,6 +12,8 @@ type Facts struct {
 	Nodes map[string]Node
 	GPUs  []GPU // by node and UUID
 	Pods  map[PodName]Pod
+	Asked []Asked // of CPUs and memory, by node and pod
+	Early []Early // ahead of need, by pool
 
 	Activity map[string]int // how many GPUs and parts each metric told the activity of
 	Gaps     []string       // what could not be read
@@ -22,7 +24,9 @@ func (f *Facts) Samples() int { return int(f.To.Sub(f.From) / f.Step) }
 
 // A Node is a machine as far as its price goes, and what is left on it at To.
 type Node struct {
+	Name, ID               string // the ID is its provider's: i-0abc
 	Instance, Region, Pool string
+	Zone                   string // "" where it is not known
 	Spot                   bool
 	Away                   []float64 // above 0 where it takes no pods: cordoned, or not ready
 	Free                   Size      // at To

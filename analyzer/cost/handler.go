@@ -39,7 +39,7 @@ func (d *Desk) Handler(now func() time.Time) http.Handler {
 			problem.Write(w, err)
 			return
 		}
-		report, err := d.Report(r.Context(), window, end)
+		report, err := d.Compared(r.Context(), window, end)
 		if err != nil {
 			problem.Write(w, err)
 			return

@@ -11,8 +11,8 @@ import (
 	"vedette.dev/analyzer/series"
 )
 
-// zone finds the region in an AWS provider ID: aws:///us-east-1a/i-0.
-var zone = regexp.MustCompile(`^aws:///([a-z]+(?:-[a-z]+)+-\d+)[a-z]/`)
+// zone finds the zone and its region in an AWS provider ID: aws:///us-east-1a/i-0.
+var zone = regexp.MustCompile(`^aws:///(([a-z]+(?:-[a-z]+)+-\d+)[a-z])/`)
 
 // nodes reads what machines there were.
 func (r *reader) nodes(ctx context.Context) error {
@@ -21,13 +21,15 @@ func (r *reader) nodes(ctx context.Context) error {
 			return
 		}
 		n := r.Nodes[name]
+		n.Name = name
 		change(&n)
 		r.Nodes[name], r.names[name] = n, name
 	}
 	err := r.labelled(ctx, "kube_node_info", func(l map[string]string) {
 		put(l["node"], func(n *Node) {
+			n.ID = l["provider_id"][strings.LastIndex(l["provider_id"], "/")+1:]
 			if m := zone.FindStringSubmatch(l["provider_id"]); m != nil {
-				n.Region = m[1]
+				n.Zone, n.Region = m[1], m[2]
 			}
 		})
 	})

@@ -25,6 +25,8 @@ const stale = 90 * 24 * time.Hour
 type Book struct {
 	instances map[place]Instance
 	rates     map[place]Rate
+	offers    map[place][]Offer // of machines, by another way than on demand
+	sheet     *sheet            // prices kept for OpenCost; nil where there are none
 	own       Own
 }
 

@@ -71,7 +71,7 @@ func Read(ctx context.Context, q series.Querier, window time.Duration, now time.
 	if window < whole {
 		r.gap("no report goes back further than %s", span(window))
 	}
-	for _, read := range []func(context.Context) error{r.nodes, r.pods, r.parts, r.holders, r.memory, r.activity, r.lost, r.away, r.requests} {
+	for _, read := range []func(context.Context) error{r.nodes, r.pods, r.parts, r.holders, r.memory, r.activity, r.lost, r.away, r.requests, r.asked, r.early} {
 		if err := read(ctx); err != nil {
 			return nil, fmt.Errorf("read what GPUs were used for: %w", err)
 		}

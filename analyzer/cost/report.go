@@ -29,6 +29,10 @@ type Report struct {
 	Workload  []Row   `json:"workloads"`
 	Pool      []Row   `json:"pools"`
 
+	Before        *Before       `json:"before,omitempty"` // what the window before cost; nil where it was not asked for
+	Outages       []Outage      `json:"outages"`          // the dearest first
+	Early         []Early       `json:"early"`            // ahead of need
+	Alternatives  []Alternative `json:"alternatives"`     // how the machines could be bought
 	Fragmentation Fragmentation `json:"fragmentation"`
 	Savings       []Saving      `json:"savings"` // the most first, at most ten
 	Prices        []Used        `json:"prices"`
@@ -61,6 +65,7 @@ func Account(f *Facts, b *Book, now time.Time) Report {
 	}
 	r.facts = f
 	r.uses, r.Unseen = uses(f, b)
+	r.uses = append(r.uses, beside(f, b, r.uses)...)
 	if all := rows(r.uses, func(Use) string { return "all" }); len(all) == 1 {
 		r.Total = all[0]
 	} else {
@@ -81,6 +86,8 @@ func Account(f *Facts, b *Book, now time.Time) Report {
 	}
 	r.Namespace, r.Team, r.Workload, r.Pool = r.By("namespace", "", ""), r.By("team", "", ""), r.By("workload", "", ""), r.By("pool", "", "")
 	r.price(f, b, now)
+	r.Outages, r.Early = outages(f, b, r.uses), append([]Early{}, f.Early...)
+	r.Alternatives = alternatives(f, b, r.uses)
 	r.Fragmentation = fragmentation(f, b)
 	r.Savings = savings(f, b, r.uses)
 	r.gaps(f)
@@ -119,8 +126,9 @@ func (r *Report) By(what, of, name string) []Row {
 	}
 	out := rows(us, func(u Use) string { return nameOf(what, u) })
 	for i := range out {
-		switch out[i].Name {
-		case Nobody:
+		switch {
+		case out[i].GPUHours == 0: // CPUs and memory only
+		case out[i].Name == Nobody:
 			out[i].Query = r.facts.hours("count by (UUID) (" + unheld + ")")
 		default:
 			out[i].Query = r.podsQuery(what, out[i].Name, us)
@@ -214,8 +222,11 @@ func (f *Facts) mostTold() (metric, scale string) {
 // price says which prices were used, and adds up what is not the GPUs'.
 func (r *Report) price(f *Facts, b *Book, now time.Time) {
 	for _, u := range r.uses {
+		if u.Class == "" {
+			continue
+		}
 		p := b.GPUHour(f.Nodes[u.Node], u.Model)
-		r.Rest += p.Rest * u.GPUHours
+		r.Rest += p.Rest() * u.GPUHours
 		used := Used{Model: u.Model, Why: p.Why, USD: p.USD, Known: p.Known}
 		if !p.AsOf.IsZero() {
 			used.AsOf = p.AsOf.Format(time.DateOnly)

@@ -76,7 +76,7 @@ func savings(f *Facts, b *Book, us []Use) []Saving {
 func wears(f *Facts, us []Use) []*wear {
 	by := map[Workload]*wear{}
 	for _, u := range us {
-		if u.Pod.Name == "" {
+		if u.Pod.Name == "" || u.Class == "" {
 			continue
 		}
 		w := by[u.Workload]

@@ -18,7 +18,14 @@ var templates embed.FS
 
 // formatted are what the templates may call.
 var formatted = map[string]any{
-	"usd": Dollars, "num": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
+	"rest": func(r Row) string { return Dollars(r.CPU + r.Memory) },
+	"usd":  Dollars, "long": hoursLong,
+	"signed": func(before, now float64) string {
+		if now > before {
+			return "+" + Dollars(now-before)
+		}
+		return Dollars(now - before)
+	}, "num": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
 	"percent": func(part, whole float64) string {
 		if whole == 0 {
 			return "–"
@@ -73,15 +80,16 @@ func CSV(r Report) ([]byte, error) {
 	for _, c := range Classes {
 		header = append(header, strings.ReplaceAll(string(c), "-", "_")+"_gpu_hours")
 	}
-	w.Write(append(header, "query"))
+	w.Write(append(header, "cpu_usd", "memory_usd", "query"))
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
+	money := func(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 	for _, t := range []table{{"total", []Row{r.Total}}, {"class", r.Classes}, {"namespace", r.Namespace}, {"team", r.Team}, {"workload", r.Workload}, {"pool", r.Pool}} {
 		for _, row := range t.Rows {
-			rec := []string{r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), t.Of, plain(row.Name), number(row.GPUHours), strconv.FormatFloat(row.USD, 'f', 2, 64), number(row.Unpriced)}
+			rec := []string{r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), t.Of, plain(row.Name), number(row.GPUHours), money(row.USD), number(row.Unpriced)}
 			for _, c := range Classes {
 				rec = append(rec, number(row.Classes[c].GPUHours))
 			}
-			w.Write(append(rec, row.Query))
+			w.Write(append(rec, money(row.CPU), money(row.Memory), row.Query))
 		}
 	}
 	w.Flush()

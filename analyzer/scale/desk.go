@@ -34,6 +34,7 @@ type State struct {
 	Reason    string   `json:"reason,omitempty"`
 	USD       float64  `json:"usdPerUnitHour,omitempty"`
 	Replay    *Replay  `json:"replay,omitempty"` // of the last days
+	Early     *Early   `json:"early,omitempty"`  // what became of what forecasts added in them; nil where nothing is changed
 	Gaps      []string `json:"gaps,omitempty"`   // what could not be found out, and why
 }
 
@@ -43,11 +44,12 @@ type Desk struct {
 	Pools   []Spec
 	Ledger  *action.Ledger // nil proposes nothing
 
-	mu     sync.Mutex
-	pasts  map[string]series.Series
-	boots  map[string]Boot
-	states []State
-	next   chan struct{} // closed by the next tick
+	mu      sync.Mutex
+	pasts   map[string]series.Series
+	boots   map[string]Boot
+	advised map[string]time.Time // when there was advice on a pool last
+	states  []State
+	next    chan struct{} // closed by the next tick
 }
 
 // Every is how often a desk is to tick: a decision counts until the next.
@@ -91,8 +93,8 @@ func (d *Desk) Tick(ctx context.Context, now time.Time) error {
 	var states []State
 	for _, spec := range d.Pools {
 		s, err := d.look(ctx, spec, now)
-		if err == nil && spec.Target != nil && d.Ledger != nil {
-			err = propose(ctx, d.Ledger, spec, s, now)
+		if spec.Target != nil && d.Ledger != nil {
+			err = errors.Join(err, d.follow(ctx, spec, &s, err, now))
 		}
 		if err != nil {
 			s.Gaps = append(s.Gaps, err.Error())
@@ -108,6 +110,35 @@ func (d *Desk) Tick(ctx context.Context, now time.Time) error {
 		d.next = nil
 	}
 	return errors.Join(errs...)
+}
+
+// follow has the target of a pool follow what is known of it, or of what keeps
+// it from being known, and says what became of what was added before.
+func (d *Desk) follow(ctx context.Context, spec Spec, s *State, blind error, now time.Time) error {
+	d.mu.Lock()
+	if d.advised == nil {
+		d.advised = map[string]time.Time{}
+	}
+	if blind == nil {
+		d.advised[spec.Name] = now
+	}
+	last, past := d.advised[spec.Name], d.pasts[spec.Name]
+	d.mu.Unlock()
+	var err error
+	if blind == nil {
+		err = propose(ctx, d.Ledger, spec, *s, now)
+	} else {
+		err = release(ctx, d.Ledger, spec, *s, last, blind, now)
+	}
+	from := max(0, len(past.Values)-replayed*day)
+	cs, unread := changes(ctx, d.Ledger, spec.Target, past.At(from))
+	if unread != nil {
+		return errors.Join(err, unread)
+	}
+	e := early(spec.Pool, past.Values[from:], spec.Target.Whole, cs)
+	e.USD = e.Hours * spec.USD
+	s.Early = &e
+	return err
 }
 
 func (d *Desk) look(ctx context.Context, spec Spec, now time.Time) (State, error) {
@@ -230,6 +261,14 @@ func (d *Desk) Samples() []Sample {
 			out = append(out, Sample{metric, l, v})
 		}
 		add("vedette_pool_boot_seconds", s.Boot.Time.Seconds())
+		if e := s.Early; e != nil {
+			add("vedette_early_units", float64(e.Now))
+			add("vedette_early_units_judged", float64(e.Needed), "outcome", "needed")
+			add("vedette_early_units_judged", float64(e.Units-e.Needed), "outcome", "not needed")
+		}
+		if s.USD > 0 {
+			add("vedette_pool_unit_usd", s.USD)
+		}
 		a := s.Advice
 		if a == nil {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -247,5 +248,72 @@ func TestWholeUnits(t *testing.T) {
 		if got := node.units(pool, Advice{Reactive: tt.reactive, Units: tt.units}); got != tt.want {
 			t.Errorf("%+v sets %d", tt, got)
 		}
+	}
+}
+
+// A proposal says no more than the newest forecast: it goes with it, gives way
+// to another number, and does not outlast what it was for.
+func TestProposalIsWithdrawn(t *testing.T) {
+	q := &kept{demand: daily(10)}
+	d := &Desk{Querier: q, Pools: []Spec{balloon(false)}, Ledger: ledger(t, action.Approve, new(hands))}
+	states := map[action.State]int{}
+	for _, after := range []time.Duration{0, 10, 20, 30, 40, 50, 60, 70, 17 * 60} { // till midnight, when demand is least
+		at := morning.Add(after * time.Minute)
+		tick(t, d, at)
+		if _, err := d.Ledger.Run(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+		es, err := d.Ledger.Entries(t.Context(), 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(states)
+		for _, e := range es {
+			states[e.State]++
+			if e.State != action.Proposed {
+				continue
+			}
+			if want := 20 * time.Minute; e.Expires.Sub(e.Proposed) != want {
+				t.Fatalf("it waits for %s, want %s: the boot, and as long as units stay", e.Expires.Sub(e.Proposed), want)
+			}
+			s, _ := d.State("llm")
+			if n, err := strconv.Atoi(e.Params[Units]); err != nil || n < s.Advice.Added() || s.Advice.Added() == 0 {
+				t.Fatalf("%s: %d wait for a decision, and the forecast adds %d", at, n, s.Advice.Added())
+			}
+		}
+		if states[action.Proposed] > 1 || after == 0 && states[action.Proposed] != 1 {
+			t.Fatalf("%d proposals wait", states[action.Proposed])
+		}
+	}
+	if states[action.Proposed] != 0 || states[action.Withdrawn] < 2 || states[action.Done] != 0 {
+		t.Errorf("at night there are %v", states)
+	}
+}
+
+// What was added is taken back by a service that can no longer tell whether it is needed.
+func TestBlindTakesBack(t *testing.T) {
+	q := &kept{demand: daily(10)}
+	h := new(hands)
+	d := &Desk{Querier: q, Pools: []Spec{balloon(true)}, Ledger: ledger(t, action.Approve, h)}
+	tick(t, d, morning)
+	if len(h.did) != 1 || h.did[0] == "0" {
+		t.Fatalf("done is %q", h.did)
+	}
+	d.Pools[0].Demand = "broken"
+	blind := func(after time.Duration) error { return d.Tick(t.Context(), morning.Add(after)) }
+	if err := blind(20 * time.Minute); err == nil || len(h.did) != 1 {
+		t.Fatalf("after 20 minutes done is %q, %v", h.did, err)
+	}
+	// A process that starts anew goes by the ledger.
+	d = &Desk{Querier: q, Pools: d.Pools, Ledger: d.Ledger}
+	if err := blind(21 * time.Minute); err == nil || len(h.did) != 2 || h.did[1] != "0" {
+		t.Fatalf("after 21 minutes done is %q, %v", h.did, err)
+	}
+	es, err := d.Ledger.Entries(t.Context(), 1)
+	if err != nil || !strings.HasPrefix(es[0].Reason, "nothing has been advised for 21m: read the demand: no such function") {
+		t.Errorf("the reason is %q, %v", es[0].Reason, err)
+	}
+	if blind(time.Hour); len(h.did) != 2 {
+		t.Errorf("taken back again: %q", h.did)
 	}
 }

@@ -86,8 +86,8 @@ type Config struct {
 	} `yaml:"publish"`
 	Prices struct { // of GPUs and machines, for what they cost
 		File     string   `yaml:"file"`     // prices of one's own: kind PriceBook; "" is list prices alone
-		Regions  []string `yaml:"regions"`  // whose list prices AWS' Pricing API is asked for, once a day; none unless set
-		Endpoint string   `yaml:"endpoint"` // of the Pricing API; "" is AWS' own
+		Regions  []string `yaml:"regions"`  // whose prices AWS is asked for, once a day: its list, Savings Plans, spot; none unless set
+		Endpoint string   `yaml:"endpoint"` // of these APIs; "" is AWS' own
 	} `yaml:"prices"`
 	Scaling Scaling     `yaml:"scaling"` // pools whose size is to be known before it is needed; none unless set
 	Model   Model       `yaml:"model"`   // a language model that reads what the grammar does not; none unless set

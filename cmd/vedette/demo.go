@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,6 +21,8 @@ import (
 
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/api"
+	"vedette.dev/analyzer/scale"
+	scalecluster "vedette.dev/analyzer/scale/cluster"
 	"vedette.dev/collector"
 	"vedette.dev/collector/kmsg"
 	"vedette.dev/collector/otlp"
@@ -105,10 +110,11 @@ func demo(ctx context.Context, o demoOptions, out io.Writer, log *slog.Logger) (
 	cfg.Cluster.Name, cfg.Cluster.Provider, cfg.Cluster.Version = sc.Cluster.Name, sc.Cluster.Provider, sc.Cluster.Version
 	cfg.Listen.HTTP, cfg.Listen.OTLP = o.listen, "127.0.0.1:0"
 	cfg.Tokens.Ingest = tokenFile
+	cfg.Scaling.Pools = demoPools(sc)
 	cfg.Kubernetes.Disabled = true // its cluster is the simulated one, wherever it runs
 	cfg.fill()
 	svc, err := open(cfg, log, extras{simulated: true, backfill: past.progress,
-		executors: map[action.Kind]action.Executor{action.CordonNode: cordoning(world)}})
+		executors: map[action.Kind]action.Executor{action.CordonNode: cordoning(world), action.ScaleBalloon: inflating(world)}})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return hint(err, "--listen 127.0.0.1:0 takes any free port")
 	}
@@ -203,6 +209,41 @@ func cordoning(w *simulate.World) action.Executor {
 	})
 }
 
+// demoPools are the workloads of a scenario that take their time to load: those
+// for which it is worth while to order early.
+func demoPools(sc *simulate.Scenario) []scaledPool {
+	var pools []scaledPool
+	for _, wl := range sc.Workloads {
+		if wl.Loads == 0 {
+			continue
+		}
+		d := wl.Demand
+		of := fmt.Sprintf("{namespace=%q,model_name=%q}", wl.Namespace, cmp.Or(wl.Model, wl.Name))
+		p := scaledPool{Name: wl.Name, Demand: "sum(vllm:num_requests_running" + of + ") + sum(vllm:num_requests_waiting" + of + ")",
+			Capacity: simulate.AimedLoad * d.PerReplica, Min: d.Min, Max: d.Max, GPUs: wl.GPUsPerPod, Instance: sc.Cluster.Pools[0].InstanceType,
+			Pods:   fmt.Sprintf("namespace=%q,pod=~%q", wl.Namespace, wl.Name+"-.*"),
+			Target: scaledTarget{Kind: "balloon", Name: wl.Namespace + "/vedette-balloon"}}
+		pools = append(pools, p)
+	}
+	return pools
+}
+
+// inflating lets an approved balloon be there in the simulated cluster.
+func inflating(w *simulate.World) action.Executor {
+	return action.ExecutorFunc(func(_ context.Context, a action.Action) (string, error) {
+		namespace, name, _ := strings.Cut(a.Target, "/")
+		pods, err := strconv.Atoi(a.Params[scale.Units])
+		gpus, bad := strconv.Atoi(a.Params[scalecluster.GPUs])
+		if err := errors.Join(err, bad); err != nil {
+			return "", fmt.Errorf("resize the balloon %s: %w", a.Target, err)
+		}
+		if err := w.Inflate(namespace, name, pods, gpus); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("balloon %s has %d pods", a.Target, pods), nil
+	})
+}
+
 // greet waits for the first readings and says where to look.
 func greet(ctx context.Context, svc *service, sc *simulate.Scenario, out io.Writer, started time.Time) error {
 	want := 0
@@ -230,6 +271,7 @@ func greet(ctx context.Context, svc *service, sc *simulate.Scenario, out io.Writ
               %[4]s ask "alert when GPU temperature is above 85 for 5 minutes" --publish
               %[4]s ask "why is llama-pretrain failing"
               %[4]s ask "when will GPUs run out"
+              %[4]s scale list   (and, once the past is filled in: %[4]s actions list)
     stop      Ctrl-C
 
 `, want, time.Since(started).Seconds(), svc.page.Addr(), os.Args[0])

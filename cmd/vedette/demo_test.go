@@ -19,6 +19,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"vedette.dev/analyzer/scale"
+	"vedette.dev/analyzer/series"
+	"vedette.dev/collector/simulate"
 )
 
 // A notepad is a writer that can be read while it is written.
@@ -142,5 +146,75 @@ func TestScenario(t *testing.T) {
 	}
 	if _, err := scenario(demoOptions{scenario: "no-such"}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "no-such") {
 		t.Errorf("a scenario that is not there: %v", err)
+	}
+}
+
+// Before demand surges, which it does on every day of the demo, its pool is
+// advised to have more than the demand of the moment asks for.
+func TestDemoPools(t *testing.T) {
+	sc, err := scenario(demoOptions{scenario: "demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pools := demoPools(sc)
+	if len(pools) != 1 || pools[0].Name != "qwen-14b" {
+		t.Fatalf("the demo's pools are %+v", pools)
+	}
+	cfg := &Scaling{Pools: pools}
+	cfg.fill()
+	if err := cfg.check(); err != nil {
+		t.Fatal(err)
+	}
+	from := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	w, err := simulate.New(sc, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	see := w.Cluster()
+	now := from.Add(4 * 24 * time.Hour).Add(3 * time.Minute)
+	demand := series.Series{Start: from, Step: time.Minute}
+	started := map[string]scale.Start{}
+	for at := from; !at.After(now); at = at.Add(time.Minute) {
+		w.Advance(at)
+		batch, err := see.Collect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for _, p := range batch.Points {
+			l := pointLabels(p)
+			of := started[l.Get("pod")]
+			when := time.Unix(int64(p.Value), 0)
+			switch p.Metric {
+			case "vllm:num_requests_running", "vllm:num_requests_waiting":
+				if l.Get("model_name") == "qwen3-14b" {
+					sum += p.Value
+				}
+				continue
+			case "kube_pod_created":
+				of.Created = when
+			case "kube_pod_status_ready_time":
+				of.Ready = when
+			default:
+				continue
+			}
+			if strings.HasPrefix(l.Get("pod"), "qwen-14b-") {
+				started[l.Get("pod")] = of
+			}
+		}
+		demand.Values = append(demand.Values, sum)
+	}
+	boot := scale.MeasureBoot(slices.Collect(maps.Values(started)))
+	if !boot.Measured || boot.Time < 3*time.Minute || boot.Time > 6*time.Minute {
+		t.Errorf("a unit boots for %s: %s", boot.Time, boot.Evidence)
+	}
+	p := pools[0]
+	study, err := scale.Look(demand, scale.Pool{Capacity: p.Capacity, Min: p.Min, Max: p.Max, Boot: int(boot.Time.Minutes()) + 1}, defaultOverload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := study.Advise()
+	if err != nil || !a.Trust.OK || a.Added() < 2 {
+		t.Errorf("four minutes before the surge it is advised: %+v, %v", a, err)
 	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,13 +43,24 @@ func (s *service) refresh(ctx context.Context, now time.Time) {
 		return
 	}
 	for _, region := range s.cfg.Prices.Regions {
-		machines, err := lists.GPUMachines(ctx, region, now)
+		machines, offers, err := lists.GPUMachines(ctx, region, now)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("prices are not refreshed", "region", region, "err", err)
 		}
 		if len(machines) > 0 {
 			s.prices.book.Store(s.prices.book.Load().Refreshed(machines))
 			s.log.Info("prices refreshed", "region", region, "machines", len(machines))
+		}
+		// Each of these is another right: what one lacks keeps the others from nothing.
+		names := s.prices.book.Load().Machines(region)
+		plans, noPlans := lists.SavingsPlans(ctx, region, names, now)
+		spot, noSpot := lists.SpotPrices(ctx, region, names, now)
+		if err := errors.Join(noPlans, noSpot); err != nil && ctx.Err() == nil {
+			s.log.Warn("prices of other ways to buy are not refreshed", "region", region, "err", err)
+		}
+		if offers = slices.Concat(offers, plans, spot); len(offers) > 0 {
+			s.prices.book.Store(s.prices.book.Load().Offered(offers))
+			s.log.Info("offers refreshed", "region", region, "offers", len(offers))
 		}
 	}
 }

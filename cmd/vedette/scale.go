@@ -50,6 +50,9 @@ func listPools(w io.Writer, pools []scale.State) {
 			fmt.Fprintf(w, "%s: %s.\n", p.Name, p.Reason)
 		}
 		fmt.Fprintf(w, "%s: a unit boots for %s: %s.\n", p.Name, p.Boot.Time, p.Boot.Evidence)
+		if p.Early != nil && p.Early.String() != "" {
+			fmt.Fprintf(w, "%s: %s.\n", p.Name, p.Early)
+		}
 		for _, g := range p.Gaps {
 			fmt.Fprintf(w, "%s: %s.\n", p.Name, g)
 		}

@@ -161,7 +161,7 @@ func (s *service) scaleDesk(book *cost.Book) *scale.Desk {
 			Pool: scale.Pool{Capacity: p.Capacity, Min: p.Min, Max: p.Max, Step: p.Step}, Target: p.target()}
 		if p.Instance != "" {
 			price := book.GPUHour(cost.Node{Instance: p.Instance, Region: p.Region}, "")
-			spec.USD = float64(p.GPUs) * (price.USD + price.Rest)
+			spec.USD = float64(p.GPUs) * (price.USD + price.Rest())
 			if !price.Known {
 				s.log.Warn("what a unit costs is not known", "pool", p.Name, "why", price.Why)
 			}
@@ -193,6 +193,9 @@ func (s *service) placing(ctx context.Context) (map[action.Kind]action.Executor,
 	for _, p := range s.cfg.Scaling.Pools {
 		switch p.Target.Kind {
 		case "balloon", "buffer":
+			if s.extras.simulated {
+				continue // its executors are the demo's
+			}
 			api, err := cluster.Config(s.cfg.Kubernetes.Kubeconfig)
 			if err != nil {
 				return nil, fmt.Errorf("scaling: %s: %w", p.Name, err)
@@ -260,6 +263,11 @@ func (s *service) openScaling() (err error) {
 // foresee is one turn of predictive scaling: look, propose, write down. A
 // target that does not answer keeps it no longer than until the next.
 func (s *service) foresee(ctx context.Context, now time.Time) {
+	if past := s.extras.backfill; past != nil {
+		if p := past(); p != nil && p.Done < 1 && p.Err == "" {
+			return // what is not filled in yet would be taken for a gap
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, scale.Every)
 	defer cancel()
 	if err := s.scaling.Tick(ctx, now); err != nil && ctx.Err() == nil {

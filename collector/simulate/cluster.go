@@ -4,8 +4,10 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"time"
 
 	"vedette.dev/collector"
+	"vedette.dev/rules/catalog"
 )
 
 // Cluster returns what the API server shows, as kube-state-metrics' series,
@@ -52,6 +54,7 @@ func (n *node) series(w *World, s *shelf) {
 		s.gauge("kube_node_labels", 1, "node", n.name, "label_node_kubernetes_io_instance_type", n.pool.InstanceType,
 			"label_topology_kubernetes_io_region", "us-east-1", "label_eks_amazonaws_com_nodegroup", n.pool.Name)
 	}
+	s.gauge("kube_node_created", float64(n.created.Unix()), "node", n.name)
 	s.gauge("kube_node_spec_unschedulable", number(n.cordoned), "node", n.name)
 	for _, c := range n.conditions() {
 		for _, status := range [...]string{"true", "false", "unknown"} {
@@ -135,6 +138,17 @@ func (p *pod) series(s *shelf) {
 		s.gauge("kube_pod_status_phase", number(p.phase == ph), "namespace", ns, "pod", p.name, "uid", p.uid, "phase", string(ph))
 	}
 	s.gauge("kube_pod_status_ready", number(p.ready), "namespace", ns, "pod", p.name, "uid", p.uid, "condition", "true")
+	for _, at := range [...]struct {
+		metric catalog.ID
+		time   time.Time
+	}{{"kube_pod_created", p.created}, {"kube_pod_status_scheduled_time", p.bound}, {"kube_pod_status_ready_time", p.shown}} {
+		if !at.time.IsZero() && (p.ready || at.metric != "kube_pod_status_ready_time") {
+			s.gauge(at.metric, float64(at.time.Unix()), "namespace", ns, "pod", p.name, "uid", p.uid)
+		}
+	}
+	if p.workload.balloon() {
+		s.gauge("kube_pod_labels", 1, "namespace", ns, "pod", p.name, "uid", p.uid, "label_vedette_dev_standby", "true")
+	}
 	if p.unschedulable != "" {
 		s.gauge("kube_pod_status_unschedulable", 1, "namespace", ns, "pod", p.name, "uid", p.uid)
 	}

@@ -6,11 +6,14 @@ import (
 	"time"
 )
 
-// What the autoscaler aims at, as Kubernetes' does by default: it leaves a
+// AimedLoad is how full the autoscaler of an inference workload keeps its
+// replicas: the share of what one can take.
+const AimedLoad = 0.8
+
+// How it goes about that is as Kubernetes' does by default: it leaves a
 // difference of a tenth alone, and scales down to the most that was wanted
 // within five minutes.
 const (
-	aimedLoad   = 0.8 // of what a replica can take
 	tolerance   = 0.1
 	settledDown = 5 * time.Minute
 	peakHour    = 14 // UTC
@@ -38,7 +41,7 @@ func (wl *workload) level(w *World) float64 {
 	}
 	days := max(0, w.now.Sub(w.start).Hours()/24)
 	return d.Requests * (1 + d.Daily*dayWave(w.now, peakHour)) * weekend(d, w.now) *
-		(1 + d.GrowthPerDay*days) * s.factor * (1 + 0.02*float64(s.mood))
+		(1 + d.GrowthPerDay*days) * d.Surge.times(w.now.Sub(w.start)) * s.factor * (1 + 0.02*float64(s.mood))
 }
 
 // weekend returns what is left of the demand at t: it changes over the four
@@ -59,10 +62,20 @@ func weekend(d *Demand, t time.Time) float64 {
 	return 1 - (1-d.Weekend)*in
 }
 
+// times returns what the demand is multiplied by, so long after the start.
+func (s *Surge) times(since time.Duration) float64 {
+	if s == nil {
+		return 1
+	}
+	in := since%(24*time.Hour) - time.Duration(s.After)
+	there := min(clamp01(in.Minutes()), clamp01((time.Duration(s.For) - in).Minutes()))
+	return 1 + (s.Factor-1)*there
+}
+
 // desired returns how many replicas level asks for.
 func (wl *workload) desired(level float64) int {
 	d := wl.spec.Demand
-	return min(d.Max, max(d.Min, int(math.Ceil(level/(aimedLoad*d.PerReplica)))))
+	return min(d.Max, max(d.Min, int(math.Ceil(level/(AimedLoad*d.PerReplica)))))
 }
 
 // autoscale sets the replicas as a HorizontalPodAutoscaler does.
@@ -70,7 +83,7 @@ func (wl *workload) autoscale(w *World) {
 	s, d := &wl.demand, wl.spec.Demand
 	s.now = wl.level(w)
 	want := wl.desired(s.now)
-	if ratio := s.now / (float64(wl.replicas) * aimedLoad * d.PerReplica); math.Abs(ratio-1) <= tolerance {
+	if ratio := s.now / (float64(wl.replicas) * AimedLoad * d.PerReplica); math.Abs(ratio-1) <= tolerance {
 		want = wl.replicas
 	}
 	switch {

@@ -147,7 +147,7 @@ func (o *autoscaler) encode(*World) json.RawMessage {
 	wl, d := o.wl, o.wl.spec.Demand
 	tm, om := heading(o, nil, nil)
 	to := wl.owner.ref()
-	aim := resource.NewQuantity(int64(aimedLoad*d.PerReplica), resource.DecimalSI)
+	aim := resource.NewQuantity(int64(AimedLoad*d.PerReplica), resource.DecimalSI)
 	status := autoscalingv2.HorizontalPodAutoscalerStatus{CurrentReplicas: int32(len(wl.pods)), DesiredReplicas: int32(wl.replicas)}
 	if !o.scaled.IsZero() {
 		status.LastScaleTime = new(metav1.NewTime(o.scaled))

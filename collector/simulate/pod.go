@@ -33,6 +33,7 @@ type pod struct {
 	phase  phase
 	ready  bool
 	bound  time.Time
+	shown  time.Time // when it was ready last; zero before
 	ran    time.Time // when the container last started; zero before
 	ended  time.Time // when it last ended; zero before
 	exit   int
@@ -130,7 +131,7 @@ func (p *pod) becomeReady(w *World) {
 	if p.gone || p.ready {
 		return
 	}
-	p.ready = true
+	p.ready, p.shown = true, w.now
 	w.touch(p)
 	p.workload.touchOwners(w)
 }

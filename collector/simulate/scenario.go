@@ -84,6 +84,8 @@ type Workload struct {
 	Model      string       `yaml:"model"`    // inference: the label model_name; "" is the workload's name
 	Demand     *Demand      `yaml:"demand"`   // inference: what is asked of it
 
+	Loads Duration `yaml:"loads"` // inference: how long a replica reads its model, about; 0 is less than a minute
+
 	RunTime Duration `yaml:"runTime"` // batch: how long a run takes, about
 	Pause   Duration `yaml:"pause"`   // batch: between a run and the next
 
@@ -103,6 +105,14 @@ type Demand struct {
 	Daily        float64 `yaml:"daily"`        // 0..1: the day's swing around its mean
 	Weekend      float64 `yaml:"weekend"`      // what is left of it on Saturday and Sunday; 0 is all
 	GrowthPerDay float64 `yaml:"growthPerDay"` // 0.02 is 2 % of the first day's, each day
+	Surge        *Surge  `yaml:"surge"`        // at one time of every day; none unless set
+}
+
+// A Surge is what comes at the same time of every day: somebody's work begins.
+type Surge struct {
+	After  Duration `yaml:"after"`  // the time of day at which the simulated past began
+	For    Duration `yaml:"for"`    // it is there within a minute, and goes as fast
+	Factor float64  `yaml:"factor"` // times the demand that there would be
 }
 
 // A FaultKind names a fault.

@@ -25,7 +25,11 @@ func (w *World) schedule() {
 	slices.SortStableFunc(queue, func(a, b *pod) int { return cmp.Compare(b.workload.spec.Priority, a.workload.spec.Priority) })
 	for _, p := range queue {
 		want := p.workload.spec.GPUsPerPod
-		if n, gpus := w.place(want); n != nil {
+		n, gpus := w.place(want)
+		if n == nil && !p.workload.balloon() && w.deflate(want) {
+			n, gpus = w.place(want)
+		}
+		if n != nil {
 			p.bind(w, n, gpus)
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // validate returns which fields of sc make no sense.
@@ -97,6 +98,7 @@ func (wl *Workload) validate(p *problems) {
 	p.check(wl.Profile != Batch || wl.Kind == Job, "kind", "is %q, want Job: the profile is batch", wl.Kind)
 	p.check(wl.Profile == Training || wl.NCCLTimeout == 0, "ncclTimeout", "goes with the profile training")
 	p.check((wl.Profile == Inference) == (wl.Demand != nil), "demand", "goes with the profile inference, and only with it")
+	p.check(wl.Profile == Inference || wl.Loads == 0, "loads", "goes with the profile inference")
 	p.check(wl.Profile == Inference || wl.Model == "", "model", "goes with the profile inference")
 	if d := wl.Demand; d != nil {
 		p.check(wl.Kind == Deployment, "kind", "is %q, want Deployment: the profile is inference", wl.Kind)
@@ -104,6 +106,10 @@ func (wl *Workload) validate(p *problems) {
 		p.check(d.PerReplica > 0, "demand.perReplica", "is %v, want more than 0", d.PerReplica)
 		p.check(d.Min > 0 && d.Min <= d.Max, "demand.min", "is %d, want 1 to max, %d", d.Min, d.Max)
 		p.check(d.Daily >= 0 && d.Daily < 1, "demand.daily", "is %v, want a share of 0 up to 1", d.Daily)
+		if s := d.Surge; s != nil {
+			p.check(s.Factor > 0, "demand.surge.factor", "is %v, want more than 0", s.Factor)
+			p.check(s.After >= 0 && s.For > 0 && time.Duration(s.After+s.For) <= 24*time.Hour, "demand.surge.for", "is %s, %s after the start: want some of the 24 hours that follow", time.Duration(s.For), time.Duration(s.After))
+		}
 		p.check(d.Weekend >= 0, "demand.weekend", "is %v", d.Weekend)
 	}
 }

@@ -25,6 +25,9 @@ func newWorkload(w *World, spec *Workload) *workload {
 	wl := &workload{spec: spec, replicas: spec.Replicas, failures: map[int]int{}}
 	wl.demand.factor = 1
 	created := w.start.Add(-11 * 24 * time.Hour)
+	if wl.balloon() {
+		created = w.now // somebody has just asked for it
+	}
 	switch spec.Kind {
 	case Deployment:
 		d := &deployment{meta: w.newMeta(created, "deployment", spec.id()), wl: wl}
@@ -191,6 +194,9 @@ const jobTTL = 10 * time.Minute
 
 // container returns the name of the pods' container.
 func (wl *workload) container() string {
+	if wl.balloon() {
+		return "pause"
+	}
 	switch wl.spec.Profile {
 	case Training:
 		return "trainer"
@@ -204,6 +210,9 @@ func (wl *workload) container() string {
 
 // loading returns how many seconds a container takes to get ready, from least to most.
 func (wl *workload) loading() (lo, hi float64) {
+	if s := time.Duration(wl.spec.Loads).Seconds(); s > 0 {
+		return 0.9 * s, 1.1 * s
+	}
 	if wl.spec.Profile == Inference {
 		return 35, 60 // reading the weights and capturing graphs
 	}

@@ -101,11 +101,11 @@ func costSentence(c nlq.Cost, row cost.Row, effective float64) string {
 }
 
 // costRows lists what was asked for, the most first, and leaves out what nobody had
-// where it is asked who.
+// where it is asked who, and who had no GPU.
 func costRows(c nlq.Cost, rows []cost.Row) []CostRow {
 	out := []CostRow{}
 	for _, r := range rows {
-		if r.Name != cost.Nobody || !c.Idle && c.Top == 0 {
+		if r.GPUHours > 0 && (r.Name != cost.Nobody || !c.Idle && c.Top == 0) {
 			out = append(out, CostRow{r.Name, r.GPUHours, cost.Cents(r.USD), r.Wasted().GPUHours, r.Unpriced, r.Query})
 		}
 	}

@@ -18,7 +18,6 @@ import (
 // A counter answers GetProducts in pages of one, over AWS JSON 1.1, and takes
 // nothing but what the API takes: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_GetProducts.html
 type counter struct {
-	t    *testing.T
 	docs []string
 	deny bool
 }
@@ -81,9 +80,18 @@ func list(name, gpu, vcpu, memory, unit, usd string) string {
 		"serviceCode":"AmazonEC2","terms":{"OnDemand":{"S.T":{"priceDimensions":{"S.T.R":{"unit":%q,"pricePerUnit":{"USD":%q}}},"effectiveDate":"2026-11-01T00:00:00Z"}}},"version":"1"}`, name, gpu, vcpu, memory, unit, usd)
 }
 
-func open(t *testing.T, c *counter) *Lists {
+// leased adds the reserved terms of a product, of which two are without a payment upfront and standard.
+func leased(doc string) string {
+	term := func(length, class, payment, unit, usd string) string {
+		return fmt.Sprintf(`"S.%s%s%s%s":{"priceDimensions":{"R":{"unit":%q,"pricePerUnit":{"USD":%q}}},"termAttributes":{"LeaseContractLength":%q,"OfferingClass":%q,"PurchaseOption":%q}}`,
+			length, class, payment, unit, unit, usd, length, class, payment)
+	}
+	return strings.Replace(doc, `"terms":{`, `"terms":{"Reserved":{`+strings.Join([]string{term("3yr", "standard", "No Upfront", "Hrs", "28.25"), term("1yr", "standard", "No Upfront", "Hrs", "41.5"),
+		term("1yr", "convertible", "No Upfront", "Hrs", "47"), term("1yr", "standard", "All Upfront", "Quantity", "300000"), term("1yr", "standard", "All Upfront", "Hrs", "0")}, ",")+`},`, 1)
+}
+
+func open(t *testing.T, c http.Handler) *Lists {
 	t.Helper()
-	c.t = t
 	srv := httptest.NewServer(c)
 	t.Cleanup(srv.Close)
 	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"} {
@@ -100,8 +108,8 @@ var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 // Prices come page by page; one that cannot be read keeps none of the others away.
 func TestGPUMachines(t *testing.T) {
-	l := open(t, &counter{docs: []string{list("p5.48xlarge", "8", "192", "2,048 GiB", "Hrs", "63.296"), list("g9.huge", "2", "8", "64 GiB", "Quantity", "1"), list("g5.xlarge", "1", "4", "16 GiB", "Hrs", "1.123")}})
-	got, err := l.GPUMachines(t.Context(), "eu-west-1", now)
+	l := open(t, &counter{docs: []string{leased(list("p5.48xlarge", "8", "192", "2,048 GiB", "Hrs", "63.296")), list("g9.huge", "2", "8", "64 GiB", "Quantity", "1"), list("g5.xlarge", "1", "4", "16 GiB", "Hrs", "1.123")}})
+	got, reserved, err := l.GPUMachines(t.Context(), "eu-west-1", now)
 	if err == nil || !strings.Contains(err.Error(), `"g9.huge" has no price on demand`) {
 		t.Errorf("error %v", err)
 	}
@@ -114,6 +122,14 @@ func TestGPUMachines(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+
+	wantReserved := []cost.Offer{
+		{Region: "eu-west-1", Instance: "p5.48xlarge", Way: cost.Reserved, Years: 1, Rate: rate(41.5)},
+		{Region: "eu-west-1", Instance: "p5.48xlarge", Way: cost.Reserved, Years: 3, Rate: rate(28.25)},
+	}
+	if diff := cmp.Diff(wantReserved, reserved); diff != "" {
+		t.Errorf("reserved: -want +got:\n%s", diff)
 	}
 
 	book := cost.Listed().Refreshed(got)
@@ -130,7 +146,7 @@ func TestGPUMachines(t *testing.T) {
 }
 
 func TestDenied(t *testing.T) {
-	_, err := open(t, &counter{deny: true}).GPUMachines(t.Context(), "eu-west-1", now)
+	_, _, err := open(t, &counter{deny: true}).GPUMachines(t.Context(), "eu-west-1", now)
 	if err == nil || !strings.Contains(err.Error(), "ask AWS for the prices in eu-west-1") || !strings.Contains(err.Error(), "AccessDeniedException") {
 		t.Errorf("error %v", err)
 	}

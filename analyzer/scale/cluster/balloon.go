@@ -34,6 +34,9 @@ const (
 	pause = "registry.k8s.io/pause:3.10"
 
 	gpu = "nvidia.com/gpu"
+
+	// standby says to a report of costs that a pod's GPUs are idle on purpose.
+	standby = "vedette.dev/standby"
 )
 
 // Execute makes the Deployment and its PriorityClass where they are not there,
@@ -117,7 +120,7 @@ func balloon(namespace, name string, n int64, params map[string]string) *unstruc
 		"spec": map[string]any{
 			"replicas": n,
 			"selector": map[string]any{"matchLabels": selector},
-			"template": map[string]any{"metadata": map[string]any{"labels": selector}, "spec": pod},
+			"template": map[string]any{"metadata": map[string]any{"labels": map[string]any{named: name, managedBy: us, standby: "true"}}, "spec": pod},
 		},
 	}}
 }

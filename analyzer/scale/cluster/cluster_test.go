@@ -67,6 +67,9 @@ func TestBalloon(t *testing.T) {
 	o := get(t, c.Resource(deployments).Namespace("serving"), "warm")
 	pod := at(t, o, "spec", "template", "spec").(map[string]any)
 	container := pod["containers"].([]any)[0].(map[string]any)
+	if held := at(t, o, "spec", "template", "metadata", "labels").(map[string]any); held["vedette.dev/standby"] != "true" || held["app.kubernetes.io/name"] == nil {
+		t.Errorf("its pods have the labels %v", held)
+	}
 	if pod["priorityClassName"] != "vedette-balloon" || pod["terminationGracePeriodSeconds"] != int64(0) ||
 		container["resources"].(map[string]any)["limits"].(map[string]any)["nvidia.com/gpu"] != "8" ||
 		pod["nodeSelector"].(map[string]any)["node.kubernetes.io/instance-type"] != "p5.48xlarge" {

@@ -110,12 +110,29 @@ func (s *Server) StreamIsActive(of *externalscaler.ScaledObjectRef, to externals
 	}
 }
 
-// GetMetricSpec says that there is one metric, of which each replica has one.
+// specs says that there is one metric, of which each replica has one. It is the
+// same for all pools and does not change.
+var specs = &externalscaler.GetMetricSpecResponse{MetricSpecs: []*externalscaler.MetricSpec{{MetricName: metric, TargetSize: 1, TargetSizeFloat: 1}}}
+
+// GetMetricSpec says which metric there is.
 func (s *Server) GetMetricSpec(_ context.Context, of *externalscaler.ScaledObjectRef) (*externalscaler.GetMetricSpecResponse, error) {
 	if _, err := s.pool(of); err != nil {
 		return nil, err
 	}
-	return &externalscaler.GetMetricSpecResponse{MetricSpecs: []*externalscaler.MetricSpec{{MetricName: metric, TargetSize: 1, TargetSizeFloat: 1}}}, nil
+	return specs, nil
+}
+
+// StreamMetricSpec says the same once, and stays: to a stream that ends KEDA
+// comes back every two seconds.
+func (s *Server) StreamMetricSpec(of *externalscaler.ScaledObjectRef, to externalscaler.ExternalScaler_StreamMetricSpecServer) error {
+	if _, err := s.pool(of); err != nil {
+		return err
+	}
+	if err := to.Send(specs); err != nil {
+		return err
+	}
+	<-to.Context().Done()
+	return nil
 }
 
 // GetMetrics says how many replicas the pool should have.

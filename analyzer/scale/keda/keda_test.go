@@ -1,7 +1,9 @@
 package keda
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -13,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"vedette.dev/analyzer/scale"
 	"vedette.dev/analyzer/scale/keda/externalscaler"
@@ -142,6 +145,48 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// What each replica is to have is said at once and on a stream that stays open;
+// KEDA asks again after one that ends, and takes Unimplemented for a refusal for good.
+func TestStreamMetricSpec(t *testing.T) {
+	d := desk(&steady{42})
+	c := externalscaler.NewExternalScalerClient(serve(t, &Server{Desk: d, Now: func() time.Time { return noon }}))
+	ctx, cancel := context.WithCancel(t.Context())
+	stream, err := c.StreamMetricSpec(ctx, ref("llm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := c.GetMetricSpec(ctx, ref("llm"))
+	if err != nil || !proto.Equal(got, asked) {
+		t.Errorf("the stream says %v, and when asked it is %v, %v", got, asked, err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := stream.Recv()
+		ended <- err
+	}()
+	tick(t, d, noon)
+	select {
+	case err := <-ended:
+		t.Errorf("the stream ended by itself: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-ended; status.Code(err) != codes.Canceled {
+		t.Errorf("the stream ended with %v, want that it was cancelled", err)
+	}
+	other, err := c.StreamMetricSpec(t.Context(), ref("other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Recv(); status.Code(err) != codes.NotFound {
+		t.Errorf("stream of another pool: %v", err)
+	}
+}
+
 // bare passes messages as they are on the wire.
 type bare struct{}
 
@@ -174,6 +219,8 @@ func TestWire(t *testing.T) {
 	spec := text(nil, 1, metric)
 	spec = protowire.AppendVarint(protowire.AppendTag(spec, 2, 0), 1)
 	spec = protowire.AppendFixed64(protowire.AppendTag(spec, 3, 1), math.Float64bits(1))
+	stream := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), uint64(len(spec)))
+	stream = append(stream, spec...) // GetMetricSpecResponse.metricSpecs
 	active := protowire.AppendVarint(protowire.AppendTag(nil, 1, 0), 1)
 	for _, tt := range []struct {
 		method  string
@@ -189,6 +236,16 @@ func TestWire(t *testing.T) {
 		}
 		if fmt.Sprintf("%x", got) != fmt.Sprintf("%x", tt.out) {
 			t.Errorf("%s answers %x, want %x", tt.method, got, tt.out)
+		}
+	}
+	for method, want := range map[string][]byte{"StreamMetricSpec": stream, "StreamIsActive": active} {
+		cs, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, "/externalscaler.ExternalScaler/"+method, grpc.ForceCodec(bare{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		if err := errors.Join(cs.SendMsg(&of), cs.CloseSend(), cs.RecvMsg(&got)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s says %x, %v, want %x", method, got, err, want)
 		}
 	}
 }

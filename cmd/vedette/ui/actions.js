@@ -7,7 +7,8 @@ import { Empty, Fault, Loading, Segments, Source, Tag, Working } from "./parts.j
 import { change, href, useRoute } from "./route.js";
 
 const tones = { proposed: "warn", noted: "", approved: "info", running: "info", done: "good", failed: "crit", denied: "", expired: "" };
-const kindText = { "cordon-node": "Cordon node", "publish-rule": "Publish rule", "undo-rule": "Undo rule", "silence-alerts": "Silence", "end-silence": "End silence of" };
+const kindText = { "cordon-node": "Cordon node", "publish-rule": "Publish rule", "undo-rule": "Undo rule", "silence-alerts": "Silence", "end-silence": "End silence of",
+  "scale-balloon": "Resize balloon", "scale-buffer": "Resize buffer", "scale-nodegroup": "Resize node group" };
 const kindName = (k) => kindText[k] || k;
 const targetName = (e) => (e.kind === "cordon-node" ? e.target.replace(/^node\//, "") : e.target);
 
@@ -66,7 +67,7 @@ function Entry({ of: e, now, mode }) {
 
 const filters = [["waiting", "To decide", (e) => e.state === "proposed"], ["noted", "Noted", (e) => e.state === "noted"],
   ["running", "Under way", (e) => e.state === "approved" || e.state === "running"],
-  ["settled", "Settled", (e) => ["done", "failed", "denied", "expired"].includes(e.state)], ["all", "All", () => true]];
+  ["settled", "Settled", (e) => ["done", "failed", "denied", "expired", "withdrawn"].includes(e.state)], ["all", "All", () => true]];
 
 export function ActionsScreen() {
   const { data, error } = usePoll("actions");
