@@ -62,6 +62,15 @@ func looking(at, of, holding, metric string, hours int) string {
 	return fmt.Sprintf(`{"do":"look","at":%q,"of":%q,"holding":%q,"metric":%q,"hours":%d,"cause":"","cites":[]}`, at, of, holding, metric, hours)
 }
 
+// restless never looks at the same twice.
+func restless(at, of string) []string {
+	var all []string
+	for hours := range 100 {
+		all = append(all, looking(at, of, "", "", hours))
+	}
+	return all
+}
+
 func supposing(cause, of, cites string) string {
 	return fmt.Sprintf(`{"do":"suppose","at":"","of":%q,"holding":"","metric":"","hours":0,"cause":%q,"cites":[%s]}`, of, cause, cites)
 }
@@ -413,7 +422,7 @@ func TestListing(t *testing.T) {
 	}
 	r := analyzer.Report{Verdict: analyzer.Diagnosed, Diagnoses: []analyzer.Diagnosis{d}}
 	f.open(r)
-	got := f.listing(r)
+	got := f.listing(r, mostReport)
 	if n := strings.Count(got, "no such host"); n != 1 || len(got) > mostReport+100 || !strings.Contains(got, "more items, most of them alike, are not shown") {
 		t.Errorf("%d times, %d bytes", n, len(got))
 	}
@@ -422,7 +431,7 @@ func TestListing(t *testing.T) {
 // Whatever a model does, the case comes to its end and the report stands.
 func TestBudget(t *testing.T) {
 	t.Run("steps", func(t *testing.T) {
-		d, p := parrot(looking("events", "", "", "", 0))
+		d, p := parrot(restless("events", "")...)
 		d.Steps = 3
 		_, a := d.Investigate(t.Context(), cluster(t))
 		if len(p.Talks) != 3+tries || !slices.Contains(a.Caveats, "the search ended after 3 steps") {
@@ -430,7 +439,7 @@ func TestBudget(t *testing.T) {
 		}
 	})
 	t.Run("tokens", func(t *testing.T) {
-		d, p := parrot(looking("events", "", "", "", 0))
+		d, p := parrot(restless("events", "")...)
 		p.Tokens, d.Tokens = 6000, 40_000
 		_, a := d.Investigate(t.Context(), cluster(t))
 		if a.Tokens > 40_000 || !strings.Contains(strings.Join(a.Caveats, "\n"), "budget is spent") {
@@ -441,17 +450,37 @@ func TestBudget(t *testing.T) {
 		}
 	})
 	t.Run("room", func(t *testing.T) {
-		d, p := parrot(looking("objects", "pod/data/etl-0", "", "", 0))
+		d, p := parrot(restless("objects", "pod/data/etl-0")...)
 		d.Steps, d.Tokens = 1000, 1<<40
 		p.Tokens = 1
 		_, a := d.Investigate(t.Context(), cluster(t))
 		for _, turns := range p.Talks {
-			if n := talk.Length(turns); n > talk.Room {
+			if n := talk.Length(turns); n > d.Line.Room() {
 				t.Fatalf("a talk has %d bytes, more than every model remembers", n)
 			}
 		}
 		if !slices.Contains(a.Caveats, "the search ended where the talk was as long as a model remembers") {
 			t.Errorf("caveats are %q", a.Caveats)
+		}
+	})
+	t.Run("repetition", func(t *testing.T) {
+		d, p := parrot(looking("events", "", "", "", 0))
+		_, a := d.Investigate(t.Context(), cluster(t))
+		if len(p.Talks) != 2+tries || !slices.Contains(a.Caveats, "the search ended where the model did the same again") {
+			t.Errorf("%d calls; %q", len(p.Talks), a.Caveats)
+		}
+	})
+	t.Run("a short memory", func(t *testing.T) {
+		d, p := parrot(restless("events", "")...)
+		d.Line.Size = 6000
+		_, a := d.Investigate(t.Context(), cluster(t))
+		for _, turns := range p.Talks {
+			if n := talk.Length(turns); n > d.Line.Room() {
+				t.Fatalf("a talk has %d bytes, and there is room for %d", n, d.Line.Room())
+			}
+		}
+		if a.Calls < 2 {
+			t.Errorf("%d calls; %q", a.Calls, a.Caveats)
 		}
 	})
 	t.Run("dead", func(t *testing.T) {
@@ -490,7 +519,7 @@ func TestSlow(t *testing.T) {
 
 type silent struct{}
 
-func (silent) Reply(ctx context.Context, _ talk.Form, _ []talk.Turn) (talk.Reply, error) {
+func (silent) Reply(ctx context.Context, _ talk.Form, _ []talk.Turn, _ int) (talk.Reply, error) {
 	<-ctx.Done()
 	return talk.Reply{}, ctx.Err()
 }
