@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/investigate"
 	"vedette.dev/nlq/llm"
 	"vedette.dev/nlq/talk"
 	"vedette.dev/rules/catalog"
@@ -141,6 +142,9 @@ func (s *service) openModel(ctx context.Context) error {
 		return err
 	}
 	if m.Reports != "none" {
+		s.reporter = m.reporter()
+		s.reporter.Line = s.line
+		s.registry.MustRegister(reporterMetrics(s.reporter)...)
 		s.log.Info("reports go to a model too", "model", s.line.Name, "address", m.Address, "reports", m.Reports)
 	}
 	return nil
@@ -175,10 +179,18 @@ func (s *service) withModel(grammar nlq.Engine, words *catalog.Catalog) nlq.Engi
 	return nlq.First(grammar, e)
 }
 
-func modelMetrics(e *llm.Engine) []prometheus.Collector {
-	counter := func(name, help string, v func() int64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v()) })
+func counter(name, help string, v func() int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v()) })
+}
+
+func reporterMetrics(d *investigate.Desk) []prometheus.Collector {
+	return []prometheus.Collector{
+		counter("vedette_model_told_total", "Sentences of the language model about reports that were shown.", func() int64 { return d.Usage().Told }),
+		counter("vedette_model_dropped_total", "Sentences of the language model about reports that their evidence does not bear out.", func() int64 { return d.Usage().Dropped }),
 	}
+}
+
+func modelMetrics(e *llm.Engine) []prometheus.Collector {
 	return []prometheus.Collector{
 		counter("vedette_model_calls_total", "Calls of the language model.", func() int64 { return e.Line.Usage().Calls }),
 		counter("vedette_model_tokens_total", "Tokens of prompts and replies of the language model.", func() int64 { return e.Line.Usage().Tokens }),

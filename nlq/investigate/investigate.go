@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"vedette.dev/analyzer"
@@ -34,7 +35,8 @@ const (
 	defaultAnswer  = 2000            // bytes: so eight answers and a report fit into the talk
 )
 
-// A Desk has a model tell, and look. It keeps nothing of a case.
+// A Desk has a model tell, and look. It keeps nothing of a case but what is
+// counted. It must not be copied.
 type Desk struct {
 	Line    *talk.Line
 	Timeout time.Duration // for one case; 0 is 2 min
@@ -42,7 +44,18 @@ type Desk struct {
 	Tokens  int           // for one case; 0 is 100,000
 	Answer  int           // bytes of what one look shows; 0 is 2,000
 	Redact  []string      // talk.Mail, talk.Address: what does not leave, besides secrets
+
+	count struct{ told, dropped atomic.Int64 }
 }
+
+// A Usage is what became of what a model said at a desk.
+type Usage struct {
+	Told    int64 // sentences that were shown
+	Dropped int64 // sentences that their evidence does not bear out
+}
+
+// Usage returns what became of it since d was made. It may be asked at any time.
+func (d *Desk) Usage() Usage { return Usage{d.count.told.Load(), d.count.dropped.Load()} }
 
 // A Case is a report, and what may be looked at besides.
 type Case struct {
@@ -121,6 +134,8 @@ func (d *Desk) run(ctx context.Context, c Case, look bool) (analyzer.Report, Acc
 		x.search(ctx)
 	}
 	x.tell(ctx)
+	d.count.told.Add(int64(len(x.account.Told)))
+	d.count.dropped.Add(int64(len(x.account.Dropped)))
 	return x.Report, x.account
 }
 
