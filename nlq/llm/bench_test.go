@@ -25,6 +25,7 @@ var (
 	name     = flag.String("model", "some-model", "name of its model")
 	size     = flag.Int("context", 0, "tokens that it remembers; 0 is the default")
 	requests = flag.String("requests", "", "file of requests, a line of JSON each")
+	rounds   = flag.Int("rounds", 0, "how often it may fill in a form; 0 is the default")
 	answers  = flag.String("answers", "", "file to write the answers to")
 	said     = flag.String("transcript", "", "file to write all to that is said")
 	patience = flag.Duration("patience", 10*time.Minute, "how long to wait for the answer to one question: a bench waits for what a person would not")
@@ -47,7 +48,7 @@ func TestModel(t *testing.T) {
 	}
 	heard := &listener{Model: m}
 	words := catalog.Builtin().Without("Vedette")
-	e := &llm.Engine{Line: &talk.Line{Model: heard, Name: *name, Size: *size, Day: 1 << 40, Log: log}, Catalog: words, Timeout: *patience, Tokens: 1 << 40}
+	e := &llm.Engine{Line: &talk.Line{Model: heard, Name: *name, Size: *size, Day: 1 << 40, Log: log}, Catalog: words, Timeout: *patience, Tokens: 1 << 40, Rounds: *rounds}
 	c := &counted{engine: e}
 	var out bytes.Buffer
 	start := time.Now()
