@@ -46,11 +46,6 @@ func TestModel(t *testing.T) {
 	t.Run("witness", func(t *testing.T) { witnessed(t, dir, url) })
 	t.Run("questions", func(t *testing.T) { questioned(t, dir, url) })
 	staysHere(t, model)
-	if replies := replied(t, dir); replies == 0 {
-		t.Error("the model never answered anything")
-	} else {
-		t.Logf("%d replies of the model were heard", replies)
-	}
 }
 
 // questioned has the model beside the grammar.
@@ -71,23 +66,42 @@ func questioned(t *testing.T, dir, url string) {
 		case mode == "both" && heard != 1:
 			t.Errorf("the model was asked %d times, want once", heard)
 		}
-		if mode == "both" { // it may doubt, and that is all
-			delete(a, "caveats")
-			delete(b, "caveats")
+		for _, v := range []map[string]any{a, b} {
+			delete(v["query"].(map[string]any), "at")
+			if mode == "both" { // it may doubt, and that is all
+				delete(v, "caveats")
+			}
 		}
 		if fmt.Sprint(a) != fmt.Sprint(b) {
 			t.Errorf("mode %s: the grammar's answer is\n%v, want\n%v", mode, b, a)
 		}
 		if mode == "first" {
-			out, errs, _ := run(t, vedette, "--server", s.url, "--token-file", s.apiFile, "ask", odd, "-o", "json")
-			answered(t, out, errs)
-			if n := len(calls(t, log)); n != 1 {
-				t.Errorf("the model was asked %d times, want once", n)
+			asked := untilHeard(t, log, func() {
+				out, errs, _ := run(t, vedette, "--server", s.url, "--token-file", s.apiFile, "ask", odd, "-o", "json")
+				answered(t, out, errs)
+			})
+			if n := len(calls(t, log)); n != asked {
+				t.Errorf("the model was asked %d times for %d questions", n, asked)
 			}
 		}
 		staysHere(t, s.process)
 		s.stop(t)
 	}
+}
+
+// untilHeard does what has the model asked until a reply is in the transcript, and
+// returns how often it did: a machine that is busy with other things reads on, the
+// next time, where the time was up. What does not come in the end is an error.
+func untilHeard(t *testing.T, log string, do func()) int {
+	t.Helper()
+	const most = 4
+	for n := 1; n <= most; n++ {
+		if do(); replied(t, log) > 0 {
+			return n
+		}
+	}
+	t.Errorf("the model never answered in %d tries", most)
+	return most
 }
 
 // answered holds an answer to what must be true of it whoever read the question:
@@ -146,21 +160,29 @@ func witnessed(t *testing.T, dir, url string) {
 	want := decoded(t, must(t, vedette, "diagnose", "--snapshot", snap, "-o", "json"))
 	for _, tt := range []struct {
 		name, flag, search string
-		asked              bool   // whether the model is
+		heard              bool   // whether it has the time to say something
 		caveat             string // that has to be there
 	}{
-		{"explain", "--explain", "timeout: 75s", true, ""},
-		{"investigate", "--investigate", "timeout: 75s, steps: 1", true, ""},
 		{"no-budget", "--explain", "tokens: 100", false, "budget is spent"},
 		{"no-time", "--explain", "timeout: 1ms", false, "did not answer within 1ms"},
+		{"explain", "--explain", "timeout: 75s", true, ""},
+		{"investigate", "--investigate", "timeout: 75s, steps: 1", false, ""},
 	} {
 		config, log := filepath.Join(dir, tt.name+".yaml"), filepath.Join(dir, tt.name+".log")
 		block := modelConfig(url, "", "search: {"+tt.search+"}")
 		if tt.name == "investigate" {
 			block = strings.Replace(block, fmt.Sprint(memory), "4096", 1) // the search alone is explained in two thirds of it
 		}
-		write(t, config, "apiVersion: vedette.dev/v1\nkind: ServerConfig\n"+block)
-		got := decoded(t, must(t, vedette, "diagnose", "--snapshot", snap, "-o", "json", tt.flag, "--config", config, "--transcript", log))
+		write(t, config, "apiVersion: vedette.dev/v1\nkind: ServerConfig\ndata: "+dir+"\n"+block)
+		var got map[string]any
+		tell := func() {
+			got = decoded(t, must(t, vedette, "diagnose", "--snapshot", snap, "-o", "json", tt.flag, "--config", config, "--transcript", log))
+		}
+		if tt.heard {
+			untilHeard(t, log, tell)
+		} else {
+			tell()
+		}
 		said, _ := got["model"].(map[string]any)
 		delete(got, "model")
 		if added, _ := said["added"].([]any); len(added) == 0 && fmt.Sprint(got) != fmt.Sprint(want) {
@@ -181,8 +203,8 @@ func witnessed(t *testing.T, dir, url string) {
 		if !strings.Contains(caveats, tt.caveat) {
 			t.Errorf("%s: caveats are %s, want %q", tt.name, caveats, tt.caveat)
 		}
-		if all := calls(t, log); tt.asked && len(all) == 0 || tt.name == "no-budget" && len(all) > 0 {
-			t.Errorf("%s: the transcript holds %d calls", tt.name, len(all))
+		if n := len(calls(t, log)); (n == 0) != (tt.name == "no-budget") {
+			t.Errorf("%s: the transcript holds %d calls", tt.name, n)
 		}
 	}
 }
@@ -206,19 +228,13 @@ func calls(t *testing.T, transcript string) []string {
 	return strings.Split("\n"+string(data), "\n=== ")[1:]
 }
 
-// replied counts the replies in all transcripts of dir.
-func replied(t *testing.T, dir string) int {
+// replied counts the calls in a transcript to which the model said something.
+func replied(t *testing.T, transcript string) int {
 	t.Helper()
-	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := 0
-	for _, log := range logs {
-		for _, c := range calls(t, log) {
-			if !strings.Contains(c, "--- its reply, 0 tokens") {
-				n++
-			}
+	for _, c := range calls(t, transcript) {
+		if !strings.Contains(c, "--- its reply, 0 tokens") {
+			n++
 		}
 	}
 	return n
