@@ -88,8 +88,8 @@ func record(t *testing.T, db *store.Local, lost time.Time) {
 }
 
 const (
-	looks = `{"do":"look","at":"logs","of":"node/gpu-01","holding":"","metric":"","hours":2,"cause":"","cites":[]}`
-	ends  = `{"do":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
+	looks = `{"act":"look","at":"logs","of":"node/gpu-01","holding":"","metric":"","hours":2,"cause":"","cites":[]}`
+	ends  = `{"act":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
 	truth = `{"sentences":[{"cites":["C1","E1"],"says":"A GPU of node gpu-01 fell off the PCIe bus (Xid 79)."},{"cites":["C1"],"says":"All is healthy."}]}`
 	only  = `{"sentences":[{"cites":["C1","E1"],"says":"A GPU of node gpu-01 fell off the PCIe bus (Xid 79)."}]}`
 )

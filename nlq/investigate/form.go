@@ -13,9 +13,10 @@ var (
 	storyForm = talk.FormOf[story]("story")
 )
 
-// A move is one step of a search.
+// A move is one step of a search. Where a schema is enforced a model writes the keys
+// in the order of the alphabet: what it does comes before what it does it to.
 type move struct {
-	Do      string   `json:"do" one:"look suppose done"`
+	Act     string   `json:"act" one:"look suppose done"`
 	At      string   `json:"at" one:"- objects events logs series incidents"`
 	Of      string   `json:"of"`
 	Holding string   `json:"holding"`

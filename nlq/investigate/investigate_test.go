@@ -59,7 +59,7 @@ func parrot(replies ...string) (*Desk, *talktest.Parrot) {
 
 // a look, a supposition and the end of a search, as forms.
 func looking(at, of, holding, metric string, hours int) string {
-	return fmt.Sprintf(`{"do":"look","at":%q,"of":%q,"holding":%q,"metric":%q,"hours":%d,"cause":"","cites":[]}`, at, of, holding, metric, hours)
+	return fmt.Sprintf(`{"act":"look","at":%q,"of":%q,"holding":%q,"metric":%q,"hours":%d,"cause":"","cites":[]}`, at, of, holding, metric, hours)
 }
 
 // restless never looks at the same twice.
@@ -72,11 +72,11 @@ func restless(at, of string) []string {
 }
 
 func supposing(cause, of, cites string) string {
-	return fmt.Sprintf(`{"do":"suppose","at":"","of":%q,"holding":"","metric":"","hours":0,"cause":%q,"cites":[%s]}`, of, cause, cites)
+	return fmt.Sprintf(`{"act":"suppose","at":"","of":%q,"holding":"","metric":"","hours":0,"cause":%q,"cites":[%s]}`, of, cause, cites)
 }
 
 const (
-	done  = `{"do":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
+	done  = `{"act":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
 	tells = `{"sentences":[{"cites":["C1","E1"],"says":"GPU 0 of node gpu-01 fell off the PCIe bus (Xid 79)."}]}`
 	mute  = `{"sentences":[]}`
 )
@@ -216,11 +216,11 @@ func TestGuesses(t *testing.T) {
 		"an item that there is not":    {supposing("node-disk-fault", "node/gpu-02", `"F9"`), `there is no item "F9"`},
 		"a cause that stands":          {supposing("application-crash", "statefulset/data/etl", `"E1"`), "That is in the report already"},
 		"no subject":                   {supposing("node-disk-fault", "everything", `"F1"`), "is not kind/namespace/name"},
-		"a form with another key":      {`{"do":"done","rm":"-rf"}`, `has no key "rm"`},
-		"a step that there is not":     {`{"do":"delete"}`, `is "delete", want one of`},
-		"a look with a cause":          {`{"do":"look","at":"logs","cause":"node-disk-fault"}`, "do look has no use for cause"},
+		"a form with another key":      {`{"act":"done","rm":"-rf"}`, `has no key "rm"`},
+		"a step that there is not":     {`{"act":"delete"}`, `is "delete", want one of`},
+		"a look with a cause":          {`{"act":"look","at":"logs","cause":"node-disk-fault"}`, "act look has no use for cause"},
 		"prose":                        {"Let me see.", "is no whole JSON"},
-		"a look at a thing beside":     {`{"do":"look","at":"files"}`, `is "files", want one of`},
+		"a look at a thing beside":     {`{"act":"look","at":"files"}`, `is "files", want one of`},
 		"logs of everything":           {looking("logs", "", "", "", 0), "say what they hold"},
 		"series of no metric":          {looking("series", "", "", "", 0), "by the name of a metric"},
 		"incidents without a book":     {looking("incidents", "", "", "", 0), "no book of incidents is at hand"},
@@ -619,5 +619,15 @@ func TestPrompts(t *testing.T) {
 	}
 	if n := len(searchPrompt()); n > 8000 { // a report, eight answers and a reply have to fit beside it
 		t.Errorf("the search is explained in %d bytes", n)
+	}
+}
+
+// A model that is held to a schema says first what it does, and first what a
+// sentence rests on: what it has not decided yet it makes up.
+func TestKeyOrder(t *testing.T) {
+	for first, form := range map[string]talk.Form{"act": moveForm, "sentences": storyForm} {
+		if s := form.Schema(); !strings.HasPrefix(s, `{"type":"object","properties":{"`+first+`"`) {
+			t.Errorf("want %q first in %.80s", first, s)
+		}
 	}
 }

@@ -38,7 +38,7 @@ func (x *session) search(ctx context.Context) {
 			m, err = talk.Decode[move](text)
 		}
 		if err == nil {
-			err = talk.Idle(m, "do", m.Do, moveUses)
+			err = talk.Idle(m, "act", m.Act, moveUses)
 		}
 		if text == last {
 			x.doubt("the search ended where the model did the same again")
@@ -49,11 +49,11 @@ func (x *session) search(ctx context.Context) {
 		switch {
 		case err != nil:
 			answer = fmt.Sprintf("That form cannot be used: %v. Fill in the whole form again.", err)
-		case m.Do == "done":
+		case m.Act == "done":
 			return
-		case m.Do == "look":
+		case m.Act == "look":
 			answer = x.look(ctx, m)
-		case m.Do == "suppose":
+		case m.Act == "suppose":
 			answer = x.suppose(m)
 		}
 		answer += fmt.Sprintf("\n(%d steps are left.)", steps-step-1)
