@@ -39,7 +39,7 @@ lint:
 e2e: build ## the binaries against a real Alertmanager, promtool, Chromium and a small language model
 	e2e/install
 	e2e/model/install
-	$(GO) test -tags e2e -timeout 20m -count 1 ./e2e/...
+	$(GO) test -tags e2e -timeout 30m -count 1 ./e2e/...
 
 .PHONY: screenshots
 screenshots: build ## the pictures of the README, from a running demo

@@ -37,7 +37,7 @@ func TestModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	m, err := talk.Open(t.Context(), talk.Provider{Kind: talk.OpenAI, Address: *address, Name: *name})
+	m, err := talk.Open(t.Context(), talk.Provider{Kind: talk.OpenAI, Address: *address, Name: *name, Token: os.Getenv("MODEL_TOKEN")})
 	if err != nil {
 		t.Fatal(err)
 	}

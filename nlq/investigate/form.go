@@ -30,7 +30,6 @@ type move struct {
 var moveUses = map[string][]string{
 	"look":    {"at", "of", "holding", "metric", "hours"},
 	"suppose": {"cause", "of", "cites"},
-	"done":    {},
 }
 
 // A story is a report in the model's words.

@@ -470,6 +470,13 @@ func TestBudget(t *testing.T) {
 			t.Errorf("%d calls; %q", len(p.Talks), a.Caveats)
 		}
 	})
+	t.Run("done, and more", func(t *testing.T) {
+		d, p := parrot(`{"at":"","cause":"C1","cites":["C1"],"act":"done","holding":"dont","hours":1,"metric":"matt","of":"freddy"}`, tells)
+		_, a := d.Investigate(t.Context(), cluster(t))
+		if len(p.Talks) != 2 || len(a.Told) != 1 {
+			t.Errorf("%d calls, %+v", len(p.Talks), a)
+		}
+	})
 	t.Run("a short memory", func(t *testing.T) {
 		d, p := parrot(restless("events", "")...)
 		d.Line.Size = 6000

@@ -37,7 +37,7 @@ func (x *session) search(ctx context.Context) {
 		if err == nil {
 			m, err = talk.Decode[move](text)
 		}
-		if err == nil {
+		if err == nil && m.Act != "done" { // then nothing is made of the rest, which weak models fill in all the same
 			err = talk.Idle(m, "act", m.Act, moveUses)
 		}
 		if text == last {
