@@ -32,13 +32,14 @@ lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
-	$(GO) vet -tags bench ./analyzer/detect ./analyzer/forecast ./analyzer/scale
+	$(GO) vet -tags bench ./analyzer/detect ./analyzer/forecast ./analyzer/scale ./nlq/llm ./nlq/investigate
 	$(GO) mod tidy -diff
 
 .PHONY: e2e
-e2e: build ## the binaries against a real Alertmanager, promtool and Chromium
+e2e: build ## the binaries against a real Alertmanager, promtool, Chromium and a small language model
 	e2e/install
-	$(GO) test -tags e2e -timeout 20m -count 1 ./e2e/...
+	e2e/model/install
+	$(GO) test -tags e2e -timeout 30m -count 1 ./e2e/...
 
 .PHONY: screenshots
 screenshots: build ## the pictures of the README, from a running demo
@@ -98,6 +99,12 @@ bench-peers: bin/vedette ## what we and k8sgpt find in the same broken cluster o
 .PHONY: bench-nlq
 bench-nlq: bin/vedette ## how the development requests fare, where they are at hand
 	nlq/batch/bench.sh
+
+# MODEL_URL and MODEL name another model than the small one that is installed, by
+# OpenAI's chat completions; EVERY=1 takes all requests and cases, where it is fast.
+.PHONY: bench-model
+bench-model: bin/vedette ## how a language model alone reads requests and tells diagnoses, and what is refused of it
+	e2e/model/bench
 
 .PHONY: clean
 clean:

@@ -36,7 +36,7 @@ type Routes struct {
 	Alerting *alerting.Manager
 	Explain  analyzer.Explainer
 	Markdown func(in analyzer.Incident, account []analyzer.Sentence) string
-	Narrate  func(ctx context.Context, in analyzer.Incident) (string, error) // what a model says of an incident, as Markdown; nil where none is asked
+	Narrate  func(ctx context.Context, in analyzer.Incident, look bool) (string, error) // what a model says of an incident, as Markdown, and what it found where it may look; nil where none is asked
 	Status   func(ctx context.Context) (Status, error)
 	Now      func() time.Time
 }
@@ -106,12 +106,13 @@ func (a *Routes) report(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	more := ""
-	if r.FormValue("explain") == "model" {
+	look := r.FormValue("investigate") == "model"
+	if look || r.FormValue("explain") == "model" {
 		if a.Narrate == nil {
 			problem.Write(w, problem.New(http.StatusBadRequest, "no model tells of reports here", "set model.provider and model.reports in the configuration of the service"))
 			return
 		}
-		if more, err = a.Narrate(r.Context(), in); err != nil {
+		if more, err = a.Narrate(r.Context(), in, look); err != nil {
 			problem.Write(w, fmt.Errorf("have a model tell of incident %s: %w", in.ID, err))
 			return
 		}

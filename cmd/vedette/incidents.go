@@ -29,7 +29,7 @@ func incidentsCommand(s *screen) *cobra.Command {
 			return s.write(c.OutOrStdout(), got.Incidents, func(w io.Writer) { listIncidents(w, got.Incidents, time.Now()) })
 		},
 	}
-	var explain bool
+	var explain, look bool
 	show := &cobra.Command{
 		Use: "show ID", Short: "Show one incident as a report", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -41,7 +41,10 @@ func incidentsCommand(s *screen) *cobra.Command {
 			if s.output == "text" {
 				var report string
 				page := path + "/report.md"
-				if explain {
+				switch {
+				case look:
+					page += "?investigate=model"
+				case explain:
 					page += "?explain=model"
 				}
 				if err := cl.get(c.Context(), page, &report); err != nil {
@@ -58,6 +61,7 @@ func incidentsCommand(s *screen) *cobra.Command {
 		},
 	}
 	show.Flags().BoolVar(&explain, "explain", false, "have the service's model tell it too, as text")
+	show.Flags().BoolVar(&look, "investigate", false, "have it look first into what the service remembers of that time")
 	c.AddCommand(list, show)
 	return c
 }

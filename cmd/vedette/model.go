@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"vedette.dev/nlq"
+	"vedette.dev/nlq/investigate"
 	"vedette.dev/nlq/llm"
 	"vedette.dev/nlq/talk"
 	"vedette.dev/rules/catalog"
@@ -27,7 +28,8 @@ type Model struct {
 	Name      string              `yaml:"name"`      // of the model
 	Region    string              `yaml:"region"`    // of bedrock; "" is the environment's
 	TokenFile string              `yaml:"tokenFile"` // bearer token
-	Format    string              `yaml:"format"`    // of openai: schema, or json where the server knows no schemas; schema
+	Format    string              `yaml:"format"`    // of openai: schema, json where the server knows no schemas, text where it knows neither; what it refuses is not asked for again; schema
+	Context   int                 `yaml:"context"`   // tokens that the model remembers, prompt and reply together; it is found out where it is less; 16384
 	Mode      string              `yaml:"mode"`      // first: it is asked where the grammar does not understand; both: always, and differences are shown; first
 	Timeout   strictyaml.Duration `yaml:"timeout"`   // for one question; 20s
 	Rounds    int                 `yaml:"rounds"`    // how often it may try; 3
@@ -48,6 +50,9 @@ type Model struct {
 func (m *Model) fill() {
 	if m.Format == "" {
 		m.Format = "schema"
+	}
+	if m.Context == 0 {
+		m.Context = 16_384
 	}
 	if m.Mode == "" {
 		m.Mode = "first"
@@ -86,7 +91,7 @@ func (m *Model) check() error {
 		}
 	}
 	oneOf("provider", m.Provider, "", talk.OpenAI, talk.Ollama, talk.Bedrock)
-	oneOf("format", m.Format, "schema", "json")
+	oneOf("format", m.Format, talk.Formats...)
 	oneOf("mode", m.Mode, "first", "both")
 	oneOf("reports", m.Reports, "none", "explain", "investigate")
 	for _, what := range m.Redact {
@@ -101,8 +106,8 @@ func (m *Model) check() error {
 	if u, err := url.Parse(m.Address); m.Address != "" && (err != nil || u.Host == "") {
 		errs = append(errs, fmt.Errorf("model.address: %q is not a URL", m.Address))
 	}
-	if m.Timeout < 0 || m.Rounds < 0 || m.Budget.Question < 0 || m.Budget.Day < 0 || m.Search.Steps < 0 || m.Search.Tokens < 0 || m.Search.Timeout < 0 {
-		errs = append(errs, errors.New("model: timeout, rounds, budget and search are not below 0"))
+	if m.Context < 0 || m.Timeout < 0 || m.Rounds < 0 || m.Budget.Question < 0 || m.Budget.Day < 0 || m.Search.Steps < 0 || m.Search.Tokens < 0 || m.Search.Timeout < 0 {
+		errs = append(errs, errors.New("model: context, timeout, rounds, budget and search are not below 0"))
 	}
 	return errors.Join(errs...)
 }
@@ -110,14 +115,14 @@ func (m *Model) check() error {
 // line opens a line to the model. What goes over it is written to log, where
 // that is not nil.
 func (m *Model) line(ctx context.Context, log io.Writer) (*talk.Line, error) {
-	at := talk.Provider{Kind: m.Provider, Address: m.Address, Name: m.Name, Region: m.Region, Plain: m.Format == "json"}
+	at := talk.Provider{Kind: m.Provider, Address: m.Address, Name: m.Name, Region: m.Region, Format: m.Format, Size: m.Context}
 	var err error
 	if m.TokenFile != "" {
 		if at.Token, err = readToken(m.TokenFile); err != nil {
 			return nil, fmt.Errorf("model: %w", err)
 		}
 	}
-	l := &talk.Line{Name: m.Provider + "/" + m.Name, Day: m.Budget.Day, Log: log}
+	l := &talk.Line{Name: m.Provider + "/" + m.Name, Day: m.Budget.Day, Size: m.Context, Log: log}
 	l.Model, err = talk.Open(ctx, at)
 	return l, err
 }
@@ -137,6 +142,9 @@ func (s *service) openModel(ctx context.Context) error {
 		return err
 	}
 	if m.Reports != "none" {
+		s.reporter = m.reporter()
+		s.reporter.Line = s.line
+		s.registry.MustRegister(reporterMetrics(s.reporter)...)
 		s.log.Info("reports go to a model too", "model", s.line.Name, "address", m.Address, "reports", m.Reports)
 	}
 	return nil
@@ -171,10 +179,18 @@ func (s *service) withModel(grammar nlq.Engine, words *catalog.Catalog) nlq.Engi
 	return nlq.First(grammar, e)
 }
 
-func modelMetrics(e *llm.Engine) []prometheus.Collector {
-	counter := func(name, help string, v func() int64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v()) })
+func counter(name, help string, v func() int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v()) })
+}
+
+func reporterMetrics(d *investigate.Desk) []prometheus.Collector {
+	return []prometheus.Collector{
+		counter("vedette_model_told_total", "Sentences of the language model about reports that were shown.", func() int64 { return d.Usage().Told }),
+		counter("vedette_model_dropped_total", "Sentences of the language model about reports that their evidence does not bear out.", func() int64 { return d.Usage().Dropped }),
 	}
+}
+
+func modelMetrics(e *llm.Engine) []prometheus.Collector {
 	return []prometheus.Collector{
 		counter("vedette_model_calls_total", "Calls of the language model.", func() int64 { return e.Line.Usage().Calls }),
 		counter("vedette_model_tokens_total", "Tokens of prompts and replies of the language model.", func() int64 { return e.Line.Usage().Tokens }),

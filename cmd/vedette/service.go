@@ -40,6 +40,7 @@ import (
 	"vedette.dev/nlq/answer"
 	"vedette.dev/nlq/chat"
 	"vedette.dev/nlq/grammar"
+	"vedette.dev/nlq/investigate"
 	"vedette.dev/nlq/talk"
 	"vedette.dev/rules"
 	"vedette.dev/rules/catalog"
@@ -73,7 +74,8 @@ type service struct {
 	bank      *detect.Bank
 	loop      *analyzer.Loop
 	camera    *live.Camera
-	line      *talk.Line // to a language model; nil where none is configured
+	reporter  *investigate.Desk // of a model that may tell of reports; nil is none
+	line      *talk.Line        // to a language model; nil where none is configured
 	desk      *answer.Desk
 	costs     *cost.Desk
 	prices    *prices

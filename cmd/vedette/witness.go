@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/problem"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/nlq/investigate"
 )
@@ -87,11 +89,9 @@ func (w *witness) hear(ctx context.Context, r analyzer.Report, s *snapshot.Snaps
 // teller returns what has the model of the service tell of a diagnosis, as far
 // as the configuration lets it; nil where it does not.
 func (s *service) teller() func(context.Context, analyzer.Report, *snapshot.Snapshot, time.Time) (analyzer.Report, *investigate.Account) {
-	if s.line == nil || s.cfg.Model.Reports == "none" {
+	if s.reporter == nil {
 		return nil
 	}
-	d := s.cfg.Model.reporter()
-	d.Line = s.line
 	return func(ctx context.Context, r analyzer.Report, snap *snapshot.Snapshot, now time.Time) (analyzer.Report, *investigate.Account) {
 		if r.Verdict == analyzer.Healthy {
 			return r, nil // nothing to tell
@@ -99,9 +99,9 @@ func (s *service) teller() func(context.Context, analyzer.Report, *snapshot.Snap
 		c := investigate.Case{Report: r, Snapshot: snap, Past: s.camera, Book: s.book, Now: now}
 		var a investigate.Account
 		if s.cfg.Model.Reports == "investigate" {
-			r, a = d.Investigate(ctx, c)
+			r, a = s.reporter.Investigate(ctx, c)
 		} else {
-			a = d.Explain(ctx, c)
+			a = s.reporter.Explain(ctx, c)
 		}
 		s.testified(a)
 		return r, &a
@@ -109,24 +109,54 @@ func (s *service) teller() func(context.Context, analyzer.Report, *snapshot.Snap
 }
 
 // narrator returns what has the model tell of an incident as Markdown, below the
-// report; nil where none may.
-func (s *service) narrator() func(context.Context, analyzer.Incident) (string, error) {
-	if s.line == nil || s.cfg.Model.Reports == "none" {
+// report, and look into its time first where that is asked for; nil where none may.
+func (s *service) narrator() func(context.Context, analyzer.Incident, bool) (string, error) {
+	if s.reporter == nil {
 		return nil
 	}
-	d := s.cfg.Model.reporter()
-	d.Line = s.line
-	return func(ctx context.Context, in analyzer.Incident) (string, error) {
+	return func(ctx context.Context, in analyzer.Incident, look bool) (string, error) {
+		if look && s.cfg.Model.Reports != "investigate" {
+			return "", problem.New(http.StatusBadRequest, "the model may not look here", "model.reports in the configuration of the service is not investigate")
+		}
 		r := analyzer.Report{CapturedAt: in.Updated, Verdict: analyzer.Inconclusive, Rejected: in.Rejected, Unseen: in.Unseen}
 		if in.Diagnosis != nil {
 			r.Verdict, r.Diagnoses = analyzer.Diagnosed, []analyzer.Diagnosis{*in.Diagnosis}
 		}
-		a := d.Explain(ctx, investigate.Case{Report: r, Now: time.Now()})
+		c := investigate.Case{Report: r, Now: time.Now()}
+		var a investigate.Account
+		if look {
+			c, err := s.reopened(ctx, c, in)
+			if err != nil {
+				return "", err
+			}
+			_, a = s.reporter.Investigate(ctx, c)
+		} else {
+			a = s.reporter.Explain(ctx, c)
+		}
 		s.testified(a)
 		var b strings.Builder
 		investigate.WriteMarkdown(&b, a)
 		return b.String(), nil
 	}
+}
+
+// before is how much of what led to an incident is looked at with it: what a
+// snapshot of now has.
+const before = 30 * time.Minute
+
+// reopened returns the case of an incident with what is remembered of its time:
+// until it was closed, or until now. Objects are as they are now, beside what
+// became of them then.
+func (s *service) reopened(ctx context.Context, c investigate.Case, in analyzer.Incident) (investigate.Case, error) {
+	if !in.Open() {
+		c.Now = in.Closed
+	}
+	snap, err := s.camera.Since(ctx, c.Now, c.Now.Sub(in.Opened)+before)
+	if snap == nil {
+		return c, fmt.Errorf("look back at incident %s: %w", in.ID, err)
+	}
+	c.Snapshot, c.Past, c.Book = snap, s.camera, s.book // what could not be read of it is in Unseen
+	return c, nil
 }
 
 // testified notes in the log what a model was asked and what became of it.

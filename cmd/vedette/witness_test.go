@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,8 +88,8 @@ func record(t *testing.T, db *store.Local, lost time.Time) {
 }
 
 const (
-	looks = `{"do":"look","at":"logs","of":"node/gpu-01","holding":"","metric":"","hours":2,"cause":"","cites":[]}`
-	ends  = `{"do":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
+	looks = `{"act":"look","at":"logs","of":"node/gpu-01","holding":"","metric":"","hours":2,"cause":"","cites":[]}`
+	ends  = `{"act":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
 	truth = `{"sentences":[{"cites":["C1","E1"],"says":"A GPU of node gpu-01 fell off the PCIe bus (Xid 79)."},{"cites":["C1"],"says":"All is healthy."}]}`
 	only  = `{"sentences":[{"cites":["C1","E1"],"says":"A GPU of node gpu-01 fell off the PCIe bus (Xid 79)."}]}`
 )
@@ -96,7 +97,7 @@ const (
 // Where the configuration lets it, the model of the service tells of what somebody
 // asks the reason of, and of an incident; what it said is written down.
 func TestServiceWitness(t *testing.T) {
-	s := running(t, "investigate", asked(t, looks, ends, truth, only, only, ends, only))
+	s := running(t, "investigate", asked(t, looks, ends, truth, only, only, looks, ends, only, ends, only))
 	a, err := s.desk.Ask(t.Context(), nlq.Question{Text: "what is wrong with the cluster", Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
@@ -118,11 +119,14 @@ func TestServiceWitness(t *testing.T) {
 		s.http.Handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
-	for _, more := range [][]string{nil, {"--explain"}} {
+	for _, more := range [][]string{nil, {"--explain"}, {"--investigate"}} {
 		var out, errs strings.Builder
 		code := run(t.Context(), append([]string{"--server", srv.URL, "incidents", "show", ins[0].ID}, more...), nil, &out, &errs)
 		if told := strings.Contains(out.String(), "## In the words of the model openai/some-model"); code != exitDone || told != (more != nil) || !strings.Contains(out.String(), "# Incident") {
 			t.Errorf("incidents show %v: %d %s %s", more, code, out.String(), errs.String())
+		}
+		if looked := strings.Contains(out.String(), "logs of node/gpu-01 over 2 h: 1"); looked != slices.Contains(more, "--investigate") {
+			t.Errorf("incidents show %v: %s", more, out.String())
 		}
 	}
 	var out, errs strings.Builder
@@ -130,8 +134,33 @@ func TestServiceWitness(t *testing.T) {
 		t.Errorf("ask: %d %s %s", code, out.String(), errs.String())
 	}
 	log, err := os.ReadFile(s.cfg.Model.Transcript)
-	if err != nil || strings.Count(string(log), "=== ") != 7 || !strings.Contains(string(log), "All is healthy.") {
+	if err != nil || strings.Count(string(log), "=== ") != 10 || !strings.Contains(string(log), "All is healthy.") {
 		t.Errorf("the transcript holds %d calls, %v", strings.Count(string(log), "=== "), err)
+	}
+}
+
+// A model that may tell may not look, and what becomes of its sentences is counted.
+func TestServiceWitnessTells(t *testing.T) {
+	s := running(t, "explain", asked(t, truth, only))
+	a, err := s.desk.Ask(t.Context(), nlq.Question{Text: "what is wrong with the cluster", Now: time.Now()})
+	if err != nil || a.Why == nil || a.Why.Model == nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if _, err := s.narrator()(t.Context(), analyzer.Incident{ID: "some"}, true); err == nil || !strings.Contains(err.Error(), "may not look") {
+		t.Errorf("err is %v", err)
+	}
+	got := map[string]float64{}
+	families, err := s.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if m := f.GetMetric()[0]; m.GetCounter() != nil {
+			got[f.GetName()] = m.GetCounter().GetValue()
+		}
+	}
+	if got["vedette_model_told_total"] != 1 || got["vedette_model_dropped_total"] != 1 {
+		t.Errorf("told %v, dropped %v", got["vedette_model_told_total"], got["vedette_model_dropped_total"])
 	}
 }
 

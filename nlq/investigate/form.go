@@ -13,9 +13,10 @@ var (
 	storyForm = talk.FormOf[story]("story")
 )
 
-// A move is one step of a search.
+// A move is one step of a search. Where a schema is enforced a model writes the keys
+// in the order of the alphabet: what it does comes before what it does it to.
 type move struct {
-	Do      string   `json:"do" one:"look suppose done"`
+	Act     string   `json:"act" one:"look suppose done"`
 	At      string   `json:"at" one:"- objects events logs series incidents"`
 	Of      string   `json:"of"`
 	Holding string   `json:"holding"`
@@ -29,7 +30,6 @@ type move struct {
 var moveUses = map[string][]string{
 	"look":    {"at", "of", "holding", "metric", "hours"},
 	"suppose": {"cause", "of", "cites"},
-	"done":    {},
 }
 
 // A story is a report in the model's words.

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"vedette.dev/analyzer"
@@ -34,7 +35,8 @@ const (
 	defaultAnswer  = 2000            // bytes: so eight answers and a report fit into the talk
 )
 
-// A Desk has a model tell, and look. It keeps nothing of a case.
+// A Desk has a model tell, and look. It keeps nothing of a case but what is
+// counted. It must not be copied.
 type Desk struct {
 	Line    *talk.Line
 	Timeout time.Duration // for one case; 0 is 2 min
@@ -42,7 +44,18 @@ type Desk struct {
 	Tokens  int           // for one case; 0 is 100,000
 	Answer  int           // bytes of what one look shows; 0 is 2,000
 	Redact  []string      // talk.Mail, talk.Address: what does not leave, besides secrets
+
+	count struct{ told, dropped atomic.Int64 }
 }
+
+// A Usage is what became of what a model said at a desk.
+type Usage struct {
+	Told    int64 // sentences that were shown
+	Dropped int64 // sentences that their evidence does not bear out
+}
+
+// Usage returns what became of it since d was made. It may be asked at any time.
+func (d *Desk) Usage() Usage { return Usage{d.count.told.Load(), d.count.dropped.Load()} }
 
 // A Case is a report, and what may be looked at besides.
 type Case struct {
@@ -121,6 +134,8 @@ func (d *Desk) run(ctx context.Context, c Case, look bool) (analyzer.Report, Acc
 		x.search(ctx)
 	}
 	x.tell(ctx)
+	d.count.told.Add(int64(len(x.account.Told)))
+	d.count.dropped.Add(int64(len(x.account.Dropped)))
 	return x.Report, x.account
 }
 
@@ -142,9 +157,9 @@ func (x *session) doubt(format string, args ...any) {
 
 // ask has the model fill in one form, and leaves keep tokens for later. An error
 // that is no [talk.Refused] ends the talk, and has been noted.
-func (x *session) ask(ctx context.Context, f talk.Form, turns []talk.Turn, keep int) (string, error) {
+func (x *session) ask(ctx context.Context, f talk.Form, draft func(room int) []talk.Turn, keep int) (string, error) {
 	left := x.left - keep
-	reply, err := x.Line.Ask(ctx, x.Now, f, turns, &left)
+	reply, err := x.Line.Ask(ctx, x.Now, f, draft, &left)
 	spent := x.left - keep - left
 	x.left -= spent
 	x.account.Tokens += spent
@@ -160,15 +175,32 @@ func (x *session) ask(ctx context.Context, f talk.Form, turns []talk.Turn, keep 
 	return reply.Text, err
 }
 
+// opening returns what begins a talk, for a room in bytes: what it is about, and
+// the report as it was when that room was first asked for. Half of what is left of
+// the room is for what is said after.
+func (x *session) opening(system string) func(room int) []talk.Turn {
+	var turns []talk.Turn
+	made := 0
+	return func(room int) []talk.Turn {
+		if room != made {
+			shown := x.file.listing(x.Report, min(mostReport, (room-len(system))/2))
+			turns, made = []talk.Turn{{By: talk.House, Text: system}, {By: talk.Asker, Text: shown}}, room
+		}
+		return turns
+	}
+}
+
 // tries is how often a form may be filled in: who has not repaired one the
 // second time repeats itself.
 const tries = 2
 
 // tell has the model tell the report, and holds each sentence to what it cites.
 func (x *session) tell(ctx context.Context) {
-	turns := []talk.Turn{{By: talk.House, Text: render("tell.tmpl", storyForm.Schema())}, {By: talk.Asker, Text: x.file.listing(x.Report)}}
+	open := x.opening(render("tell.tmpl", storyForm.Schema()))
+	var again []talk.Turn // what the model said, and what was wrong with it
 	for range tries {
-		text, err := x.ask(ctx, storyForm, turns, 0)
+		draft := func(room int) []talk.Turn { return slices.Concat(open(room), again) }
+		text, err := x.ask(ctx, storyForm, draft, 0)
 		var no talk.Refused
 		if err != nil && !errors.As(err, &no) {
 			return
@@ -189,7 +221,7 @@ func (x *session) tell(ctx context.Context) {
 		if len(wrong) == 0 {
 			return
 		}
-		turns = append(turns[:2:2], talk.Turn{By: talk.Machine, Text: shown(text)}, talk.Turn{By: talk.Asker, Text: x.veil.Hide(render("again.tmpl", wrong))})
+		again = []talk.Turn{{By: talk.Machine, Text: shown(text)}, {By: talk.Asker, Text: x.veil.Hide(render("again.tmpl", wrong))}}
 	}
 	if len(x.account.Told) == 0 {
 		x.doubt("the model %s said nothing that its evidence bears out", x.Line.Name)

@@ -59,15 +59,24 @@ func parrot(replies ...string) (*Desk, *talktest.Parrot) {
 
 // a look, a supposition and the end of a search, as forms.
 func looking(at, of, holding, metric string, hours int) string {
-	return fmt.Sprintf(`{"do":"look","at":%q,"of":%q,"holding":%q,"metric":%q,"hours":%d,"cause":"","cites":[]}`, at, of, holding, metric, hours)
+	return fmt.Sprintf(`{"act":"look","at":%q,"of":%q,"holding":%q,"metric":%q,"hours":%d,"cause":"","cites":[]}`, at, of, holding, metric, hours)
+}
+
+// restless never looks at the same twice.
+func restless(at, of string) []string {
+	var all []string
+	for hours := range 100 {
+		all = append(all, looking(at, of, "", "", hours))
+	}
+	return all
 }
 
 func supposing(cause, of, cites string) string {
-	return fmt.Sprintf(`{"do":"suppose","at":"","of":%q,"holding":"","metric":"","hours":0,"cause":%q,"cites":[%s]}`, of, cause, cites)
+	return fmt.Sprintf(`{"act":"suppose","at":"","of":%q,"holding":"","metric":"","hours":0,"cause":%q,"cites":[%s]}`, of, cause, cites)
 }
 
 const (
-	done  = `{"do":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
+	done  = `{"act":"done","at":"","of":"","holding":"","metric":"","hours":0,"cause":"","cites":[]}`
 	tells = `{"sentences":[{"cites":["C1","E1"],"says":"GPU 0 of node gpu-01 fell off the PCIe bus (Xid 79)."}]}`
 	mute  = `{"sentences":[]}`
 )
@@ -207,11 +216,11 @@ func TestGuesses(t *testing.T) {
 		"an item that there is not":    {supposing("node-disk-fault", "node/gpu-02", `"F9"`), `there is no item "F9"`},
 		"a cause that stands":          {supposing("application-crash", "statefulset/data/etl", `"E1"`), "That is in the report already"},
 		"no subject":                   {supposing("node-disk-fault", "everything", `"F1"`), "is not kind/namespace/name"},
-		"a form with another key":      {`{"do":"done","rm":"-rf"}`, `has no key "rm"`},
-		"a step that there is not":     {`{"do":"delete"}`, `is "delete", want one of`},
-		"a look with a cause":          {`{"do":"look","at":"logs","cause":"node-disk-fault"}`, "do look has no use for cause"},
+		"a form with another key":      {`{"act":"done","rm":"-rf"}`, `has no key "rm"`},
+		"a step that there is not":     {`{"act":"delete"}`, `is "delete", want one of`},
+		"a look with a cause":          {`{"act":"look","at":"logs","cause":"node-disk-fault"}`, "act look has no use for cause"},
 		"prose":                        {"Let me see.", "is no whole JSON"},
-		"a look at a thing beside":     {`{"do":"look","at":"files"}`, `is "files", want one of`},
+		"a look at a thing beside":     {`{"act":"look","at":"files"}`, `is "files", want one of`},
 		"logs of everything":           {looking("logs", "", "", "", 0), "say what they hold"},
 		"series of no metric":          {looking("series", "", "", "", 0), "by the name of a metric"},
 		"incidents without a book":     {looking("incidents", "", "", "", 0), "no book of incidents is at hand"},
@@ -413,7 +422,7 @@ func TestListing(t *testing.T) {
 	}
 	r := analyzer.Report{Verdict: analyzer.Diagnosed, Diagnoses: []analyzer.Diagnosis{d}}
 	f.open(r)
-	got := f.listing(r)
+	got := f.listing(r, mostReport)
 	if n := strings.Count(got, "no such host"); n != 1 || len(got) > mostReport+100 || !strings.Contains(got, "more items, most of them alike, are not shown") {
 		t.Errorf("%d times, %d bytes", n, len(got))
 	}
@@ -422,7 +431,7 @@ func TestListing(t *testing.T) {
 // Whatever a model does, the case comes to its end and the report stands.
 func TestBudget(t *testing.T) {
 	t.Run("steps", func(t *testing.T) {
-		d, p := parrot(looking("events", "", "", "", 0))
+		d, p := parrot(restless("events", "")...)
 		d.Steps = 3
 		_, a := d.Investigate(t.Context(), cluster(t))
 		if len(p.Talks) != 3+tries || !slices.Contains(a.Caveats, "the search ended after 3 steps") {
@@ -430,7 +439,7 @@ func TestBudget(t *testing.T) {
 		}
 	})
 	t.Run("tokens", func(t *testing.T) {
-		d, p := parrot(looking("events", "", "", "", 0))
+		d, p := parrot(restless("events", "")...)
 		p.Tokens, d.Tokens = 6000, 40_000
 		_, a := d.Investigate(t.Context(), cluster(t))
 		if a.Tokens > 40_000 || !strings.Contains(strings.Join(a.Caveats, "\n"), "budget is spent") {
@@ -441,17 +450,44 @@ func TestBudget(t *testing.T) {
 		}
 	})
 	t.Run("room", func(t *testing.T) {
-		d, p := parrot(looking("objects", "pod/data/etl-0", "", "", 0))
+		d, p := parrot(restless("objects", "pod/data/etl-0")...)
 		d.Steps, d.Tokens = 1000, 1<<40
 		p.Tokens = 1
 		_, a := d.Investigate(t.Context(), cluster(t))
 		for _, turns := range p.Talks {
-			if n := talk.Length(turns); n > talk.Room {
+			if n := talk.Length(turns); n > d.Line.Room() {
 				t.Fatalf("a talk has %d bytes, more than every model remembers", n)
 			}
 		}
 		if !slices.Contains(a.Caveats, "the search ended where the talk was as long as a model remembers") {
 			t.Errorf("caveats are %q", a.Caveats)
+		}
+	})
+	t.Run("repetition", func(t *testing.T) {
+		d, p := parrot(looking("events", "", "", "", 0))
+		_, a := d.Investigate(t.Context(), cluster(t))
+		if len(p.Talks) != 2+tries || !slices.Contains(a.Caveats, "the search ended where the model did the same again") {
+			t.Errorf("%d calls; %q", len(p.Talks), a.Caveats)
+		}
+	})
+	t.Run("done, and more", func(t *testing.T) {
+		d, p := parrot(`{"at":"","cause":"C1","cites":["C1"],"act":"done","holding":"dont","hours":1,"metric":"matt","of":"freddy"}`, tells)
+		_, a := d.Investigate(t.Context(), cluster(t))
+		if len(p.Talks) != 2 || len(a.Told) != 1 {
+			t.Errorf("%d calls, %+v", len(p.Talks), a)
+		}
+	})
+	t.Run("a short memory", func(t *testing.T) {
+		d, p := parrot(restless("events", "")...)
+		d.Line.Size = 6000
+		_, a := d.Investigate(t.Context(), cluster(t))
+		for _, turns := range p.Talks {
+			if n := talk.Length(turns); n > d.Line.Room() {
+				t.Fatalf("a talk has %d bytes, and there is room for %d", n, d.Line.Room())
+			}
+		}
+		if a.Calls < 2 {
+			t.Errorf("%d calls; %q", a.Calls, a.Caveats)
 		}
 	})
 	t.Run("dead", func(t *testing.T) {
@@ -490,7 +526,7 @@ func TestSlow(t *testing.T) {
 
 type silent struct{}
 
-func (silent) Reply(ctx context.Context, _ talk.Form, _ []talk.Turn) (talk.Reply, error) {
+func (silent) Reply(ctx context.Context, _ talk.Form, _ []talk.Turn, _ int) (talk.Reply, error) {
 	<-ctx.Done()
 	return talk.Reply{}, ctx.Err()
 }
@@ -590,5 +626,15 @@ func TestPrompts(t *testing.T) {
 	}
 	if n := len(searchPrompt()); n > 8000 { // a report, eight answers and a reply have to fit beside it
 		t.Errorf("the search is explained in %d bytes", n)
+	}
+}
+
+// A model that is held to a schema says first what it does, and first what a
+// sentence rests on: what it has not decided yet it makes up.
+func TestKeyOrder(t *testing.T) {
+	for first, form := range map[string]talk.Form{"act": moveForm, "sentences": storyForm} {
+		if s := form.Schema(); !strings.HasPrefix(s, `{"type":"object","properties":{"`+first+`"`) {
+			t.Errorf("want %q first in %.80s", first, s)
+		}
 	}
 }

@@ -170,8 +170,8 @@ const (
 
 // listing is a report as a model sees it, with what was found: the causes first,
 // then what was found, since that is asked about, then evidence. Of what says the
-// same again and again the first is shown.
-func (f *file) listing(r analyzer.Report) string {
+// same again and again the first is shown, and no more than most bytes.
+func (f *file) listing(r analyzer.Report, most int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The verdict of the program: %s", r.Verdict)
 	if r.Focus != nil {
@@ -182,7 +182,7 @@ func (f *file) listing(r analyzer.Report) string {
 	said := map[string]bool{}
 	for _, i := range f.inOrder() {
 		line := f.line(i) + "\n"
-		if again := i.id[0] == 'E' && said[i.text]; again || b.Len()+len(line) > mostReport {
+		if again := i.id[0] == 'E' && said[i.text]; again || b.Len()+len(line) > most {
 			left++
 			continue
 		}

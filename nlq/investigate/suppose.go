@@ -22,10 +22,13 @@ func (x *session) search(ctx context.Context) {
 		x.doubt("only the report is at hand: there is nothing to look into")
 		return
 	}
-	turns := []talk.Turn{{By: talk.House, Text: searchPrompt()}, {By: talk.Asker, Text: x.file.listing(x.Report)}}
+	open := x.opening(searchPrompt())
+	var since []talk.Turn // each step and what it showed
+	last := ""
 	keep, steps := x.left/4, orDefault(x.Steps, defaultSteps)
 	for step := range steps {
-		text, err := x.ask(ctx, moveForm, turns, keep)
+		draft := func(room int) []talk.Turn { return slices.Concat(open(room), since) }
+		text, err := x.ask(ctx, moveForm, draft, keep)
 		var no talk.Refused
 		if err != nil && !errors.As(err, &no) {
 			return
@@ -34,23 +37,28 @@ func (x *session) search(ctx context.Context) {
 		if err == nil {
 			m, err = talk.Decode[move](text)
 		}
-		if err == nil {
-			err = talk.Idle(m, "do", m.Do, moveUses)
+		if err == nil && m.Act != "done" { // then nothing is made of the rest, which weak models fill in all the same
+			err = talk.Idle(m, "act", m.Act, moveUses)
 		}
+		if text == last {
+			x.doubt("the search ended where the model did the same again")
+			return
+		}
+		last = text
 		answer := ""
 		switch {
 		case err != nil:
 			answer = fmt.Sprintf("That form cannot be used: %v. Fill in the whole form again.", err)
-		case m.Do == "done":
+		case m.Act == "done":
 			return
-		case m.Do == "look":
+		case m.Act == "look":
 			answer = x.look(ctx, m)
-		case m.Do == "suppose":
+		case m.Act == "suppose":
 			answer = x.suppose(m)
 		}
 		answer += fmt.Sprintf("\n(%d steps are left.)", steps-step-1)
-		turns = append(turns, talk.Turn{By: talk.Machine, Text: shown(text)}, talk.Turn{By: talk.Asker, Text: x.veil.Hide(answer)})
-		if talk.Length(turns) > talk.Room {
+		since = append(since, talk.Turn{By: talk.Machine, Text: shown(text)}, talk.Turn{By: talk.Asker, Text: x.veil.Hide(answer)})
+		if room := x.Line.Room(); talk.Length(open(room))+talk.Length(since) > room {
 			x.doubt("the search ended where the talk was as long as a model remembers")
 			return
 		}
@@ -107,7 +115,7 @@ func (x *session) suppose(m move) string {
 	x.account.Guesses = slices.DeleteFunc(x.account.Guesses, s.again)
 	x.Report = r
 	x.file.open(r)
-	return "The program finds that too. Its report is now this.\n" + x.file.listing(r)
+	return "The program finds that too. Its report is now this.\n" + x.file.listing(r, mostReport)
 }
 
 // again reports whether o supposes the same.

@@ -36,8 +36,6 @@ var uses = map[string][]string{
 	"when":    {"measure", "compare", "capacity"},
 	"why":     {"thing", "name"},
 	"raw":     {"expr", "fires", "for", "severity"},
-	"none":    {},
-	"refuse":  {},
 }
 
 type measure struct {
@@ -92,6 +90,9 @@ func decode(text string) (form, error) {
 	f, err := talk.Decode[form](text)
 	if err != nil {
 		return f, err
+	}
+	if f.Kind == "none" || f.Kind == "refuse" {
+		return f, nil // nothing is made of the rest, which weak models fill in all the same
 	}
 	if err := talk.Idle(f, "asks", f.Kind, uses); err != nil {
 		return f, err

@@ -110,10 +110,12 @@ func (e *Engine) read(ctx context.Context, q nlq.Question) (*recalled, error) {
 	for _, b := range q.Before {
 		said.Before = append(said.Before, v.Hide(b))
 	}
-	turns := []talk.Turn{{By: talk.House, Text: system()}, {By: talk.Asker, Text: e.shelf.ask(said)}}
+	var again []talk.Turn // what the model said, and what was wrong with it
+	last := ""
 	left := orDefault(e.Tokens, defaultTokens)
 	for range orDefault(e.Rounds, defaultRounds) {
-		reply, err := e.Line.Ask(ctx, q.Now, intentForm, turns, &left)
+		draft := func(room int) []talk.Turn { return e.shelf.talk(said, again, room) }
+		reply, err := e.Line.Ask(ctx, q.Now, intentForm, draft, &left)
 		var no talk.Refused
 		if errors.Is(err, context.DeadlineExceeded) {
 			return nil, fmt.Errorf("no answer within %s", nlq.Period(orDefault(e.Timeout, defaultTimeout)))
@@ -128,7 +130,11 @@ func (e *Engine) read(ctx context.Context, q nlq.Question) (*recalled, error) {
 			}
 		}
 		e.count.refused.Add(1)
-		turns = append(turns[:2:2], talk.Turn{By: talk.Machine, Text: shown(reply.Text)}, talk.Turn{By: talk.Asker, Text: e.shelf.again(err)})
+		if reply.Text == last {
+			return nil, nil // who says the same to another question says it again
+		}
+		last = reply.Text
+		again = []talk.Turn{{By: talk.Machine, Text: shown(reply.Text)}, {By: talk.Asker, Text: e.shelf.again(err)}}
 	}
 	return nil, nil
 }

@@ -190,11 +190,11 @@ func TestBudget(t *testing.T) {
 	})
 	t.Run("day", func(t *testing.T) {
 		p := &talktest.Parrot{Replies: []string{hot}, Tokens: 8000}
-		e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot", Day: 14_000}}
+		e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot", Day: 13_000}}
 		if _, err := e.Parse(t.Context(), ask("one")); err != nil {
 			t.Fatal(err)
 		}
-		refuses(t, e, "two", "the day's budget is spent: 8000 of 14000 tokens")
+		refuses(t, e, "two", "the day's budget is spent: 8000 of 13000 tokens")
 		if _, err := e.Parse(t.Context(), nlq.Question{Text: "two", Now: now.AddDate(0, 0, 1)}); err != nil {
 			t.Errorf("the next day: %v", err)
 		}
@@ -209,6 +209,30 @@ func TestBudget(t *testing.T) {
 			t.Errorf("%d tokens are counted, want at least what the call may have cost", got)
 		}
 	})
+}
+
+// Who says the same to what was wrong with it is not asked a third time.
+func TestRepetition(t *testing.T) {
+	p := &talktest.Parrot{Replies: []string{`{"asks":"lookup","measure":{"metric":"nonsense"}}`}}
+	e := &llm.Engine{Line: &talk.Line{Model: p, Name: "parrot"}}
+	var not *nlq.NotUnderstood
+	if _, err := e.Parse(t.Context(), ask("which ones cook")); !errors.As(err, &not) || len(p.Talks) != 2 {
+		t.Errorf("err is %v after %d calls", err, len(p.Talks))
+	}
+}
+
+// What a model is told fits beside a reply into what it remembers.
+func TestRoom(t *testing.T) {
+	for _, size := range []int{0, 8192, 4096} {
+		p := &talktest.Parrot{Replies: []string{hot}}
+		l := &talk.Line{Model: p, Name: "parrot", Size: size}
+		if _, err := (&llm.Engine{Line: l}).Parse(t.Context(), ask("which GPUs of namespace prod throttle and draw power")); err != nil {
+			t.Fatal(err)
+		}
+		if n := talk.Length(p.Talks[0]); n > l.Room() || n < l.Room()/4 {
+			t.Errorf("of %d tokens, a talk has %d bytes, and there is room for %d", size, n, l.Room())
+		}
+	}
 }
 
 // A model that fails leaves the grammar's answer as it is, with a caveat.

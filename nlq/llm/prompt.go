@@ -25,6 +25,10 @@ var system = sync.OnceValue(func() string { return render("system.tmpl", intentF
 // always among the first ten that the words find, and a formula may need more.
 const excerpted = 30
 
+// fewest is how many it is shown at the least: with less the one that is meant is
+// often not there, and a model takes what is.
+const fewest = 5
+
 // recalledBefore is how many questions before it a question is shown with.
 const recalledBefore = 4
 
@@ -68,11 +72,25 @@ func (s *shelf) nearest(text string, n int) []catalog.Metric {
 	return ms
 }
 
-// ask is the question as a model sees it: with the metrics nearest to it and
+// talk is what a model is told that has room for so many bytes: how it is done,
+// the question, and what went on since. Where there is little room it is shown
+// fewer metrics, the nearest.
+func (s *shelf) talk(q nlq.Question, since []talk.Turn, room int) []talk.Turn {
+	var turns []talk.Turn
+	for n := excerpted; n >= fewest; n = n * 3 / 4 {
+		turns = append([]talk.Turn{{By: talk.House, Text: system()}, {By: talk.Asker, Text: s.ask(q, n)}}, since...)
+		if talk.Length(turns) <= room {
+			break
+		}
+	}
+	return turns
+}
+
+// ask is the question as a model sees it: with the n metrics nearest to it and
 // to what was asked before, and nothing of what they measure.
-func (s *shelf) ask(q nlq.Question) string {
+func (s *shelf) ask(q nlq.Question, n int) string {
 	before := q.Before[max(0, len(q.Before)-recalledBefore):]
-	return render("question.tmpl", map[string]any{"Metrics": s.nearest(strings.Join(append(slices.Clone(before), q.Text), " "), excerpted),
+	return render("question.tmpl", map[string]any{"Metrics": s.nearest(strings.Join(append(slices.Clone(before), q.Text), " "), n),
 		"Before": before, "Text": q.Text})
 }
 

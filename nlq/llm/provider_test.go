@@ -1,8 +1,8 @@
 package llm_test
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,22 +135,99 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// A server without schemas is asked for JSON, and one without a key for nothing more.
-func TestPlain(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if r.Header.Get("Authorization") != "" || !bytes.Contains(body, []byte(`"response_format":{"type":"json_object"}`)) {
-			t.Errorf("authorization %q, body %.300s", r.Header.Get("Authorization"), body)
+// A model that remembers less than is thought is told less, and from then on.
+func TestShortMemory(t *testing.T) {
+	for _, w := range talktest.Wires {
+		if w.Long == "" {
+			continue
 		}
-		fmt.Fprint(rw, talktest.Wires[0].Say(hot, "", 700))
-	}))
-	t.Cleanup(srv.Close)
-	m, err := talk.Open(t.Context(), talk.Provider{Kind: talk.OpenAI, Address: srv.URL + "/v1", Name: "some-model", Plain: true})
-	if err != nil {
-		t.Fatal(err)
+		t.Run(w.Kind, func(t *testing.T) {
+			var sizes []int
+			e := engine(t, w, talktest.Token, func(rw http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if sizes = append(sizes, len(body)); len(sizes) <= 2 {
+					rw.Header().Set("Content-Type", "application/json")
+					rw.WriteHeader(http.StatusBadRequest)
+					fmt.Fprint(rw, w.Long)
+					return
+				}
+				fmt.Fprint(rw, w.Say(hot, "", 700))
+			})
+			for _, question := range []string{"which GPUs of namespace prod throttle and draw power", "which GPUs of namespace dev throttle and draw power"} {
+				if _, err := e.Parse(t.Context(), ask(question)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(sizes) != 4 || sizes[2] > sizes[0]*3/4 || sizes[3] > sizes[2]+100 {
+				t.Errorf("requests have %d bytes, want two that are refused and two that are shorter", sizes)
+			}
+			if got, want := e.Line.Usage(), (talk.Usage{Calls: 4, Tokens: 1400, Failures: 2}); got != want {
+				t.Errorf("usage is %+v, want %+v", got, want)
+			}
+		})
+		t.Run(w.Kind+"/none", func(t *testing.T) {
+			calls := 0
+			e := engine(t, w, talktest.Token, func(rw http.ResponseWriter, r *http.Request) {
+				calls++
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(rw, w.Long)
+			})
+			if _, err := e.Parse(t.Context(), ask("which ones cook")); err == nil || !strings.Contains(err.Error(), "remembers 2048 tokens") || calls != 3 {
+				t.Errorf("err is %v after %d calls", err, calls)
+			}
+		})
 	}
-	if _, err := (&llm.Engine{Line: &talk.Line{Model: m}}).Parse(t.Context(), ask("which ones cook")); err != nil {
-		t.Error(err)
+}
+
+// A server is asked for what it knows: schemas, JSON, or nothing of the kind; and
+// what it refused is not asked for again. Without a key it is sent none.
+func TestFormat(t *testing.T) {
+	for name, tt := range map[string]struct {
+		configured string
+		knows      string // the last format that is asked for, which it takes
+		calls      int
+	}{
+		"schema":      {"", "json_schema", 2},
+		"JSON":        {"", "json_object", 3},
+		"words":       {"", "", 4},
+		"set to JSON": {"json", "json_object", 2},
+		"set to text": {"text", "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				calls++
+				var in struct {
+					Format struct {
+						Type string `json:"type"`
+					} `json:"response_format"`
+				}
+				if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.Header.Get("Authorization") != "" {
+					t.Errorf("authorization %q, %v", r.Header.Get("Authorization"), err)
+				}
+				if in.Format.Type != tt.knows {
+					rw.WriteHeader(http.StatusBadRequest)
+					fmt.Fprint(rw, `{"error":{"message":"This response_format type is unavailable now"}}`)
+					return
+				}
+				fmt.Fprint(rw, talktest.Wires[0].Say("Here it is:\n```json\n"+hot+"\n```\nI hope this helps!", "", 700))
+			}))
+			t.Cleanup(srv.Close)
+			m, err := talk.Open(t.Context(), talk.Provider{Kind: talk.OpenAI, Address: srv.URL + "/v1", Name: "some-model", Format: tt.configured})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := &llm.Engine{Line: &talk.Line{Model: m}}
+			for _, question := range []string{"which ones cook", "which ones boil"} {
+				if _, err := e.Parse(t.Context(), ask(question)); err != nil {
+					t.Error(err)
+				}
+			}
+			if calls != tt.calls {
+				t.Errorf("it was called %d times for two questions, want %d", calls, tt.calls)
+			}
+		})
 	}
 }
 

@@ -20,9 +20,11 @@ type Line struct {
 	Model Model
 	Name  string    // what the model is called where it is named to a person
 	Day   int       // tokens of prompts and replies for a day in UTC, since the start of the program; 0 is 1,000,000
+	Size  int       // tokens that the model remembers, prompt and reply together; 0 is 16,384. It is found out where it is less
 	Log   io.Writer // every word that goes either way; nil writes none down
 
 	purse purse
+	found size
 	log   sync.Mutex
 	count struct{ calls, tokens, failures atomic.Int64 }
 }
@@ -41,10 +43,27 @@ func (l *Line) Usage() Usage {
 }
 
 // Ask has the model continue a talk once, for at most *left tokens, from which
-// it takes what that cost. Where the time of ctx ran out the error wraps
-// [context.DeadlineExceeded]; one that is [Refused] comes with the reply.
-func (l *Line) Ask(ctx context.Context, now time.Time, f Form, talk []Turn, left *int) (Reply, error) {
-	most := mostReply + Length(talk)/perToken
+// it takes what that cost. The talk is what draft makes for so many bytes, and it
+// is asked again for fewer where the model turns out to remember less. Where the
+// time of ctx ran out the error wraps [context.DeadlineExceeded]; one that is
+// [Refused] comes with the reply.
+func (l *Line) Ask(ctx context.Context, now time.Time, f Form, draft func(room int) []Turn, left *int) (Reply, error) {
+	for {
+		size := l.size()
+		talk := draft(roomOf(size))
+		if n := Length(talk); n > roomOf(size) {
+			return Reply{}, fmt.Errorf("the model remembers %d tokens, and %d bytes of what has to be said are too many for that", size, n)
+		}
+		reply, err := l.once(ctx, now, f, talk, replyOf(size), left)
+		if !errors.Is(err, errTooLong) || !l.found.halve(size) {
+			return reply, err
+		}
+	}
+}
+
+// once asks for a reply of at most reply tokens.
+func (l *Line) once(ctx context.Context, now time.Time, f Form, talk []Turn, reply int, left *int) (Reply, error) {
+	most := reply + Length(talk)/perToken
 	if most > *left {
 		return Reply{}, fmt.Errorf("the question's budget is spent: %d tokens are left, and a call may cost %d", *left, most)
 	}
@@ -56,11 +75,11 @@ func (l *Line) Ask(ctx context.Context, now time.Time, f Form, talk []Turn, left
 		return Reply{}, err
 	}
 	l.count.calls.Add(1)
-	reply, err := l.Model.Reply(ctx, f, talk)
-	l.write(now, f, talk, reply, err)
+	said, err := l.Model.Reply(ctx, f, talk, reply)
+	l.write(now, f, talk, said, err)
 	var no Refused
 	failed := err != nil && !errors.As(err, &no)
-	spent := reply.Tokens
+	spent := said.Tokens
 	switch {
 	case failed && ctx.Err() == nil:
 		spent = 0 // the provider answered that it does not
@@ -71,13 +90,16 @@ func (l *Line) Ask(ctx context.Context, now time.Time, f Form, talk []Turn, left
 	l.purse.giveBack(now, most-spent)
 	l.count.tokens.Add(int64(spent))
 	if !failed {
-		return reply, err
+		return said, err
 	}
 	l.count.failures.Add(1)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return reply, fmt.Errorf("ask the model: %w", context.DeadlineExceeded)
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return said, fmt.Errorf("ask the model: %w", context.DeadlineExceeded)
+	case errors.Is(err, errTooLong):
+		return said, err
 	}
-	return reply, errors.New(oneLine(err))
+	return said, errors.New(oneLine(err))
 }
 
 // write writes down what was said, for a person to read: all that was sent, since

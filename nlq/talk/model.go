@@ -9,10 +9,10 @@ import (
 	"github.com/tmc/langchaingo/llms"
 )
 
-// A Model continues a conversation by filling in a form. It is all that anybody
-// here knows of one.
+// A Model continues a conversation by filling in a form, with at most most
+// tokens. It is all that anybody here knows of one.
 type Model interface {
-	Reply(ctx context.Context, f Form, talk []Turn) (Reply, error)
+	Reply(ctx context.Context, f Form, talk []Turn, most int) (Reply, error)
 }
 
 // A Turn is what one side of a conversation said.
@@ -37,21 +37,28 @@ type Reply struct {
 	Tokens int // of prompt and reply; 0 where the provider does not say
 }
 
-// mostReply is the most tokens of one reply: the largest form that was seen takes
-// some 1,500, and models that think first think in the same tokens.
-const mostReply = 4096
-
 // A chain is any model that langchaingo can speak to.
 type chain struct {
-	open    func(Form) (llms.Model, error) // for replies of that form; it sends nothing
+	open    func(Form, format) (llms.Model, error) // for replies of that form; it sends nothing
 	options []llms.CallOption
-	token   string // some servers repeat it when they do not know it
+	token   string  // some servers repeat it when they do not know it
+	format  *ladder // how it is told of a form
 }
 
 var _ Model = chain{}
 
-func (c chain) Reply(ctx context.Context, f Form, talk []Turn) (Reply, error) {
-	m, err := c.open(f)
+func (c chain) Reply(ctx context.Context, f Form, talk []Turn, most int) (Reply, error) {
+	for {
+		at := c.format.now()
+		r, err := c.once(ctx, f, at, talk, most)
+		if err == nil || !isTrouble(noFormat, err.Error()) || !c.format.down(at) {
+			return r, err
+		}
+	}
+}
+
+func (c chain) once(ctx context.Context, f Form, at format, talk []Turn, most int) (Reply, error) {
+	m, err := c.open(f, at)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -60,7 +67,7 @@ func (c chain) Reply(ctx context.Context, f Form, talk []Turn) (Reply, error) {
 	for _, t := range talk {
 		messages = append(messages, llms.TextParts(roles[t.By], t.Text))
 	}
-	options := append([]llms.CallOption{llms.WithTemperature(0), llms.WithMaxTokens(mostReply)}, c.options...)
+	options := append([]llms.CallOption{llms.WithTemperature(0), llms.WithMaxTokens(most)}, c.options...)
 	var why error
 	out, err := m.GenerateContent(context.WithValue(ctx, troubleKey{}, &why), messages, options...)
 	if why != nil {
@@ -69,7 +76,10 @@ func (c chain) Reply(ctx context.Context, f Form, talk []Turn) (Reply, error) {
 	if err != nil && c.token != "" {
 		err = errors.New(strings.ReplaceAll(err.Error(), c.token, "(the token)"))
 	}
-	if err != nil {
+	switch {
+	case err != nil && isTrouble(tooLong, err.Error()):
+		return Reply{}, fmt.Errorf("%w: %s", errTooLong, oneLine(err))
+	case err != nil:
 		return Reply{}, err
 	}
 	if out == nil || len(out.Choices) == 0 {
@@ -82,7 +92,7 @@ func (c chain) Reply(ctx context.Context, f Form, talk []Turn) (Reply, error) {
 	case len(said.ToolCalls) > 0 || said.FuncCall != nil:
 		return r, Refused("the model wants to call a function, and there is none")
 	case strings.EqualFold(said.StopReason, "length") || strings.EqualFold(said.StopReason, "max_tokens"):
-		return r, Refused(fmt.Sprintf("the reply is longer than %d tokens", mostReply))
+		return r, Refused(fmt.Sprintf("the reply is longer than %d tokens", most))
 	}
 	return r, nil
 }
@@ -91,13 +101,6 @@ func (c chain) Reply(ctx context.Context, f Form, talk []Turn) (Reply, error) {
 type Refused string
 
 func (r Refused) Error() string { return string(r) }
-
-// Room is how many bytes of a talk every provider has room for, beside a reply:
-// what is longer may be cut, and silently.
-const Room = (contextOf - mostReply) * perToken
-
-// perToken is how many bytes a token has at the least: four in English, three in JSON.
-const perToken = 3
 
 // Length is how many bytes a talk has.
 func Length(talk []Turn) int {

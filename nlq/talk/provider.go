@@ -2,6 +2,7 @@ package talk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/tmc/langchaingo/llms"
@@ -30,12 +32,9 @@ type Provider struct {
 	Name    string // of the model
 	Region  string // of Bedrock; "" is the environment's
 	Token   string // sent as a bearer token; "" is none
-	Plain   bool   // of OpenAI: the server knows JSON, but no schemas of it
+	Format  string // of OpenAI: one of Formats to begin with; "" is the first
+	Size    int    // of Ollama: the tokens to remember, as of the [Line]; 0 is its default
 }
-
-// contextOf Ollama is the room for prompt and reply, in tokens: its own default
-// of 4,096 would cut the prompt, and silently.
-const contextOf = 16384
 
 // Open returns the model at p. It sends nothing.
 func Open(ctx context.Context, p Provider) (Model, error) {
@@ -56,44 +55,51 @@ func Open(ctx context.Context, p Provider) (Model, error) {
 			address = "https://api.openai.com/v1"
 		}
 		// The library ties the form of replies to the client: a client for each.
-		open := func(f Form) (llms.Model, error) {
-			format := &openai.ResponseFormat{Type: "json_schema", JSONSchema: &openai.ResponseFormatJSONSchema{
-				Name: f.name, Strict: true, Schema: schemaOf(f.of)}}
-			if p.Plain {
-				format = openai.ResponseFormatJSON
-			}
+		open := func(f Form, at format) (llms.Model, error) {
 			return openai.New(openai.WithToken(token), openai.WithBaseURL(strings.TrimSuffix(address, "/")), openai.WithModel(p.Name),
-				openai.WithOrganization(""), openai.WithHTTPClient(client), openai.WithResponseFormat(format))
+				openai.WithOrganization(""), openai.WithHTTPClient(client), openai.WithResponseFormat(at.of(f)))
 		}
-		if _, err := open(Form{of: reflect.TypeFor[struct{}]()}); err != nil {
+		if _, err := open(Form{of: reflect.TypeFor[struct{}]()}, inSchema); err != nil {
 			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
 		}
-		return chain{open: open, token: p.Token}, nil
+		return chain{open: open, token: p.Token, format: ladderAt(format(max(0, slices.Index(Formats, p.Format))))}, nil
 	case Ollama:
 		address := p.Address
 		if address == "" {
 			address = "http://127.0.0.1:11434"
 		}
 		m, err := ollama.New(ollama.WithServerURL(address), ollama.WithModel(p.Name), ollama.WithHTTPClient(client),
-			ollama.WithRunnerNumCtx(contextOf))
+			ollama.WithRunnerNumCtx(cmp.Or(p.Size, defaultSize)))
 		if err != nil {
 			return nil, fmt.Errorf("open model %s of %s: %w", p.Name, address, err)
 		}
-		return chain{open: always(m), options: []llms.CallOption{llms.WithJSONMode()}, token: p.Token}, nil
+		return chain{open: always(m), options: []llms.CallOption{llms.WithJSONMode()}, token: p.Token, format: ladderAt(inWords)}, nil
 	case Bedrock:
 		client.Transport = bounded{signed: true}
 		m, err := openConverse(ctx, p, client)
 		if err != nil {
 			return nil, fmt.Errorf("open model %s of Bedrock: %w", p.Name, err)
 		}
-		return chain{open: always(m)}, nil
+		return chain{open: always(m), format: ladderAt(inWords)}, nil
 	}
 	return nil, fmt.Errorf("there is no provider %q: it is %s, %s or %s", p.Kind, OpenAI, Ollama, Bedrock)
 }
 
+// of is f as the protocol of OpenAI tells of it; nil tells nothing.
+func (at format) of(f Form) *openai.ResponseFormat {
+	switch at {
+	case inSchema:
+		return &openai.ResponseFormat{Type: "json_schema", JSONSchema: &openai.ResponseFormatJSONSchema{
+			Name: f.name, Strict: true, Schema: schemaOf(f.of)}}
+	case inJSON:
+		return openai.ResponseFormatJSON
+	}
+	return nil
+}
+
 // always opens a model that is told of the form in words only.
-func always(m llms.Model) func(Form) (llms.Model, error) {
-	return func(Form) (llms.Model, error) { return m, nil }
+func always(m llms.Model) func(Form, format) (llms.Model, error) {
+	return func(Form, format) (llms.Model, error) { return m, nil }
 }
 
 // stay follows nobody elsewhere: the address that is configured is where a

@@ -15,7 +15,7 @@ import (
 // is none of its choices; a second document; a field of another kind.
 func Decode[T any](text string) (T, error) {
 	var f T
-	text = unfenced(text)
+	text = within(text)
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if err := exact(d, reflect.TypeFor[T](), "the form", nil); err != nil {
@@ -47,16 +47,17 @@ func Idle(v any, key, is string, uses map[string][]string) error {
 	return nil
 }
 
-// unfenced takes away the fence of Markdown that models without a mode for
-// JSON put around it.
-func unfenced(text string) string {
-	text = strings.TrimSpace(text)
-	if in, ok := strings.CutPrefix(text, "```"); ok {
-		if in, ok := strings.CutSuffix(in, "```"); ok {
-			return strings.TrimSpace(strings.TrimPrefix(in, "json"))
-		}
+// within returns the form in text, without what models put around it that are
+// not held to JSON: what they thought first, words, a fence. Two forms stay two.
+func within(text string) string {
+	if i := strings.LastIndex(text, "</think>"); i >= 0 {
+		text = text[i:]
 	}
-	return text
+	first, last := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
+	if first < 0 || last < first {
+		return text
+	}
+	return text[first : last+1]
 }
 
 // exact reads one value of d, which has to be as t says; at is where it is.

@@ -21,7 +21,7 @@ type Parrot struct {
 var _ talk.Model = (*Parrot)(nil)
 
 // Reply implements [talk.Model].
-func (p *Parrot) Reply(_ context.Context, _ talk.Form, turns []talk.Turn) (talk.Reply, error) {
+func (p *Parrot) Reply(_ context.Context, _ talk.Form, turns []talk.Turn, _ int) (talk.Reply, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.Talks = append(p.Talks, turns)

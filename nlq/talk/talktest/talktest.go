@@ -29,6 +29,7 @@ type Wire struct {
 	Say  func(text, stop string, tokens int) string // puts the text of a model into an answer; stop "length" is one that was cut off
 	Fail func(w http.ResponseWriter, status int)    // as this provider fails
 	Call func() string                              // an answer that calls a tool; nil where there is none
+	Long string                                     // what it answers with 400 to a talk that is too long; "" where it cuts it instead
 
 	take func(r *http.Request, body []byte) error
 }
@@ -105,6 +106,7 @@ var Wires = []Wire{
 			w.WriteHeader(status)
 			fmt.Fprintf(w, `{"error":{"message":"status %d of `+Token+`","type":"some_error","code":"some"}}`, status)
 		},
+		Long: `{"error":{"message":"This model's maximum context length is 8192 tokens. However, you requested more.","type":"BadRequestError","code":400}}`,
 		Call: func() string {
 			return asJSON(object{"id": "chatcmpl-1", "object": "chat.completion", "choices": []object{{"index": 0, "finish_reason": "tool_calls",
 				"message": object{"role": "assistant", "content": "", "tool_calls": []object{{"id": "1", "type": "function", "function": object{"name": "sh", "arguments": "{}"}}}}}}})
@@ -193,6 +195,7 @@ var Wires = []Wire{
 			w.WriteHeader(status)
 			fmt.Fprintf(w, `{"message":"status %d"}`, status)
 		},
+		Long: `{"__type":"ValidationException","message":"Input is too long for requested model."}`,
 		Call: func() string {
 			return asJSON(object{"output": object{"message": object{"role": "assistant", "content": []object{{"toolUse": object{"toolUseId": "1", "name": "sh", "input": object{}}}}}},
 				"stopReason": "tool_use", "usage": object{"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}, "metrics": object{"latencyMs": 1}})
