@@ -75,7 +75,9 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		}
 		if of := makersOf(m); len(of) > 1 {
 			for _, w := range of {
-				v.makers[w] = true
+				if !isPlaceWord(w) && !english().words[w] {
+					v.makers[w] = true
+				}
 			}
 		}
 		if len(m.Words) == 0 && m.Exporter == catalog.Discovered {
