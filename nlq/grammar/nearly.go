@@ -137,7 +137,9 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 			if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
 				s *= 0.85 // there only where somebody asked for it
 			}
-			if slices.ContainsFunc(n.words, func(w string) bool { return (f.brand(w) || f.maker(w)) && !slices.Contains(strong, w) && !slices.Contains(weak, w) }) {
+			if slices.ContainsFunc(n.words, func(w string) bool {
+				return (f.brand(w) || f.maker(w)) && !slices.Contains(strong, w) && !slices.Contains(weak, w)
+			}) {
 				s *= 0.8 // whose it is goes without saying only where one thing has it
 			}
 			if s > score && f.fits(m) == nil {

@@ -28,6 +28,10 @@ const silent = ",;?)"
 func tokens(text string, c *catalog.Catalog) []token {
 	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ", " + ", " plus ").Replace(text)
 	text = numberSign.ReplaceAllString(text, "number of ")
+	if certificate.MatchString(text) {
+		text = runsOut.ReplaceAllString(text, "expires")
+		text = expiresIn.ReplaceAllString(text, "expires in less than $1")
+	}
 	text = orMore.ReplaceAllString(text, "${1}at least $2 ")
 	text = perShape.ReplaceAllString(text, " within $1")
 	text = perSecond.ReplaceAllStringFunc(text, func(s string) string {
@@ -82,6 +86,13 @@ func tokens(text string, c *catalog.Catalog) []token {
 
 // numberSign stands for "number of" before what is counted.
 var numberSign = regexp.MustCompile(`^\s*#\s+`)
+
+// A certificate that runs out expires; all else that does has a low end.
+var (
+	certificate = regexp.MustCompile(`(?i)\bcert(?:ificate)?s?\b`)
+	expiresIn   = regexp.MustCompile(`(?i)\bexpir(?:es?|ing) (?:with)?in (?:the next |under )?([0-9]|(?:a|one|two|three|four|five|six) )`)
+	runsOut     = regexp.MustCompile(`(?i)\b(?:runs?|running|ran) out\b`)
+)
 
 // orMore is a number or more: 50+ jobs.
 var orMore = regexp.MustCompile(`(^|\s)([0-9]+(?:\.[0-9]+)?[a-zA-Z%]{0,3})\+(?:\s|$)`)

@@ -133,6 +133,9 @@ func labelWords(c *catalog.Catalog) map[string]string {
 	out := map[string]string{}
 	for _, l := range slices.Sorted(maps.Keys(count)) {
 		words := labelName(l)
+		if first, _, more := strings.Cut(words, " "); more && (first == "to" || first == "from") {
+			continue // "to model" is where requests go, and no label
+		}
 		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
 			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
 				out[w] = l
@@ -307,6 +310,9 @@ func (f *frame) slipped(ts []token, i int) (string, bool) {
 	}
 	if before := strings.ToLower(ts[i-1].raw); low == "then" && (before == "more" || before == "less" || strings.HasSuffix(before, "er")) {
 		return "than", true
+	}
+	if comparative, ok := f.comparativeOf(low); ok && strings.EqualFold(ts[i+1].raw, "than") && !f.isWord(low) {
+		return comparative, true
 	}
 	if len(low) < 4 || !startsNumber.MatchString(ts[i+1].raw) || f.isWord(low) || nameShape.MatchString(ts[i].raw) {
 		return "", false

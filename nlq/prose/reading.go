@@ -61,7 +61,41 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 	if len(cs) == 0 {
 		return catalog.Metric{}, 0, false
 	}
+	if m, ok := r.sharable(cs); ok {
+		return m, sure, true
+	}
 	return cs[0].metric, sure, true
+}
+
+// nearlyAsLikely is how much less likely a metric may be that can be a share,
+// where the text has a limit in percent and the likeliest is none: no number of
+// bytes is 80 %.
+const nearlyAsLikely = 3
+
+// sharable returns the likeliest of cs of which a share can be taken, where the
+// limit is one and the likeliest of all has none.
+func (r *reading) sharable(cs []candidate) (catalog.Metric, bool) {
+	if !r.percent() || r.isShare(cs[0]) || whole.MatchString(r.text) {
+		return catalog.Metric{}, false
+	}
+	for _, c := range cs {
+		if c.rate < cs[0].rate-nearlyAsLikely {
+			break
+		}
+		if r.isShare(c) && c.first == cs[0].first {
+			return c.metric, true
+		}
+	}
+	return catalog.Metric{}, false
+}
+
+// isShare reports whether c is a share, or is one of something.
+func (r *reading) isShare(c candidate) bool {
+	if c.share || c.counter || c.metric.Unit == "{bool}" {
+		return true
+	}
+	_, ok := r.partner(c.metric, "part", "whole")
+	return ok
 }
 
 // measure is the metric id, of the series that the text names.

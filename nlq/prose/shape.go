@@ -66,6 +66,12 @@ func (r *reading) shape(m catalog.Metric) (nlq.Term, bool) {
 func (r *reading) ofDerived(m catalog.Metric) (nlq.Term, bool) {
 	t := r.measure(m.ID)
 	t.Window = r.window
+	if m.Unit == "{bool}" {
+		r.conds = slices.DeleteFunc(r.conds, func(c condition) bool { n, _ := c.limit.Number(); return n > 1 }) // the bit's own value
+	}
+	if (m.Unit == "%" || m.Unit == "1") && r.traits[m.ID].rest && len(r.conds) > 0 && r.conds[0].op[0] == '>' && !r.speaksOfRest() {
+		r.mirror() // "filling up, above 90%": of what is used
+	}
 	if op, limit, ok := r.state(m); ok && len(r.conds) == 0 {
 		return nlq.Binary{Op: op, Left: t, Right: nlq.Number(limit)}, true
 	}
@@ -123,8 +129,11 @@ func (c condition) amount(u catalog.Unit) float64 {
 	if !ok && c.limit.Dimension() == "ratio" {
 		v = n
 	}
-	if c.rest && u == "1" {
+	switch {
+	case c.rest && u == "1":
 		v = grammar.Round(1 - v)
+	case c.rest && u == "%":
+		v = grammar.Round(100 - v)
 	}
 	return v
 }
@@ -193,6 +202,9 @@ func timeUnit(m catalog.Metric) catalog.Unit {
 // ofCounter is how fast a counter grows, or by how much within a window. The
 // rate of a time is a share of the time.
 func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
+	if share, ok := r.catalog.Derived(m.ID + ":share"); ok && r.fraction() {
+		return r.ofDerived(share.Metric)
+	}
 	over := nlq.Increase
 	ms := r.measure(m.ID)
 	where, _ := r.valueOf(m)
@@ -214,6 +226,16 @@ func (r *reading) ofCounter(m catalog.Metric) (nlq.Term, bool) {
 		}
 	}
 	return r.compared(ms, u, ">", 0)
+}
+
+// fraction reports whether the limit is a part of one: none of what is counted
+// comes in parts, so that it is a share.
+func (r *reading) fraction() bool {
+	if len(r.conds) != 1 || r.conds[0].limit.Dimension() != "count" && r.conds[0].limit.Dimension() != "" {
+		return false
+	}
+	n, ok := r.conds[0].limit.Number()
+	return ok && n > 0 && n < 1
 }
 
 // horizon is how far ahead a trend is followed where nobody says: published

@@ -65,7 +65,7 @@ func (c *Catalog) ofPairs() []Derived {
 			}
 		}
 	}
-	return slices.Concat(ds, c.ofFailures(own), c.ofHits(own), c.ofCreations(own))
+	return slices.Concat(ds, c.ofFailures(own), c.ofHits(own), c.ofCreations(own), c.ofExpiries(own))
 }
 
 // ofHits returns the share of hits of what has no row of its own: of two
@@ -87,6 +87,35 @@ func (c *Catalog) ofHits(own map[ID]bool) []Derived {
 			d.Words = append(d.Words, hit+" rate", hit+" ratio")
 		}
 		ds = append(ds, d)
+	}
+	return ds
+}
+
+// expiryNames are how names of gauges end that say until when something is good.
+var expiryNames = []string{"_expiration_timestamp_seconds", "_expiry_timestamp", "_expiry_timestamp_seconds", "_cert_expiry", "_not_after", "_not_after_timestamp_seconds", "_expire_time_seconds"}
+
+// ofExpiries returns how long certificates are still good that say until when
+// and have no row of their own.
+func (c *Catalog) ofExpiries(own map[ID]bool) []Derived {
+	var ds []Derived
+	for _, m := range c.metrics {
+		ends := func(end string) bool { return strings.HasSuffix(string(m.ID), end) }
+		if m.Type != Gauge || own[m.ID] || !slices.ContainsFunc(expiryNames, ends) {
+			continue
+		}
+		d := Derived{Metric: m, Expr: string(m.ID) + " - time()"}
+		d.ID, d.Unit, d.Min, d.Bad, d.Help = m.ID+":left", "s", "", "low", "Time that is left: "+m.Help
+		d.Words = nil
+		for _, w := range m.Words {
+			for _, end := range []string{"expiry", "expiration", "end", "end date", "not after"} {
+				if thing, said := strings.CutSuffix(w, " "+end); said {
+					d.Words = append(d.Words, thing+" expires", thing+" expiry", thing+" left", thing+" valid")
+				}
+			}
+		}
+		if len(d.Words) > 0 {
+			ds = append(ds, d)
+		}
 	}
 	return ds
 }
