@@ -221,7 +221,12 @@ func (f *frame) saysMore() bool {
 func (f *frame) like(t nlq.Term, m catalog.Metric) nlq.Measure {
 	other := nlq.Measure{Metric: m.ID}
 	if ms, ok := t.(nlq.Measure); ok {
-		other.Where, other.Agg, other.By, other.Over, other.Window = ms.Where, ms.Agg, ms.By, ms.Over, ms.Window
+		other.Where, other.Agg, other.By, other.Over, other.Window = f.taken(ms.Where, m.ID), ms.Agg, ms.By, ms.Over, ms.Window
 	}
 	return other
+}
+
+// taken returns those of where that the measure id can be narrowed by.
+func (f *frame) taken(where []nlq.Matcher, id catalog.ID) []nlq.Matcher {
+	return slices.DeleteFunc(slices.Clone(where), func(w nlq.Matcher) bool { return !f.catalog.Takes(id, w.Label) })
 }

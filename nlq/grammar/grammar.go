@@ -250,6 +250,11 @@ func (f *frame) read() (nlq.Parse, error) {
 	if err != nil {
 		return nlq.Parse{}, err
 	}
+	for _, it := range f.items {
+		if it.number != nil && it.number.isUnit && it.number.unit.dimension == "ratio" && !it.used && !it.weak {
+			return nlq.Parse{}, f.ask(fmt.Sprintf("What is %s to be of?", it.raw)) // no share is left out for being in the way
+		}
+	}
 	return nlq.Parse{Intent: intent, Assumed: f.assumed, Confidence: f.confidence()}, nil
 }
 

@@ -149,12 +149,14 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 		// "the number of waiting requests" is what the metric says
 	case f.counting && amount && m.Type == catalog.Gauge && !f.only, f.counting && amount && m.Type == catalog.Counter && f.subject == "" && f.kind == lookup && len(f.compares) == 0:
 		ms.Agg = nlq.Sum
+	case f.counting && (m.Unit == "{bool}" || m.Unit == "{state}") && f.kind == lookup && !f.only && len(f.compares) == 1 && c.op == "==":
+		ms.Agg, ms.Only, f.compares = nlq.Count, nlq.Comparison{Op: c.op, Limit: c.limit.value}, nil // how many run with it switched off
 	case f.counting || number && f.agg == nlq.Each && f.kind == alert:
 		ms.Agg = nlq.Count
 		switch {
 		case m.Unit == "{bool}" && !f.only && m.Min != "1": // else each is 1
 			ms.Only = nlq.Comparison{Op: "==", Limit: 1}
-			if f.badSaid && m.Bad == "low" {
+			if (f.badSaid || f.troubled()) && m.Bad == "low" {
 				ms.Only.Limit = 0 // how many drives fail their check
 			}
 		case len(f.compares) > 0 && (f.only || f.kind == lookup || len(f.compares) == 2):

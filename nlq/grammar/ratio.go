@@ -79,7 +79,7 @@ func (f *frame) takeRatio() {
 			f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {
 				of := nlq.Measure{Metric: m.ID}
 				if ms, ok := t.(nlq.Measure); ok {
-					of.Where, of.Agg, of.By = ms.Where, ms.Agg, ms.By
+					of.Where, of.Agg, of.By = f.taken(ms.Where, m.ID), ms.Agg, ms.By
 				}
 				right, on := nlq.Joint(t, of, f.catalog)
 				return nlq.Binary{Op: op, Left: nlq.Binary{Op: "/", Left: t, Right: right, On: on}, Right: nlq.Number(round(n.value * n.unit.factor))}

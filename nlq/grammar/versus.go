@@ -24,6 +24,8 @@ func (f *frame) takeVersus() {
 			if _, times := f.says(i+2, "times"); !times {
 				continue
 			}
+		} else if at(f.items, i+1).number != nil {
+			continue // a share of something, which is read elsewhere
 		}
 		from, times := i+1, 1.0
 		if v, ok := f.says(from, "times"); ok && strings.Trim(v, "x") == "" && v != "" {
