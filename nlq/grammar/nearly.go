@@ -54,6 +54,37 @@ func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 	return found, best >= 0
 }
 
+// byUnit returns what strong names together with what the limit's unit says: an
+// NVSwitch over 85 °C.
+func (f *frame) byUnit(strong, weak []string) (catalog.Metric, bool) {
+	unit := f.silent()
+	if len(unit) == 0 || unit[0] == "usage" || slices.Contains(strong, unit[0]) {
+		return catalog.Metric{}, false
+	}
+	m, ok := f.shorter(append(slices.Clone(strong), unit...), weak, strong)
+	if ok {
+		f.assume(0.1, "%s is what the unit says", f.title(m.ID))
+	}
+	return m, ok
+}
+
+// failures returns what counts the failures of what strong says to be failing:
+// "failing rule evaluations".
+func (f *frame) failures(strong, weak []string) (catalog.Metric, bool) {
+	less := f.without(strong, f.badState)
+	if len(less) == len(strong) || len(less) == 0 {
+		return catalog.Metric{}, false
+	}
+	for _, what := range [][]string{less, f.without(less, f.brand)} {
+		for _, w := range []string{"failure", "failed", "error"} {
+			if m, ok := f.shorter(append(slices.Clone(what), w), weak, strong); ok && m.Type == catalog.Counter && len(what) > 0 {
+				return m, true
+			}
+		}
+	}
+	return catalog.Metric{}, false
+}
+
 // brandOf returns whose metric id is: the first word of its name.
 func brandOf(id catalog.ID) string {
 	first, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(string(id)), ":", "_"), "_")
