@@ -117,6 +117,7 @@ type frame struct {
 
 	throughout time.Duration // of "all day"
 	keep       time.Duration // how long it goes on firing
+	inWindow   bool          // so many in the window are meant: "20 requests in 5m"
 	during     bool          // a hold that is a window for what is counted
 	over       nlq.OverTime
 	agg        nlq.Aggregation

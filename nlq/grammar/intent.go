@@ -437,6 +437,9 @@ func (f *frame) ofCounter(m catalog.Metric) nlq.OverTime {
 			return nlq.Rate
 		}
 	}
+	if f.inWindow && len(f.compares) == 1 && !f.compares[0].limit.isUnit && f.dimension(m.Unit) == "count" {
+		return nlq.Increase
+	}
 	switch m.Unit {
 	case "By", "s", "{token}", "{request}", "{operation}", "{unit}":
 		return nlq.Rate

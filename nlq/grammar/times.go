@@ -54,6 +54,7 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		}
 	case is("over"), is("window") && !is("hold"):
 		f.window = d
+		f.inWindow = strings.HasPrefix(prev.low, "in") || strings.HasPrefix(prev.low, "within")
 	case !is("hold") && perTime(f.items[i].low) && d == time.Second && len(f.compares) == 0 && !f.saysAny("compare"):
 		f.over, f.items[i].used = nlq.Rate, true // "commands per second"
 		return
