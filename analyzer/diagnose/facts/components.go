@@ -21,10 +21,10 @@ var components = map[string]string{"kube-proxy": "unit-kube-proxy-down", "kube-s
 func (w *World) readComponents() {
 	for _, p := range w.order {
 		fact := components[componentOf(p)]
-		if fact == "" || p.gone || p.Spec.NodeName == "" || p.ready() || running(p) || w.now.Sub(down(p)) <= graceOf(p) {
+		if fact == "" || p.gone || p.Spec.NodeName == "" || p.ready() || running(p) || w.now.Sub(w.down(p)) <= graceOf(p) {
 			continue
 		}
-		w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(p.Spec.NodeName), Name: fact, At: down(p), Standing: true, Source: p.source,
+		w.addOnce(Fact{Fact: analyzer.Fact{Subject: analyzer.Node(p.Spec.NodeName), Name: fact, At: w.down(p), Standing: true, Source: p.source,
 			Text: fmt.Sprintf("its %s does not run: %s is not ready%s", componentOf(p), p.Name, waiting(p))}, Kind: ObjectKind, Weight: 2, Detail: map[string]string{"pod": p.subject.String()}})
 	}
 }
@@ -39,14 +39,20 @@ func graceOf(p *pod) time.Duration {
 }
 
 // down returns since when a pod does not run: it says when it last stopped,
-// which one that ends again and again has done ever since it was made.
-func down(p *pod) time.Time {
+// which one that ends again and again has done ever since it was made, or since
+// the kubelet makes it wait.
+func (w *World) down(p *pod) time.Time {
 	var restarts int32
 	for _, cs := range p.Status.ContainerStatuses {
 		restarts = max(restarts, cs.RestartCount)
 	}
 	if p.since().Sub(p.CreationTimestamp.Time) <= time.Duration(restarts)*longestBackOff {
 		return p.CreationTimestamp.Time
+	}
+	for _, e := range w.events[p.subject] {
+		if e.Reason == "BackOff" && e.Times() >= manyRestarts && w.now.Sub(e.Latest()) <= restartMemory && e.Onset().Before(p.since()) {
+			return e.Onset()
+		}
 	}
 	return p.since()
 }
