@@ -14,7 +14,11 @@ import (
 
 // components are the parts of Kubernetes that run as pods of a node, by the
 // value of the label that installers give them, and the fact that one does not run.
-var components = map[string]string{"kube-proxy": "unit-kube-proxy-down", "kube-scheduler": "unit-kube-scheduler-down"}
+var components = map[string]string{"kube-proxy": "unit-kube-proxy-down", "kube-scheduler": "unit-kube-scheduler-down",
+	"flannel": networkDown, "kube-flannel": networkDown, "calico-node": networkDown, "cilium": networkDown, "weave-net": networkDown, "antrea-agent": networkDown}
+
+// networkDown is that a node's part of the network plug-in does not run, which it serves pods' sandboxes with.
+const networkDown = "unit-network-down"
 
 // readComponents records parts of Kubernetes whose pod on a node does not run,
 // under the names of their units: what follows does not depend on who starts them.
@@ -66,7 +70,7 @@ func running(p *pod) bool {
 // componentOf returns the part of Kubernetes that a pod is: kubeadm and those
 // who follow it label static pods "component" and kube-proxy "k8s-app"; OpenShift says "app".
 func componentOf(p *pod) string {
-	if !strings.HasPrefix(p.Namespace, "kube-") && !strings.HasPrefix(p.Namespace, "openshift-") {
+	if !strings.HasPrefix(p.Namespace, "kube-") && !strings.HasPrefix(p.Namespace, "openshift-") && p.Namespace != "calico-system" {
 		return ""
 	}
 	for _, key := range []string{"component", "k8s-app", "app", "app.kubernetes.io/name"} {
