@@ -36,6 +36,7 @@ var relations = map[string]*relation{
 	"mounts":      {workload, behind},    // a workload and the claims that its pods mount
 	"anywhere":    {everything, everything},
 	"called":      {itself, listed("callee")}, // what is called and does not answer, and who says so
+	"called-from": {node, listed("from")},     // a node and the calls that only pods on it make in vain
 	"runs-there":  {thereOn, workload},        // a node and the workloads with a pod on it
 	"seen":        {seen, workload},           // a fact, and the workloads where it showed
 	"its-watcher": {watchers, self},           // a fact, and the very pods where it showed

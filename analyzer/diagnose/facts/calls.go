@@ -29,8 +29,8 @@ var (
 	fullName = regexp.MustCompile(`\b([a-z0-9][a-z0-9-]*)\.([a-z0-9][a-z0-9-]*)\.svc\b(?:\.[a-z.]+)?(?::(\d+))?`)
 	// http://cart:8080/, tcp cart:6379, "cart.shop:80"
 	shortName = regexp.MustCompile(`(?:://|\b|")([a-z][a-z0-9-]*)(?:\.([a-z][a-z0-9-]*))?(?::(\d{2,5})|/)`)
-	// 10.1.2.3:5432, and NCCL's 10.1.2.3<41231>
-	ipAndPort = regexp.MustCompile(`\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::|<)(\d{1,5})`)
+	// 10.1.2.3:5432, NCCL's 10.1.2.3<41231>, and [::ffff:10.1.2.3]:29500 of who listens for both kinds of addresses
+	ipAndPort = regexp.MustCompile(`\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?:\]?:|<)(\d{1,5})`)
 	// server at "pg" (10.1.2.3), port 5432, and server on 'mysql', as libraries of databases say it
 	serverAt = regexp.MustCompile(`server (?:at|on) ["']([a-z0-9-]+)(?:\.([a-z0-9-]+))?[a-z0-9.-]*["'](?: \([0-9a-f.:]+\))?(?:, port (\d+))?`)
 )
@@ -166,6 +166,9 @@ func (w *World) addCalls(cs []call) {
 	}
 	f.Detail["callee"] = strings.Join(names, " ")
 	f.Detail["waited"] = fmt.Sprint(last.waited)
+	if on := first.pod.Spec.NodeName; on != "" && !slices.ContainsFunc(cs, func(c call) bool { return c.pod.Spec.NodeName != on }) {
+		f.Detail["from"] = analyzer.Node(on).String()
+	}
 	if first.line.Source != last.line.Source {
 		f.Also = append(f.Also, analyzer.Evidence{Source: first.line.Source, At: first.line.At, Text: clip(first.line.Text)})
 	}

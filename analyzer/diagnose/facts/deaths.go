@@ -1,7 +1,10 @@
 package facts
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"vedette.dev/analyzer"
@@ -32,6 +35,42 @@ func (w *World) readDeaths() {
 				if i := slices.IndexFunc(lines, func(l analyzer.Evidence) bool { return l.At.Sub(f.At).Abs() <= deathLag }); i >= 0 {
 					w.add(Fact{Fact: analyzer.Fact{Subject: f.Subject, Name: "end-in-kernel", At: lines[i].At, Standing: f.Standing, Source: lines[i].Source,
 						Text: "the kernel of " + w.Words(k.Subject) + ": " + lines[i].Text}, Kind: KernelKind})
+				}
+			}
+		}
+	}
+}
+
+// cgroupPod is the UID of a pod in the name of its cgroup: pod<uid> as the
+// kubelet writes it, pod<uid with _> as systemd has it.
+var cgroupPod = regexp.MustCompile(`pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})`)
+
+// missesWorker is how long a program may take to end for a process of its own
+// that was killed: PyTorch looks after its workers every five seconds, and others close down first.
+const missesWorker = time.Minute
+
+// readKilledWorkers finds containers that ended by themselves after the kernel
+// had killed another process in them: only the end of the first process is
+// called OOMKilled.
+func (w *World) readKilledWorkers() {
+	byUID := map[string]*pod{}
+	for _, p := range w.order {
+		byUID[string(p.UID)] = p
+	}
+	for _, k := range w.Called("kernel-oom-cgroup") {
+		for _, l := range append([]analyzer.Evidence{{Source: k.Source, At: k.At, Text: k.Text}}, k.Also...) {
+			m := cgroupPod.FindStringSubmatch(l.Text)
+			if m == nil {
+				continue
+			}
+			p := byUID[strings.ReplaceAll(m[1], "_", "-")]
+			if p == nil {
+				continue
+			}
+			for _, f := range w.Called("container-failed", "container-killed", "container-signalled") {
+				if d := f.At.Sub(l.At); f.Subject == p.subject && d >= -time.Second && d <= missesWorker {
+					w.addOnce(Fact{Fact: analyzer.Fact{Subject: f.Subject, Name: "worker-oom-killed", At: l.At, Standing: f.Standing, Source: l.Source,
+						Text: fmt.Sprintf("the kernel killed a process of it for want of memory before %s: %s", f.Text, l.Text)}, Kind: KernelKind})
 				}
 			}
 		}

@@ -83,6 +83,7 @@ func Read(s *snapshot.Snapshot) *World {
 	w.readCustomJobs()
 	w.readTexts()
 	w.readDeaths()
+	w.readKilledWorkers()
 	w.readCalls()
 	w.readProbes()
 	w.readServices()

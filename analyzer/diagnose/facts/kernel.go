@@ -35,6 +35,8 @@ var (
 	lostHandle = regexp.MustCompile(`Unable to determine the device handle for GPU ?([0-9a-fA-F]+:[0-9a-fA-F]+:[0-9a-fA-F.]+): (?:GPU is lost|Unknown Error)`)
 	// The first lines of a kernel that has just started.
 	bootLine = regexp.MustCompile(`^(?:\[[ 0-9.]+\] )?(Linux version \d|Command line: )`)
+	// NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  570.86.15, which the driver writes when it starts anew.
+	driverLine = regexp.MustCompile(`NVRM: loading NVIDIA UNIX `)
 )
 
 const fellOffBus fault.Xid = 79
@@ -71,16 +73,23 @@ func (w *World) readKernel() {
 			w.readXid(node, l, uuids, episodes)
 		}
 		w.readFailedStarts(node, lines, uuids)
+		started := booted
+		if at := lastOf(lines, driverLine); at.After(started) {
+			started = at
+		}
 		for _, f := range episodes {
-			f.Standing = f.At.IsZero() || !f.At.Before(booted)
+			f.Standing = f.At.IsZero() || !lastSeen(f).Before(started)
 		}
 	}
 }
 
 // bootedAt returns when the kernel last started, as far as its log tells.
-func bootedAt(lines []snapshot.Line) (at time.Time) {
+func bootedAt(lines []snapshot.Line) time.Time { return lastOf(lines, bootLine) }
+
+// lastOf returns when the last line was written that matches.
+func lastOf(lines []snapshot.Line, like *regexp.Regexp) (at time.Time) {
 	for _, l := range lines {
-		if bootLine.MatchString(l.Text) {
+		if like.MatchString(l.Text) {
 			at = l.At
 		}
 	}

@@ -165,7 +165,7 @@ func (w *World) readPort(s snapshot.Typed[corev1.Service], port corev1.ServicePo
 		for _, c := range p.Spec.Containers {
 			declared = declared || len(c.Ports) > 0
 			for _, x := range c.Ports {
-				if (to.Type == intstr.Int && x.ContainerPort == to.IntVal || to.Type == intstr.String && x.Name == to.StrVal) && protocolOf(x.Protocol) == protocolOf(protocol) {
+				if (to.Type == intstr.Int && x.ContainerPort == to.IntVal || to.Type == intstr.String && x.Name == to.StrVal) && protocolOf(x.Protocol) == protocolOf(port.Protocol) {
 					return
 				}
 				if to.Type == intstr.Int && x.ContainerPort == to.IntVal {
@@ -183,6 +183,11 @@ func (w *World) readPort(s snapshot.Typed[corev1.Service], port corev1.ServicePo
 	}
 	switch {
 	case protocolOf(protocol) != protocolOf(port.Protocol):
+		if to == intstr.FromInt32(dnsPort) || slices.ContainsFunc(s.Object.Spec.Ports, func(x corev1.ServicePort) bool {
+			return x.Port == port.Port && protocolOf(x.Protocol) == protocolOf(protocol)
+		}) {
+			return // who listens for both, as resolvers do, need not declare both
+		}
 		w.addService(s, "service-other-protocol", fmt.Sprintf("it forwards %s to port %s, and its pods listen there for %s", protocolOf(port.Protocol), to.String(), protocolOf(protocol))).Also = said(missed)
 	case to.Type == intstr.String, missed.Source != "":
 		w.addService(s, "service-other-port", fmt.Sprintf("it forwards to port %s, which its pods do not have", to.String())).Also = said(missed)
