@@ -87,8 +87,14 @@ func (w *World) readConditions(n snapshot.Typed[corev1.Node]) {
 // its network plug-in is a pod that must be pulled and started there first.
 const joinTime = 2 * time.Minute
 
-// joining reports whether the node registered so lately that it need not be ready yet.
-func (w *World) joining(n *corev1.Node) bool { return w.now.Sub(n.CreationTimestamp.Time) < joinTime }
+// joining reports whether the node registered so lately that it need not be ready
+// yet. One that has stopped reporting has been there, however young its object.
+func (w *World) joining(n *corev1.Node) bool {
+	silent := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionUnknown
+	})
+	return !silent && w.now.Sub(n.CreationTimestamp.Time) < joinTime
+}
 
 // readAllocatable compares the GPUs that a node has with those it offers.
 func (w *World) readAllocatable(n snapshot.Typed[corev1.Node]) {
