@@ -17,9 +17,14 @@ type answered struct {
 	not   bool
 }
 
-// httpLabels are the labels that carry codes of HTTP, and that of Envoy which
-// carries their classes.
-var httpLabels = []string{"code", "status", "response_code", "status_code", "return_code", "http_status", "envoy_response_code_class"}
+// single reports whether a is one code and no class.
+func (a answered) single() bool { return !strings.HasSuffix(a.value, "xx") }
+
+// classLabel is Envoy's, and carries but the first figure of a code.
+const classLabel = "envoy_response_code_class"
+
+// httpLabels are the labels that carry codes of HTTP, or their classes.
+var httpLabels = []string{"code", "status", "response_code", "status_code", "return_code", "http_status", "envoy_response_code", classLabel}
 
 var (
 	classShape = regexp.MustCompile(`^(non-)?([1-5])xxe?s?$`)
@@ -83,13 +88,25 @@ func (f *frame) takeHTTP() bool {
 	return len(said) > 0
 }
 
-// httpLabel returns the label that tells series of m apart by codes of HTTP.
-func (f *frame) httpLabel(m catalog.Metric) string {
-	i := slices.IndexFunc(httpLabels, func(l string) bool { return f.catalog.Takes(m.ID, l) })
-	if i < 0 {
-		return ""
+// takeCodesOf takes the codes that are said of m, where it tells them apart.
+func (f *frame) takeCodesOf(m catalog.Metric) {
+	f.answered = f.httpCodes()
+	apart := f.httpLabel(m) != ""
+	f.answered = nil
+	if apart {
+		f.takeHTTP()
 	}
-	return httpLabels[i]
+}
+
+// httpLabel returns the label that tells series of m apart by the codes that
+// were said: what tells only classes apart knows no code.
+func (f *frame) httpLabel(m catalog.Metric) string {
+	for _, l := range httpLabels {
+		if f.catalog.Takes(m.ID, l) && (l != classLabel || !slices.ContainsFunc(f.answered, answered.single)) {
+			return l
+		}
+	}
+	return ""
 }
 
 // ofCodes returns the matcher of m's label for the codes that were said.
@@ -102,7 +119,7 @@ func (f *frame) ofCodes(m catalog.Metric) []nlq.Matcher {
 	for _, c := range f.answered {
 		class, isClass := strings.CutSuffix(c.value, "xx")
 		switch {
-		case w.Label == "envoy_response_code_class":
+		case w.Label == classLabel:
 			values = append(values, class[:1])
 		case isClass:
 			w.Op = "=~"

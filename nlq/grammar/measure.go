@@ -143,6 +143,7 @@ func (f *frame) eachPlace() []string {
 func (f *frame) exactly(i int) (catalog.Metric, error) {
 	m, _ := f.catalog.Measure(catalog.ID(f.items[i].raw))
 	f.items[i].used = true
+	f.takeCodesOf(m)
 	own := map[string]bool{}
 	for _, n := range f.words.names {
 		if n.id == m.ID {
