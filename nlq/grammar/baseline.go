@@ -40,6 +40,33 @@ func (f *frame) takeBaseline() {
 	}
 }
 
+// takeQuotient reads what a value is of what it was: now divided by a week ago.
+func (f *frame) takeQuotient() {
+	for i := range f.items {
+		if op, ok := f.says(i, "operator"); !ok || op != "/" || i == 0 {
+			continue
+		}
+		for k := i + 1; k < min(len(f.items), i+5); k++ {
+			mean, d, from, to, ok := f.pastAt(k)
+			if !ok {
+				continue
+			}
+			f.useAll(span(i, max(from, to))...)
+			if at(f.items, i-1).low == "now" {
+				f.use(i - 1)
+			}
+			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+				ref := nlq.Term(nlq.Func{Name: nlq.Ago, Of: t, Window: d})
+				if mean {
+					ref = averaged(t, d)
+				}
+				return nlq.Binary{Op: "/", Left: t, Right: ref}
+			})
+			return
+		}
+	}
+}
+
 // takeYesterday reads when a value is asked of: energy used yesterday.
 func (f *frame) takeYesterday() {
 	for i := range f.items {

@@ -49,6 +49,10 @@ func (f *frame) takeComparisons() {
 		if strings.HasPrefix(v, "> allocated") && (f.kind == lookup || f.limited(i)) {
 			continue // "how many are in use" counts what is allocated
 		}
+		if _, more := f.limitOf(i); len(v) > 2 && v[len(v)-1] == '0' && !more && f.comparesAt(i+1) {
+			it.used = true // "is set below 500 W" says how far
+			continue
+		}
 		op, implied, _ := strings.Cut(v, " ")
 		word, given, _ := strings.Cut(implied, " ")
 		c := compare{op: op}
@@ -109,6 +113,14 @@ func (f *frame) takeComparisons() {
 			f.only, f.items[i].used = true, true
 		}
 	}
+}
+
+// comparesAt reports whether an operator with its limit stands at item i.
+func (f *frame) comparesAt(i int) bool {
+	v, cmp := f.says(i, "compare")
+	_, over := f.says(i, "over")
+	_, given := f.limitOf(min(i, len(f.items)-1))
+	return given && (over || cmp && len(v) <= 2)
 }
 
 // comparedBefore reports whether an operator stands before item i.

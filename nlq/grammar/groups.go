@@ -62,6 +62,7 @@ func (f *frame) takeGroups() {
 			f.items[i+n+k].weak = true
 		}
 	}
+	f.takeAllOf()
 	for i := range f.items {
 		p, n, ok := f.place(i)
 		one := i > 0 && (f.items[i-1].low == "a" || f.items[i-1].low == "one") && (i == 1 || f.items[i-2].low == "of")
@@ -129,6 +130,41 @@ func (f *frame) takeEnd() {
 				f.by = append(f.by, p.Name) // the hottest GPU of a node
 				f.useAll(span(of-1, of+1+n)...)
 			}
+		}
+		return
+	}
+}
+
+// takeAllOf reads of what all GPUs are put together: averaged over all the GPUs
+// of a pod, pods whose power added up over their GPUs.
+func (f *frame) takeAllOf() {
+	for i := range f.items {
+		p, n, ok := f.place(i)
+		if !ok || p.Name != "gpu" || i == 0 || f.named(i, n) {
+			continue
+		}
+		all := slices.IndexFunc(f.items[max(0, i-4):i], func(it item) bool { return f.lexicon.sets["put together"][it.low] })
+		if all < 0 {
+			continue
+		}
+		of := i + n
+		if at(f.items, of).low != "of" && at(f.items, of).low != "on" && at(f.items, of).low != "in" || !f.anyOf(of+1) && at(f.items, of+1).low != "the" {
+			continue
+		}
+		q, m, ok := f.place(of + 2)
+		if !ok || q.Name == "gpu" || f.named(of+2, m) {
+			continue
+		}
+		all += max(0, i-4)
+		f.agg = nlq.Mean
+		if f.lexicon.sets["added up"][f.items[all].low] {
+			f.agg = nlq.Sum
+		}
+		f.by = append(f.by, q.Name)
+		f.useAll(span(all, i)...)
+		f.useAll(span(of, of+2+m)...)
+		for k := range n {
+			f.items[i+k].weak = true
 		}
 		return
 	}
@@ -409,6 +445,9 @@ func (f *frame) isWeak(i int) bool {
 	if f.items[i].weak {
 		return true
 	}
+	if _, n, _ := f.place(i); i > 0 && f.lexicon.sets["relative"][at(f.items, i+n).low] {
+		return true // "in namespace ml, pods whose memory is above 2 GB"
+	}
 	for j := i - 1; j >= 0; j-- {
 		it := f.items[j]
 		if it.weak {
@@ -462,6 +501,10 @@ func (f *frame) takeAggregation() {
 		}
 		v, ok := f.items[i].has("agg")
 		if !ok || f.items[i].used {
+			continue
+		}
+		if v == string(nlq.Count) && strings.HasPrefix(f.items[i].low, "count") && i > 0 && f.tells(i-1) && !f.placeWord(f.items[i-1].low) {
+			f.items[i].used = true // "the replay count of a card"
 			continue
 		}
 		if v == string(nlq.Count) {

@@ -112,8 +112,8 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 		if fl.label == "" {
 			w.Label, _ = f.placeNamed(fl.place).Label(m.ID, f.catalog)
 		}
-		if fl.bare && (fl.place == "pod" || fl.place == "node") && m.Entity == "model" && f.catalog.Takes(m.ID, "model_name") {
-			w.Label = "model_name" // what is measured of models is asked for by their names
+		if fl.bare && (fl.place == "pod" || fl.place == "node") && m.Entity == "model" && f.modelLabel(m) != "" {
+			w.Label = f.modelLabel(m) // what is measured of models is asked for by their names
 		}
 		if ns, pod, ok := strings.Cut(fl.value, "/"); ok && fl.place == "pod" && f.catalog.Takes(m.ID, "namespace") {
 			ms.Where = append(ms.Where, nlq.Matcher{Label: "namespace", Op: "=", Value: ns})
@@ -133,6 +133,16 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 		}
 		ms.Where = append(ms.Where, w)
 	}
+}
+
+// modelLabel returns the label by which m tells models that answer apart.
+func (f *frame) modelLabel(m catalog.Metric) string {
+	for _, l := range []string{"model_name", "model"} {
+		if f.catalog.Takes(m.ID, l) {
+			return l
+		}
+	}
+	return ""
 }
 
 // counted settles what "how many" counts: things that a measure counts itself
@@ -347,6 +357,8 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		ms.Window = f.window
 		over := map[nlq.Aggregation]nlq.OverTime{nlq.Maximum: nlq.Highest, nlq.Minimum: nlq.Lowest, nlq.Mean: nlq.Average}[f.agg]
 		switch {
+		case m.Unit == "{bool}" && f.kind == lookup && f.agg == nlq.Each && (f.outUnit == "ratio" || slices.Contains(f.norms(), "available")):
+			ms.Over = nlq.Average // for which share of the time it was so
 		case over != nlq.AsIs && ms.Agg == nlq.Count:
 			ms.Over = over
 		case m.Unit == "{xid}" && over == nlq.AsIs:

@@ -482,7 +482,8 @@ func (f *frame) fits(m catalog.Metric) error {
 		}
 		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))
 	}
-	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit && !(m.Type == catalog.Counter && f.dimension(m.Unit)+"/s" == f.outUnit) {
+	uptime := m.Unit == "{bool}" && f.outUnit == "ratio" && f.window > 0 // of the time it was so
+	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit && !uptime && !(m.Type == catalog.Counter && f.dimension(m.Unit)+"/s" == f.outUnit) {
 		return f.ask(fmt.Sprintf("%s is measured in %s. In which unit?", f.title(m.ID), m.Unit))
 	}
 	if f.bytesLeft && f.dimension(m.Unit) != "bytes" {

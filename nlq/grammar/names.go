@@ -43,7 +43,7 @@ func (f *frame) takeNames() {
 			f.implied = append(f.implied, "gpu")
 			continue
 		}
-		if f.takeExporter(i) || f.takeLabel(i) || f.takeNamedPlace(i) || f.takeNamedLabel(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
+		if f.takeExporter(i) || f.takeLabel(i) || f.takeNamedPlace(i) || f.takeCalledLabel(i) || f.takeNamedLabel(i) || f.takePlaceOfName(i) || f.takeShape(i) || f.takePreposition(i) {
 			continue
 		}
 		if f.items[i].name && f.items[i].norms == nil && !f.items[i].metric && i > 0 { // in quotation marks
@@ -73,6 +73,21 @@ func (f *frame) takeNamedLabel(i int) bool {
 		return false
 	}
 	name, to := f.name(i + n)
+	f.add(i, filter{label: label, value: name, must: true}, span(i, to)...)
+	return true
+}
+
+// takeCalledLabel reads what a label is called like: whose instance begins with infra.
+func (f *frame) takeCalledLabel(i int) bool {
+	label, n, ok := f.labelAt(i)
+	v, called := f.says(i+n, "called")
+	if j := i + n + 1; !ok || !called || v != "" || j >= len(f.items) || f.items[j].number != nil {
+		return false
+	}
+	name, to := f.name(i + n + 1)
+	if low := f.items[i+n].low; strings.Contains(low, "start") || strings.Contains(low, "begin") {
+		name = strings.TrimSuffix(name, "*") + "*"
+	}
 	f.add(i, filter{label: label, value: name, must: true}, span(i, to)...)
 	return true
 }
@@ -352,34 +367,6 @@ func (f *frame) takePreposition(i int) bool {
 	}
 	f.add(i, filter{place: place, value: name, bare: known == ""}, span(i, to)...)
 	return true
-}
-
-// add notes a filter that took items, the first of which is i; a "not" before
-// it, or before the preposition before it, turns it round.
-func (f *frame) add(i int, fl filter, took ...int) {
-	if len(took) > 0 {
-		after := took[len(took)-1] + 1
-		if _, out := f.says(after, "left out"); out {
-			f.use(after) // "kube-system left out"
-			fl.not = true
-		}
-	}
-	for _, k := range took {
-		f.items[k].used = true
-	}
-	for back := 0; back <= 3 && i-back >= 0; back++ {
-		it := &f.items[i-back]
-		if _, not := it.has("not"); not {
-			fl.not, it.used = true, true
-			break
-		}
-		if back > 0 && !f.lexicon.stop[it.low] {
-			break
-		}
-	}
-	fl.end = slices.Max(append(took, i)) + 1
-	f.filters = append(f.filters, fl)
-	f.alternatives(i)
 }
 
 // alternatives joins a name that was read from item i on with one of the same

@@ -60,6 +60,10 @@ func (f *frame) peersAt(i int) (place string, to int, ok bool) {
 		}
 		n := own(k + 1)
 		p, words, is := f.place(k + 1 + n)
+		if in := k + 1 + n + words; is && slices.Contains([]string{"in", "on", "of"}, at(f.items, in).low) && own(in+1) > 0 {
+			k, n = in, own(in+1) // "the average of the GPUs in the same host"
+			p, words, is = f.place(k + 1 + n)
+		}
 		if n == 0 || !is || p.Name == "gpu" || f.named(k+1+n, words) {
 			return "", 0, false
 		}
@@ -290,7 +294,8 @@ func (f *frame) takeShareAsked(i int) bool {
 		j++
 	}
 	p, words, ok := f.place(j)
-	if !ok || f.isName(j+words) || j+words < len(f.items) && f.unknown(j+words) || !f.conditionAfter(j+words) {
+	state := slices.ContainsFunc(f.items[min(j+words, len(f.items)):], func(it item) bool { _, is := it.has("state"); return is })
+	if !ok || f.isName(j+words) || j+words < len(f.items) && f.unknown(j+words) || !f.conditionAfter(j+words) && !state {
 		return false
 	}
 	for k := range words {
@@ -299,6 +304,13 @@ func (f *frame) takeShareAsked(i int) bool {
 	f.implied = append(f.implied, p.Name)
 	f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
 		labels := f.kept(m, f.by)
+		if _, compares := t.(nlq.Binary); !compares && m.Unit == "{bool}" {
+			so := 1.0
+			if f.badSaid && m.Bad == "low" {
+				so = 0
+			}
+			t = nlq.Binary{Op: "==", Left: t, Right: nlq.Number(so)} // in which state they are
+		}
 		return nlq.Binary{Op: "/", Left: nlq.Group{Agg: nlq.Count, Of: t, By: labels}, Right: nlq.Group{Agg: nlq.Count, Of: compared(t), By: labels}}
 	})
 	return true
@@ -348,7 +360,8 @@ func (f *frame) conditionAfter(i int) bool {
 		_, over := f.says(j, "over")
 		_, time := at(f.items, j+1).number.duration()
 		_, given := f.limitOf(j)
-		if cmp && (given || len(v) > 2 && v[len(v)-1] == '0') || over && !time && given {
+		step := stepShape.MatchString(f.items[j].raw) && !f.items[j].used && slices.ContainsFunc(f.items[max(i, j-3):j], func(it item) bool { return it.low == "in" || it.low == "at" })
+		if cmp && (given || len(v) > 2 && v[len(v)-1] == '0') || over && !time && given || step {
 			return true
 		}
 	}
@@ -365,7 +378,7 @@ func (f *frame) isBusy(i int) bool {
 func (f *frame) takeEvery() {
 	for i := range f.items {
 		_, none := f.says(i, "none")
-		if low := f.items[i].low; f.items[i].used || low != "every" && low != "all" && !none {
+		if low := f.items[i].low; f.items[i].used || low != "every" && low != "all" && !none || f.lexicon.sets["put together"][at(f.items, i-1).low] {
 			continue
 		}
 		j := i + 1

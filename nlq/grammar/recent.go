@@ -57,19 +57,41 @@ func (f *frame) takeRecent() {
 		if !ok || f.kind == lookup {
 			continue
 		}
-		d, a, b := f.windowIn(i)
-		if dur, ok := at(f.items, i+2).number.duration(); ok && at(f.items, i+3).low == "ago" {
-			if op, _ := f.says(i+1, "compare"); op == "<" { // "rebooted less than 20 minutes ago"
-				f.useAll(i+1, i+3)
-				d, a, b = dur, i+1, i+2
-			}
+		if f.takeSince(i, word) {
+			return
 		}
+		if word == "age" {
+			continue // "created in the last day" are counted
+		}
+		d, a, b := f.windowIn(i)
 		if often, _ := f.says(i+1, "compare"); d == 0 || strings.HasPrefix(often, ">") { // "restarted more than 4 times"
 			continue
 		}
 		f.useAll(i, a, b)
-		f.extra = append(f.extra, word)
-		f.compares = append(f.compares, compare{op: "<", limit: number{value: d.Seconds(), unit: f.lexicon.units["s"], isUnit: true}})
+		f.aged(word, "<", d)
 		return
 	}
+}
+
+// takeSince reads after item i how long ago it was: rebooted less than 20
+// minutes ago, started over three days ago.
+func (f *frame) takeSince(i int, word string) bool {
+	op, compares := f.says(i+1, "compare")
+	_, over := f.says(i+1, "over")
+	if over {
+		op = ">"
+	}
+	d, isTime := at(f.items, i+2).number.duration()
+	if !compares && !over || len(op) > 2 || !isTime || at(f.items, i+3).low != "ago" {
+		return false
+	}
+	f.useAll(span(i, i+4)...)
+	f.aged(word, op, d)
+	return true
+}
+
+// aged notes that an age, called word, is compared with d.
+func (f *frame) aged(word, op string, d time.Duration) {
+	f.extra = append(f.extra, word)
+	f.compares = append(f.compares, compare{op: op, limit: number{value: d.Seconds(), unit: f.lexicon.units["s"], isUnit: true}})
 }

@@ -54,6 +54,7 @@ func (f *frame) takeShapes() {
 	f.takeSigma()
 	f.takeDifference()
 	f.takeBaseline()
+	f.takeQuotient()
 	f.takeYesterday()
 	f.takeFlips()
 	f.takeChange()
@@ -105,6 +106,7 @@ type relation struct {
 	op     string  // > or <, or "" where it was not said
 	by     *number // how far, nil: at all
 	factor float64 // times, 0: not said
+	of     bool    // how far is a share of what it is compared with
 	took   []int   // items
 }
 
@@ -154,6 +156,7 @@ func (f *frame) relationBefore(end, after int) relation {
 		case isVs, it.low == "by", f.lexicon.stop[it.low] && len(it.roles) == 0:
 		case n != nil && r.by == nil && (n.unit.dimension != "time" || !n.isUnit):
 			r.by = n
+			r.of = strings.HasSuffix(it.low, " of") || at(f.items, i+1).low == "of"
 		case r.op == "" && skipped < 2 && len(r.took) > 0 && f.items[r.took[0]].low == "than" && len(it.norms) > 0 && !f.placeWord(it.low):
 			skipped++ // "less power than": what is compared stands in between
 			continue
@@ -176,6 +179,9 @@ func (f *frame) finish(r relation, after int) relation {
 			r.by = &n
 			r.took = append(r.took, after, after+1)
 		}
+	}
+	if r.of && r.by != nil && r.by.unit.dimension == "ratio" {
+		r.factor, r.by = round(r.by.value*r.by.unit.factor), nil // less than a third of the average
 	}
 	if r.factor == -1 && r.by != nil {
 		r.factor, r.by = r.by.value, nil

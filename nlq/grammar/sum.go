@@ -25,6 +25,10 @@ func (f *frame) takeSum() {
 			if !plus && !both {
 				continue
 			}
+			if op == "/" && f.shareOfBoth(f.items[:i], f.items[i+1:to]) {
+				f.useAll(i)
+				return // "memory divided by its limit" is measured
+			}
 			m, ok := f.second(i+1, to, f.items[:i])
 			if !ok {
 				continue
@@ -33,6 +37,9 @@ func (f *frame) takeSum() {
 				f.useAll(span(to, after)...)
 			}
 			for _, it := range f.items[i+1 : to] {
+				if op == "/" {
+					break // a share has two names
+				}
 				f.implied = append(f.implied, it.norms...) // "receive plus transmit bandwidth"
 			}
 			f.useAll(span(i, to)...)

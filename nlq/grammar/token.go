@@ -32,6 +32,8 @@ func tokens(text string, c *catalog.Catalog) []token {
 		text = runsOut.ReplaceAllString(text, "expires")
 		text = expiresIn.ReplaceAllString(text, "expires in less than $1")
 	}
+	text = thenThan.ReplaceAllString(text, "$1 than")
+	text = timesOf.ReplaceAllString(text, "$1 times $2")
 	text = orMore.ReplaceAllString(text, "${1}at least $2 ")
 	text = perShape.ReplaceAllString(text, " within $1")
 	text = perSecond.ReplaceAllStringFunc(text, func(s string) string {
@@ -93,6 +95,12 @@ var (
 	expiresIn   = regexp.MustCompile(`(?i)\bexpir(?:es?|ing) (?:with)?in (?:the next |under )?([0-9]|(?:a|one|two|three|four|five|six) )`)
 	runsOut     = regexp.MustCompile(`(?i)\b(?:runs?|running|ran) out\b`)
 )
+
+// thenThan is a comparison that is written as it sounds: more then 30.
+var thenThan = regexp.MustCompile(`(?i)\b(more|less|fewer|(?:high|low|long|short|hot|warm|cool|cold|old|young|big|small|slow|fast|great|larg|few|wid|narrow)er) then\b`)
+
+// timesOf is a factor: 3x the batch size.
+var timesOf = regexp.MustCompile(`(?i)\b([0-9]+(?:\.[0-9]+)?)x (the|its|their|what|as|more|higher|larger|longer|that)\b`)
 
 // orMore is a number or more: 50+ jobs.
 var orMore = regexp.MustCompile(`(^|\s)([0-9]+(?:\.[0-9]+)?[a-zA-Z%]{0,3})\+(?:\s|$)`)

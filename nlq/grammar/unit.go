@@ -50,6 +50,9 @@ func (f *frame) takeUnit() {
 	f.outUnit = u.dimension
 	f.scale = func(t nlq.Term, m catalog.Metric) nlq.Term {
 		own, _ := f.lexicon.unit(string(f.unitOf(t, m)))
+		if m.Unit == "{bool}" {
+			own, _ = f.lexicon.unit("1") // of the time it was so
+		}
 		if own.dimension != u.dimension || own.factor == u.factor {
 			return t
 		}
