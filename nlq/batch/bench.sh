@@ -31,7 +31,8 @@ score() {
 # "An Alertmanager's address is read in one way" (sixth and the second texts), "An
 # amount of what is left is no share of it" (seventh), "A figure that nobody can
 # check here …" (eighth and the third texts), "Texts that say fewer than it should
-# be …" (ninth), "The detectors' speed in the README …" (tenth and eleventh).
+# be …" (ninth), "The detectors' speed in the README …" (tenth and eleventh), "A code of HTTP
+# is kept beside a metric …" (twelfth and thirteenth).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 score third nlq/batch/testdata/requests-3.jsonl
@@ -43,6 +44,8 @@ score eighth nlq/batch/testdata/requests-8.jsonl
 score ninth nlq/batch/testdata/requests-9.jsonl
 score tenth nlq/batch/testdata/requests-10.jsonl
 score eleventh nlq/batch/testdata/requests-11.jsonl
+score twelfth nlq/batch/testdata/requests-12.jsonl
+score thirteenth nlq/batch/testdata/requests-13.jsonl
 score texts nlq/batch/testdata/texts-1.jsonl
 score texts-2 nlq/batch/testdata/texts-2.jsonl
 score texts-3 nlq/batch/testdata/texts-3.jsonl
