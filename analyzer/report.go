@@ -10,12 +10,16 @@ import (
 type Verdict string
 
 // The verdicts. Healthy is no standing symptom; inconclusive is symptoms and
-// no cause with a confidence of 0.5 or more.
+// no cause with a confidence of 0.5 or more, or no symptom where those who show
+// symptoms, the pods, were not captured.
 const (
 	Diagnosed    Verdict = "diagnosed"
 	Healthy      Verdict = "healthy"
 	Inconclusive Verdict = "inconclusive"
 )
+
+// NoPods is what Unseen of a report says where no pods were captured.
+const NoPods = "pods: not captured"
 
 // A Report is what [diagnose.Diagnose] says of a snapshot. Its JSON is the
 // DiagnosisReport that others score and store; do not rename its keys.

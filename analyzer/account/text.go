@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"vedette.dev/analyzer"
 )
@@ -19,6 +20,10 @@ func WriteText(w io.Writer, r analyzer.Report) {
 	case analyzer.Healthy:
 		fmt.Fprintf(w, "Nothing is wrong with %s that the snapshot can show.\n", on)
 	case analyzer.Inconclusive:
+		if slices.Contains(r.Unseen, analyzer.NoPods) && len(r.Diagnoses) == 0 {
+			fmt.Fprintf(w, "Whether something is wrong with %s cannot be told: its pods were not captured.\n", on)
+			break
+		}
 		fmt.Fprintf(w, "Something is wrong with %s, and nothing explains it well enough.\n", on)
 	}
 	for i, d := range r.Diagnoses {

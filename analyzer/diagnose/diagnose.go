@@ -53,12 +53,13 @@ func Diagnose(s *snapshot.Snapshot, focus analyzer.Subject) analyzer.Report {
 	chosen, rejected := j.explain(wanted)
 	slices.SortStableFunc(chosen, func(a, b *candidate) int { return cmp.Compare(b.confidence, a.confidence) }) // of the equally sure the one that explains more
 	j.doubtCompany(chosen)
+	j.doubtUnseen(chosen)
 	for _, c := range chosen[:min(len(chosen), maxDiagnoses)] {
 		r.Diagnoses = append(r.Diagnoses, j.report(c))
 	}
 	r.Rejected = append(r.Rejected, j.rejections(rejected, r.Diagnoses)...)
 	r.Unseen = append(r.Unseen, j.blindSpots(wanted)...)
-	r.Verdict = verdict(wanted, r.Diagnoses)
+	r.Verdict = j.verdict(wanted, r.Diagnoses)
 	return r
 }
 
@@ -72,38 +73,15 @@ type judge struct {
 // sure is the confidence from which a cause counts as found.
 const sure = 0.5
 
-func verdict(wanted []*facts.Fact, ds []analyzer.Diagnosis) analyzer.Verdict {
-	if len(wanted) == 0 {
+func (j *judge) verdict(wanted []*facts.Fact, ds []analyzer.Diagnosis) analyzer.Verdict {
+	switch {
+	case len(wanted) == 0 && j.blind():
+		return analyzer.Inconclusive
+	case len(wanted) == 0:
 		return analyzer.Healthy
 	}
 	if len(ds) > 0 && ds[0].Confidence >= sure {
 		return analyzer.Diagnosed
 	}
 	return analyzer.Inconclusive
-}
-
-// blindSpots lists what the snapshot does not hold and would have helped.
-func (j *judge) blindSpots(wanted []*facts.Fact) []string {
-	all := slices.Concat(j.s.Unseen, j.s.Problems(), j.Unseen)
-	for _, r := range []string{"pods", "nodes"} {
-		if !j.s.Captured(r) {
-			all = append(all, r+": not captured")
-		}
-	}
-	seen := map[string]bool{}
-	for _, f := range wanted {
-		if f.Subject.Kind == "pod" && (f.Name == "container-failed" || f.Name == "container-killed") && !j.Logged(f.Subject) {
-			all = append(all, fmt.Sprintf("logs of %s: not captured", f.Subject))
-		}
-		node := j.Graph.NodeOf(f.Subject)
-		if node == "" || seen[node] {
-			continue
-		}
-		seen[node] = true
-		if _, ok := j.s.Kernel[node]; !ok {
-			all = append(all, fmt.Sprintf("kernel log of node/%s: not captured", node))
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

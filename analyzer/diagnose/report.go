@@ -225,6 +225,9 @@ func (j *judge) caveats(c *candidate) []string {
 	if o := c.beside; o != nil {
 		all = append(all, fmt.Sprintf("%s of %s stands beside it, and nothing is known that links the two", o.ID, j.Words(o.subject)))
 	}
+	if c.unseen != "" {
+		all = append(all, fmt.Sprintf("the %s were not captured: what they would say against it is not known", c.unseen))
+	}
 	if c.unnamed() {
 		all = append(all, "no metric says which GPU is at this bus address")
 	}

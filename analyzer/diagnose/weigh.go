@@ -23,6 +23,7 @@ type candidate struct {
 	against    []*facts.Fact
 	beside     *candidate    // another cause that was chosen for the same place
 	covers     []*facts.Fact // the wanted facts that it was chosen for
+	unseen     string        // objects that might have spoken against it and were not captured
 	confidence float64
 }
 
