@@ -93,8 +93,9 @@ record-exporter: ## the pages of dcgm-exporter that the agent's tests compare wi
 bench-peers: bin/vedette ## what we and k8sgpt find in the same broken cluster on a real API server
 	@e2e/install kube || { echo 'left out: etcd and the API server, which cannot be built here'; exit 0; }; \
 	peer=$$(e2e/peers/k8sgpt); \
-	[ -n "$$peer" ] || { echo 'left out: k8sgpt, whose source or modules cannot be had here'; exit 0; }; \
-	cd e2e && $(GO) test -tags e2e -count 1 -run TestPeers -args -k8sgpt "$$(realpath "../$$peer" 2>/dev/null || echo "$$peer")"
+	if [ -n "$$peer" ]; then set -- -k8sgpt "$$(realpath "$$peer")"; \
+	else echo 'left out: k8sgpt, whose source or modules cannot be had here (K8SGPT or K8SGPT_SOURCE names them)'; set -- -alone; fi; \
+	cd e2e && $(GO) test -tags e2e -count 1 -run TestPeers -args "$$@"
 
 .PHONY: bench-nlq
 bench-nlq: bin/vedette ## how the development requests fare, where they are at hand

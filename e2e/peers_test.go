@@ -17,7 +17,10 @@ import (
 	"time"
 )
 
-var peer = flag.String("k8sgpt", "", "k8sgpt's binary, to be compared with on the same broken cluster")
+var (
+	peer  = flag.String("k8sgpt", "", "k8sgpt's binary, to be compared with on the same broken cluster")
+	alone = flag.Bool("alone", false, "print what we find in the broken cluster where no peer can be had")
+)
 
 // A finding is what a program says is wrong.
 type finding struct {
@@ -44,7 +47,7 @@ const allAnalyzers = "Pod,DaemonSet,Deployment,ReplicaSet,PersistentVolumeClaim,
 // Its words count as the cause where they match what the situation says tells
 // it, on an object that is to blame.
 func TestPeers(t *testing.T) {
-	if *peer == "" {
+	if *peer == "" && !*alone {
 		t.Skip("no peer is given with -k8sgpt")
 	}
 	k := startKube(t)
@@ -52,10 +55,11 @@ func TestPeers(t *testing.T) {
 	all := situations(t, now)
 	k.breakIt(t, all, now)
 	ours, root := k.photographer(t), k.config(t, k.addr, "root")
-	tools := []tool{
-		{"vedette", func(t *testing.T, all []*situation) []finding { return weFind(t, ours, all) }},
-		{"k8sgpt", func(t *testing.T, _ []*situation) []finding { return theyFind(t, root) }},
-		{"k8sgpt, all analyzers", func(t *testing.T, _ []*situation) []finding { return theyFind(t, root, "--filter", allAnalyzers) }},
+	tools := []tool{{"vedette", func(t *testing.T, all []*situation) []finding { return weFind(t, ours, all) }}}
+	if *peer != "" {
+		tools = append(tools,
+			tool{"k8sgpt", func(t *testing.T, _ []*situation) []finding { return theyFind(t, root) }},
+			tool{"k8sgpt, all analyzers", func(t *testing.T, _ []*situation) []finding { return theyFind(t, root, "--filter", allAnalyzers) }})
 	}
 	broken := slices.DeleteFunc(slices.Clone(all), func(s *situation) bool { return s.Healthy })
 	marks := make([][]string, len(broken))

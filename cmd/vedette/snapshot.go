@@ -90,8 +90,8 @@ func convertCommand() *cobra.Command {
 }
 
 func packable(path string) error {
-	if !strings.HasSuffix(path, ".tar.gz") {
-		return usage(fmt.Errorf("-o %q: name the file to write, ending in .tar.gz", path))
+	if !strings.HasSuffix(path, ".tar.gz") && !strings.HasSuffix(path, ".tgz") {
+		return usage(fmt.Errorf("-o %q: name the file to write, ending in .tar.gz or .tgz", path))
 	}
 	return nil
 }

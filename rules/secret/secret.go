@@ -112,6 +112,9 @@ func Replace(text string, put func(secret string) string) string {
 // its value is a secret.
 func Named(name string) bool {
 	name = strings.ReplaceAll(strings.ToUpper(name), "-", "_")
-	return slices.ContainsFunc([]string{"PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY"},
+	if strings.HasSuffix(name, "PASS") && !strings.HasSuffix(name, "BYPASS") { // PGPASS, DB_PASS
+		return true
+	}
+	return slices.ContainsFunc([]string{"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY"},
 		func(word string) bool { return strings.Contains(name, word) })
 }

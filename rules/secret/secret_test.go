@@ -62,7 +62,7 @@ func TestNear(t *testing.T) {
 }
 
 func TestNamed(t *testing.T) {
-	for name, want := range map[string]bool{"DB_PASSWORD": true, "--api-key": true, "hf-token": true, "KEYBOARD": false, "PATH": false} {
+	for name, want := range map[string]bool{"DB_PASSWORD": true, "--api-key": true, "hf-token": true, "PGPASS": true, "MYSQL_PASS": true, "HTTP_BYPASS": false, "KEYBOARD": false, "PATH": false} {
 		if Named(name) != want {
 			t.Errorf("Named(%q) is %v", name, !want)
 		}
