@@ -36,6 +36,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if tried++; tried > mostJoins {
 			break
 		}
+		right = f.ofItself(right)
 		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 && !f.tellingUnit(right) {
 			right = append(measureOf(left), right...)
 		}
@@ -84,6 +85,24 @@ func (f *frame) both() (op string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// ofItself returns items without what says that a share is of all there is of
+// the same thing: less than 3% of its total.
+func (f *frame) ofItself(items []item) []item {
+	for i, it := range items {
+		if it.number == nil || !it.number.isUnit || it.number.unit.dimension != "ratio" {
+			continue
+		}
+		j := i + 1
+		if at(items, j).low == "of" {
+			j++
+		}
+		if at(items, j).low == "its" && f.lexicon.sets["all of it"][at(items, j+1).low] {
+			return slices.Concat(items[:i+1], items[j+2:])
+		}
+	}
+	return items
 }
 
 // conditionOf returns the comparisons of items with their limits.

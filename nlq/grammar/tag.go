@@ -88,6 +88,16 @@ func tag(ts []token, l *lexicon) []item {
 	return out
 }
 
+// limits reports whether a limit follows: "or below" does not end "below 10 GB
+// or below 5%", as it ends "10 GB or below, for 2 minutes".
+func (l *lexicon) limits(ts []token) bool {
+	if len(ts) > 0 && ts[0].raw == "than" {
+		return true
+	}
+	it, n := l.quantity(ts)
+	return n > 0 && it.number != nil && it.number.unit.dimension != "time"
+}
+
 // unitOfTwo reads a unit that is two words, such as watt hours.
 func (l *lexicon) unitOfTwo(ts []token) (item, bool) {
 	if len(ts) < 2 || ts[0].quoted || ts[1].quoted {
@@ -115,7 +125,7 @@ func (l *lexicon) phrase(ts []token) (item, int) {
 		if len(it.roles) > 0 && len(p.words) < n {
 			break
 		}
-		if !startsWith(ts, p.words) {
+		if !startsWith(ts, p.words) || p.role == "compare" && p.words[0] == "or" && len(p.words) > 1 && l.limits(ts[len(p.words):]) {
 			continue
 		}
 		n = len(p.words)
