@@ -25,6 +25,7 @@ import (
 	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/analyzer/api"
 	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/detect"
@@ -72,6 +73,7 @@ type service struct {
 	alerts    *alerting.Manager
 	receiver  *ingest.Receiver
 	bank      *detect.Bank
+	anomalies *anomaly.Journal
 	loop      *analyzer.Loop
 	camera    *live.Camera
 	reporter  *investigate.Desk // of a model that may tell of reports; nil is none
@@ -114,7 +116,6 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		return nil, err
 	}
 	s.bank = detect.NewBank(watches, cfg.Anomalies.Rate)
-	s.registry.MustRegister(observedRate(s.bank)...)
 	if s.there, err = s.elsewhere(); err != nil {
 		return nil, err
 	}
@@ -135,6 +136,11 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		log.Warn("the detectors start afresh", "why", err)
 	}
 	s.closers = append(s.closers, func() error { return s.bank.Save(cfg.Data) })
+	if s.anomalies, err = anomaly.Open(cfg.Data, s.bank); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.anomalies.Close)
+	s.registry.MustRegister(observed(s.bank, s.anomalies)...)
 
 	// What is told: rules and who hears of them.
 	here := &publish.Dir{Path: filepath.Join(cfg.Data, "rules")}
@@ -190,7 +196,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 	s.camera = &live.Camera{Querier: s.db, History: s.past, Metrics: facts.Metrics(),
 		Cluster: snapshot.Cluster{Name: cfg.Cluster.Name, Provider: cfg.Cluster.Provider, Version: cfg.Cluster.Version}}
 	s.loop = &analyzer.Loop{
-		Watchers:  []analyzer.Watcher{s.alerts, s.bank},
+		Watchers:  []analyzer.Watcher{s.alerts, s.anomalies},
 		Diagnoser: live.Diagnoser{Camera: s.camera},
 		Book:      s.book,
 		Planner:   &planner{causes: fault.Causes(), can: does, plan: remedy.Planner{}},
@@ -251,7 +257,7 @@ func (s *service) listen() error {
 
 	prom := &api.Prometheus{Store: s.db, Alerting: s.alerts, Catalog: catalog.Builtin(), Version: version, Started: s.started,
 		Logger: quieter(s.log), Gatherer: s.registry, Registerer: s.registry}
-	own := &api.Routes{Querier: s.db, Book: s.book, Ledger: s.ledger, Rules: s.published, Alerting: s.alerts,
+	own := &api.Routes{Querier: s.db, Book: s.book, Anomalies: s.anomalies, Ledger: s.ledger, Rules: s.published, Alerting: s.alerts,
 		Explain: account.Plain{}, Markdown: account.Markdown, Narrate: s.narrator(), Status: s.status, Now: time.Now}
 	files, err := fs.Sub(ui, "ui")
 	if err != nil {
@@ -333,7 +339,8 @@ func (s *service) tick(ctx context.Context, now time.Time) {
 }
 
 func (s *service) prune(ctx context.Context, now time.Time) {
-	if err := s.past.Prune(ctx, now.Add(-time.Duration(s.cfg.Retention))); err != nil && ctx.Err() == nil {
+	before := now.Add(-time.Duration(s.cfg.Retention))
+	if err := errors.Join(s.past.Prune(ctx, before), s.anomalies.Prune(ctx, before)); err != nil && ctx.Err() == nil {
 		s.log.Error("prune", "err", err)
 	}
 }
