@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -117,6 +118,11 @@ func (m Mark) words() string {
 	return b.String()
 }
 
+// amount writes a value with its unit, to four digits.
 func amount(v float64, unit string) string {
-	return strings.TrimSpace(strconv.FormatFloat(v, 'g', 4, 64) + " " + unit)
+	text := strconv.FormatFloat(v, 'g', 4, 64)
+	if math.Abs(v) >= 1e4 && math.Abs(v) < 1e15 {
+		text = strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strings.TrimSpace(text + " " + unit)
 }
