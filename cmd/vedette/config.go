@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"slices"
@@ -182,8 +183,8 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("publish.%s: %q is not a URL", setting, at))
 		}
 	}
-	if c.Anomalies.Rate < 0 {
-		errs = append(errs, fmt.Errorf("anomalies.rate: %g alerts a day are fewer than none", c.Anomalies.Rate))
+	if !(c.Anomalies.Rate >= 0) || math.IsInf(c.Anomalies.Rate, 1) {
+		errs = append(errs, fmt.Errorf("anomalies.rate: %g alerts a day is not a number of 0 or more", c.Anomalies.Rate))
 	}
 	errs = append(errs, c.Scaling.check(), c.Model.check())
 	// The page's port takes OTLP over HTTP too, so it needs both.
