@@ -39,7 +39,8 @@ func (b *Bank) Findings(ctx context.Context, now time.Time) ([]analyzer.Finding,
 			keep(found, b.straggler(m, s, ms))
 		}
 	}
-	for _, f := range b.absent(ms) {
+	absent := b.absent(ms)
+	for _, f := range slices.Concat(absent, b.dropped(ms, absent)) {
 		keep(found, f)
 	}
 	fs := slices.SortedFunc(maps.Values(found), func(x, y analyzer.Finding) int {
@@ -214,7 +215,6 @@ func (b *Bank) absent(now int64) []analyzer.Finding {
 		}
 	}
 
-	const missed = 3 // periods: one or two are a slow scrape
 	var fs []analyzer.Finding
 	for _, l := range lives {
 		period := int64(l.step * 1000)

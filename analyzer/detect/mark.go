@@ -50,7 +50,11 @@ func (m *member) name(b *Bank) selector {
 // hushes returns the mark by which what is so far off is no anomaly, or nil.
 // heard is when the series last was, which tells one absence from the next.
 func (m *member) hushes(c analyzer.Channel, off float64, heard, now int64) *analyzer.Mark {
-	for _, l := range m.limits {
+	return hushes(m.limits, c, off, heard, now)
+}
+
+func hushes(limits []limit, c analyzer.Channel, off float64, heard, now int64) *analyzer.Mark {
+	for _, l := range limits {
 		if l.Channel == c && l.hushes(off, time.UnixMilli(heard), time.UnixMilli(now)) {
 			return l.mark
 		}

@@ -49,6 +49,7 @@ type Config struct {
 	} `yaml:"kubernetes"`
 	Anomalies struct {
 		Rate      float64  `yaml:"rate"`      // alerts a day that a thousand series may raise by chance; 1
+		Bands     []string `yaml:"bands"`     // watched metrics whose every series gets vedette_anomaly_expected_low and _high; else only those that are unusual do
 		Explained []string `yaml:"explained"` // files of more metrics that another explains, in the form of analyzer/detect/explained.csv
 	} `yaml:"anomalies"`
 	Prometheus struct { // one that is there already: its series are read instead of watched and scraped for

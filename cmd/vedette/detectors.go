@@ -33,6 +33,11 @@ func (c *Config) watches() ([]detect.Watch, error) {
 			ws = append(ws, w)
 		}
 	}
+	for _, name := range c.Anomalies.Bands {
+		if !slices.ContainsFunc(ws, func(w detect.Watch) bool { return w.Given == "" && string(w.Metric) == name }) {
+			return nil, fmt.Errorf("anomalies.bands: %s is not watched", name)
+		}
+	}
 	return ws, nil
 }
 

@@ -95,6 +95,11 @@ func TestAnomaliesFromEndToEnd(t *testing.T) {
 	now = nodes(s, now, 5*time.Minute, 60, false)
 	s.tick(t.Context(), now)
 	contains(t, says(t, s, 0, "anomalies", "list"), "1   open", "node/n0", "node_load1 rose to", "only 8h", `node_load1{instance="n0"}`)
+	for _, name := range []string{"vedette_anomaly_expected_low", "vedette_anomaly_expected_high"} {
+		if got, err := s.db.Query(t.Context(), name+`{metric="node_load1"}`, instant(now)); err != nil || len(got) != 1 || got[0].Labels["instance"] != "n0" || got[0].Values[0] > 30 {
+			t.Errorf("%s is %v (%v), want that of n0, far below its load now", name, got, err)
+		}
+	}
 	contains(t, says(t, s, 0, "anomalies", "list", "-o", "json"), `"channel": "past"`, `"least": 16`)
 	contains(t, says(t, s, 0, "anomalies", "list", "-o", "yaml"), "channel: past")
 	contains(t, says(t, s, 0, "incidents", "list"), "No incidents.") // one series by itself wakes nobody

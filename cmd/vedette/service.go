@@ -333,7 +333,7 @@ func (s *service) tick(ctx context.Context, now time.Time) {
 		s.log.Info("action", "id", e.ID, "kind", e.Kind, "target", e.Target, "state", e.State, "result", e.Result)
 	}
 	if err == nil {
-		err = writeScores(ctx, s.db, s.bank, now)
+		err = writeScores(ctx, s.db, s.bank, s.cfg.Anomalies.Bands, now)
 	}
 	if err != nil && ctx.Err() == nil {
 		s.log.Error("tick", "err", err)
