@@ -28,9 +28,13 @@ func (s *LevelState) band(ms int64) (low, high float64, ok bool) {
 	hour := hourOf(ms)
 	p := &s.day[hour/(bins/coarse)]
 	usual := s.long + (p.usual[hour%(bins/coarse)]-s.long)*believed[s.often[hour]]
-	spread := max(s.around+(p.spread-s.around)*believed[s.all(hour)]/2, floor*(s.high-s.low))
-	half := s.timeTail.edge * spread
-	return s.origin + float64(usual-half), s.origin + float64(usual+half), true
+	half := s.half(s.around + (p.spread-s.around)*believed[s.all(hour)]/2)
+	return s.origin + float64(usual) - half, s.origin + float64(usual) + half, true
+}
+
+// half is how far from its middle a band goes, around which the spread is as given.
+func (s *LevelState) half(spread float32) float64 {
+	return float64(s.timeTail.edge * max(spread, floor*(s.high-s.low)))
 }
 
 // Bands returns the bands of series that are unusual now by their own past, at most 500, the
@@ -52,8 +56,8 @@ func (b *Bank) Bands(now time.Time, chosen []string) []Band {
 			continue
 		}
 		unusual := s.level.open && !s.level.over(ms, step)
-		if unusual { // what is expected is what was before: the time of day is learnt from the trouble too
-			half := (high - low) / 2
+		if unusual { // what is expected is what was before: an hour that is new learns only from the trouble
+			half := s.of.Of.half(s.of.Of.around)
 			low, high = s.level.usual-half, s.level.usual+half
 		}
 		band := Band{m.labels, low, high, s.level.score}

@@ -37,16 +37,31 @@ type tally[K comparable] struct {
 	heard map[K]presence
 }
 
-// A presence is when something was last heard of, and how often it is.
-type presence struct{ heard, period int64 }
+// A presence is when something was last heard of, how often it is, and whether that
+// has been long enough to count on it.
+type presence struct {
+	heard, period int64
+	known         bool
+}
 
 func (p presence) over(newest int64) bool { return newest-p.heard > missed*p.period }
 
 // add takes what was heard of k.
 func (t *tally[K]) add(k K, p presence) {
-	if old, ok := t.heard[k]; !ok || p.heard > old.heard {
-		t.heard[k] = p
+	old := t.heard[k]
+	// A series that has just begun, as under another pod, does not know its period yet.
+	t.heard[k] = presence{max(old.heard, p.heard), max(old.period, p.period), old.known || p.known}
+}
+
+// known returns how many are counted on.
+func (t *tally[K]) known() int {
+	n := 0
+	for _, p := range t.heard {
+		if p.known {
+			n++
+		}
 	}
+	return n
 }
 
 // gone returns who is silent while others are heard of, and since when; none
@@ -62,7 +77,7 @@ func (t *tally[K]) gone(now int64) (who []K, since int64) {
 		return nil, 0
 	}
 	for k, p := range t.heard {
-		if p.over(newest) {
+		if p.known && p.over(newest) {
 			who = append(who, k)
 			if from := p.heard + p.period; since == 0 || from < since {
 				since = from
@@ -82,8 +97,8 @@ func (b *Bank) dropped(now int64, absent []analyzer.Finding) []analyzer.Finding 
 			continue
 		}
 		w, s := &b.watches[m.watch], b.states.At(uint32(id))
-		p := presence{s.heard(), int64(max(1, Level{}.Step(&s.of.Of)) * 1000)}
-		if s.of.Of.seen < warmup || now-p.heard > lately.Milliseconds() {
+		p := presence{s.heard(), int64(max(1, Level{}.Step(&s.of.Of)) * 1000), s.of.Of.seen >= warmup}
+		if now-p.heard > lately.Milliseconds() {
 			continue
 		}
 		if node := m.subject.Node(); node != "" {
@@ -116,8 +131,8 @@ func (b *Bank) dropped(now int64, absent []analyzer.Finding) []analyzer.Finding 
 			return slices.ContainsFunc(absent, func(f analyzer.Finding) bool { return f.Subject == gpu })
 		})
 		if len(gone) > 0 {
-			f := b.fewer(pod, "GPUs", len(gone), len(t.heard), 1, t.query, since, now)
-			f.Text = fmt.Sprintf("it is seen on %d GPUs where it was on %d", len(t.heard)-len(gone), len(t.heard))
+			f := b.fewer(pod, "GPUs", len(gone), 1, t.query, since, now)
+			f.Text = fmt.Sprintf("it is seen on %d GPUs where it was on %d", t.known()-len(gone), t.known())
 			fs = append(fs, f)
 		}
 	}
@@ -127,16 +142,18 @@ func (b *Bank) dropped(now int64, absent []analyzer.Finding) []analyzer.Finding 
 func (b *Bank) fewerReadings(node string, t *tally[reading], now int64) (analyzer.Finding, bool) {
 	gone, since := t.gone(now)
 	left := map[analyzer.Subject]int{}
-	for k := range t.heard {
-		left[k.subject]++
+	for k, p := range t.heard {
+		if p.known {
+			left[k.subject]++
+		}
 	}
 	for _, k := range gone {
 		left[k.subject]--
 	}
 	metrics := map[string]bool{}
 	known := 0
-	for k := range t.heard {
-		if left[k.subject] > 0 {
+	for k, p := range t.heard {
+		if p.known && left[k.subject] > 0 {
 			known++
 		}
 	}
@@ -147,16 +164,16 @@ func (b *Bank) fewerReadings(node string, t *tally[reading], now int64) (analyze
 	for _, k := range gone {
 		metrics[k.metric] = true
 	}
-	f := b.fewer(analyzer.Node(node), "readings", len(gone), known, fewestLost, t.query, since, now)
+	f := b.fewer(analyzer.Node(node), "readings", len(gone), fewestLost, t.query, since, now)
 	f.Severity = "warning"
 	f.Text = fmt.Sprintf("%d readings are no longer reported where %d were: %s", len(gone), known, strings.Join(slices.Sorted(maps.Keys(metrics)), ", "))
 	f.Caveats = []string{"a profiler that holds a GPU's counters stops them too, and so does an exporter that is told to leave them out"}
 	return f, true
 }
 
-func (b *Bank) fewer(s analyzer.Subject, signal string, gone, of, least int, query string, since, now int64) analyzer.Finding {
+func (b *Bank) fewer(s analyzer.Subject, signal string, gone, least int, query string, since, now int64) analyzer.Finding {
 	f := analyzer.Finding{Kind: analyzer.Anomaly, Subject: s, Signal: signal, From: time.UnixMilli(since).UTC(), Last: time.UnixMilli(now).UTC(), Severity: "info",
-		Score: float64(gone) / float64(of), Query: query, Caveats: []string{"it may have been meant so"},
+		Query: query, Caveats: []string{"it may have been meant so"},
 		Ways: []analyzer.Way{{Channel: analyzer.Count, Series: query, Off: float64(gone), Least: float64(least)}}}
 	f.Marked = hushes(b.limits[selector(query)], analyzer.Count, float64(gone), now, now)
 	return f

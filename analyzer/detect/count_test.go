@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,29 @@ func TestAPodThatLosesAGPU(t *testing.T) {
 	}
 	if want := "seen on 3 GPUs where it was on 4"; !strings.Contains(fs[0].Text, want) {
 		t.Errorf("text is %q, want %q in it", fs[0].Text, want)
+	}
+}
+
+// What goes on under another pod has not stopped, though its series have, and the
+// new ones are young.
+func TestReadingsUnderAnotherPodGoOn(t *testing.T) {
+	c := newCluster()
+	c.run(time.Hour)
+	c.change = func(metric string, node, gpu int, v *float64) bool {
+		if node != 0 {
+			return true
+		}
+		ls := map[string]string{"__name__": metric, "Hostname": "node-0", "UUID": fmt.Sprintf("GPU-0%d", gpu), "gpu": fmt.Sprint(gpu), "namespace": "train", "pod": "next-0"}
+		c.bank.Observe(fingerprint(keyOf(ls)), func() map[string]string { return ls }, c.now, *v)
+		return false
+	}
+	for range 40 {
+		c.run(15 * time.Second)
+		for _, f := range c.findings(t) {
+			if f.Signal == "readings" {
+				t.Fatalf("under another pod: %+v", f)
+			}
+		}
 	}
 }
 
