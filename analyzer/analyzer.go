@@ -26,6 +26,10 @@ type Finding struct {
 	Query    string      `json:"query,omitempty"`   // PromQL that shows the evidence
 	Source   string      `json:"source,omitempty"`  // where it is not a query: history#17
 	Caveats  []string    `json:"caveats,omitempty"` // why it may be wrong; never a reason to drop it
+
+	Last   time.Time `json:"last,omitzero"`    // of an anomaly: when it was last seen, which is before it is known to be over
+	Ways   []Way     `json:"ways,omitempty"`   // of an anomaly: what it was found by
+	Marked *Mark     `json:"marked,omitempty"` // somebody's word that it is none: it is shown and wakes nobody
 }
 
 // A FindingKind says who noticed.

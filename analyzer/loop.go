@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -32,10 +33,10 @@ func (l *Loop) Tick(ctx context.Context, now time.Time) error {
 	}
 
 	var report Report
-	if len(found) > 0 {
-		r, err := l.Diagnoser.Diagnose(ctx, found, now)
+	if told := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Marked != nil }); len(told) > 0 {
+		r, err := l.Diagnoser.Diagnose(ctx, told, now)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("diagnose %d findings: %w", len(found), err))
+			errs = append(errs, fmt.Errorf("diagnose %d findings: %w", len(told), err))
 		}
 		report = r
 	}

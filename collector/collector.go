@@ -111,6 +111,9 @@ type Sink interface {
 // Up says whether a source could be read: 1 or 0, with labels instance and source.
 const Up catalog.ID = "vedette_source_up"
 
+// Took is how many seconds a source took to be read, with labels instance and source.
+const Took catalog.ID = "vedette_source_seconds"
+
 // Instance says which part of a GPU a MIG device is: 1, with the labels
 // Hostname, gpu and UUID of the GPU, GPU_I_ID and GPU_I_PROFILE of the GPU
 // instance, and GPU_CI_ID and MIG_UUID of the compute instance, which together
@@ -162,7 +165,9 @@ func (a *Agent) Look(ctx context.Context, now time.Time) {
 
 	var all Batch
 	for _, name := range sortedKeys(a.Sources) {
+		began := time.Now() // of the monotonic clock; now may be another's
 		b, err := a.Sources[name].Collect(ctx)
+		took := time.Since(began).Seconds()
 		up := 1.0
 		if err != nil {
 			up = 0
@@ -170,8 +175,8 @@ func (a *Agent) Look(ctx context.Context, now time.Time) {
 		a.note(ctx, "source "+name, err)
 		all.Events = append(all.Events, b.Events...)
 		all.Points = append(all.Points, b.Points...)
-		all.Points = append(all.Points, Point{Metric: Up, Value: up, At: now,
-			Attrs: []Attr{{"instance", a.Node}, {"source", name}}})
+		about := []Attr{{"instance", a.Node}, {"source", name}}
+		all.Points = append(all.Points, Point{Metric: Up, Value: up, At: now, Attrs: about}, Point{Metric: Took, Value: took, At: now, Attrs: about})
 	}
 	all.Points = append(all.Points, Point{Metric: Dropped, Counter: true, Value: a.dropped, At: now,
 		Attrs: []Attr{{"instance", a.Node}}})

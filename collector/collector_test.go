@@ -82,6 +82,19 @@ func TestAgentKeepsEventsForASinkThatIsAway(t *testing.T) {
 	}
 }
 
+// How long each source took is a reading, also of one that fails.
+func TestWhatASourceTookIsTold(t *testing.T) {
+	slow := collector.SourceFunc(func(context.Context) (collector.Batch, error) { return collector.Batch{}, errors.New("no answer") })
+	sink := &tray{}
+	(&collector.Agent{Node: "gpu-01", Sources: map[string]collector.Source{"dcgm": slow}, Sink: sink, Period: time.Minute}).Look(t.Context(), time.Unix(0, 0))
+	for _, p := range sink.got[0].Points {
+		if p.Metric == collector.Took && p.Value > 0 && cmp.Equal(p.Attrs, []collector.Attr{{"instance", "gpu-01"}, {"source", "dcgm"}}) {
+			return
+		}
+	}
+	t.Errorf("points are %+v, want %s of dcgm among them", sink.got[0].Points, collector.Took)
+}
+
 func TestASourceThatFailsCostsOnlyItself(t *testing.T) {
 	half := collector.SourceFunc(func(context.Context) (collector.Batch, error) {
 		return collector.Batch{Points: []collector.Point{{Metric: "m", Value: 7}}}, errors.New("GPU 3 is gone")

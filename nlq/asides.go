@@ -19,6 +19,27 @@ type Actions struct {
 	Pending bool // only those that wait for somebody to decide
 }
 
+// An Anomalies asks what the detectors find unusual, or how somebody says that it
+// is none. It says nothing itself: words never do.
+type Anomalies struct {
+	About   Why // nothing named: anywhere
+	Dismiss bool
+}
+
+func (Anomalies) isIntent()        {}
+func (a Anomalies) String() string { return Read(a, catalog.Builtin()) }
+
+func readAnomalies(a Anomalies) string {
+	where := ""
+	if a.About.Name != "" || a.About.Kind != "" {
+		where = " on " + strings.TrimPrefix(readWhy(a.About), "what is wrong with ")
+	}
+	if a.Dismiss {
+		return "dismiss anomaly" + where
+	}
+	return "what is anomalous" + where
+}
+
 func (Changes) isIntent()        {}
 func (Actions) isIntent()        {}
 func (c Changes) String() string { return Read(c, catalog.Builtin()) }

@@ -25,7 +25,7 @@ type Question struct {
 }
 
 // An Intent is what a question asks for: a [Lookup], an [Alert], a [Why], a
-// [When], a [Formula], an [SLO], a [Raw], [Changes], [Actions], a [Cost], an
+// [When], a [Formula], an [SLO], a [Raw], [Changes], [Actions], [Anomalies], a [Cost], an
 // [Explain] or a [Silence].
 // Its String is the meaning in canonical words, shown back to the asker.
 type Intent interface {

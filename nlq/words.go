@@ -34,6 +34,8 @@ func Read(i Intent, c *catalog.Catalog) string {
 		return readChanges(i)
 	case Actions:
 		return readActions(i)
+	case Anomalies:
+		return readAnomalies(i)
 	case Explain:
 		return readExplain(i)
 	case Silence:

@@ -1,6 +1,6 @@
 // Package api serves over HTTP what is stored and concluded: the Prometheus
 // HTTP API under /api/v1/, for Grafana and every tool that speaks it, and our
-// own routes under /vedette/v1/: status, fleet, incidents, actions, rules.
+// own routes under /vedette/v1/: status, fleet, incidents, anomalies, actions, rules.
 // Questions are nlq/chat's.
 package api
 
@@ -15,6 +15,7 @@ import (
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/analyzer/incident"
 	"vedette.dev/analyzer/problem"
 	"vedette.dev/analyzer/series"
@@ -24,21 +25,22 @@ import (
 	"vedette.dev/rules/publish"
 )
 
-// listed is how many incidents and actions a list shows.
+// listed is how many incidents, anomalies and actions a list shows.
 const listed = 200
 
 // Routes is what our own routes are served from.
 type Routes struct {
-	Querier  series.Querier
-	Book     *incident.Book
-	Ledger   *action.Ledger
-	Rules    *publish.Everywhere
-	Alerting *alerting.Manager
-	Explain  analyzer.Explainer
-	Markdown func(in analyzer.Incident, account []analyzer.Sentence) string
-	Narrate  func(ctx context.Context, in analyzer.Incident, look bool) (string, error) // what a model says of an incident, as Markdown, and what it found where it may look; nil where none is asked
-	Status   func(ctx context.Context) (Status, error)
-	Now      func() time.Time
+	Querier   series.Querier
+	Book      *incident.Book
+	Anomalies *anomaly.Journal
+	Ledger    *action.Ledger
+	Rules     *publish.Everywhere
+	Alerting  *alerting.Manager
+	Explain   analyzer.Explainer
+	Markdown  func(in analyzer.Incident, account []analyzer.Sentence) string
+	Narrate   func(ctx context.Context, in analyzer.Incident, look bool) (string, error) // what a model says of an incident, as Markdown, and what it found where it may look; nil where none is asked
+	Status    func(ctx context.Context) (Status, error)
+	Now       func() time.Time
 }
 
 // Handler serves /vedette/v1/.
@@ -53,6 +55,9 @@ func (a *Routes) Handler() http.Handler {
 	handle("GET /vedette/v1/incidents/{id}", a.incident)
 	handle("GET /vedette/v1/incidents/{id}/account", a.account)
 	mux.HandleFunc("GET /vedette/v1/incidents/{id}/report.md", a.report)
+	handle("GET /vedette/v1/anomalies", a.anomalies)
+	handle("POST /vedette/v1/anomalies/{id}/dismiss", a.dismiss)
+	handle("POST /vedette/v1/anomalies/{id}/restore", a.restore)
 	handle("GET /vedette/v1/actions", a.actions)
 	handle("GET /vedette/v1/actions/{id}", a.action)
 	handle("POST /vedette/v1/actions/{id}/approve", a.decide(true))

@@ -23,6 +23,7 @@ import (
 	"vedette.dev/analyzer/account"
 	"vedette.dev/analyzer/action"
 	"vedette.dev/analyzer/alerting"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/analyzer/api"
 	"vedette.dev/analyzer/incident"
 	"vedette.dev/analyzer/store"
@@ -99,6 +100,13 @@ func serve(t *testing.T) http.Handler {
 		analyzer.Report{}, noon); err != nil {
 		t.Fatal(err)
 	}
+	bank := &detectors{}
+	anomalies, err := anomaly.Open(t.TempDir(), bank)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { anomalies.Close() })
+	bank.find(t, anomalies)
 	ledger, err := action.Open(t.TempDir(), action.Approve, map[action.Kind]action.Executor{
 		action.CordonNode: action.ExecutorFunc(func(_ context.Context, a action.Action) (string, error) { return "cordoned " + a.Target, nil }),
 		action.UndoRule: action.ExecutorFunc(func(ctx context.Context, a action.Action) (string, error) {
@@ -115,7 +123,7 @@ func serve(t *testing.T) http.Handler {
 			t.Fatal(err)
 		}
 	}
-	own := &api.Routes{Querier: db, Book: book, Ledger: ledger, Rules: &publish.Everywhere{Dir: dir}, Alerting: alerts, Explain: account.Plain{}, Markdown: account.Markdown,
+	own := &api.Routes{Querier: db, Book: book, Anomalies: anomalies, Ledger: ledger, Rules: &publish.Everywhere{Dir: dir}, Alerting: alerts, Explain: account.Plain{}, Markdown: account.Markdown,
 		Status: func(context.Context) (api.Status, error) {
 			return api.Status{Version: "v1", Agents: []api.Agent{}}, nil
 		},
@@ -126,6 +134,27 @@ func serve(t *testing.T) http.Handler {
 	mux.Handle("/vedette/v1/", own.Handler())
 	mux.Handle("/api/v1/", prom.Handler())
 	return mux
+}
+
+// detectors find that a GPU is hot, and that another was.
+type detectors struct{ found []analyzer.Finding }
+
+func (d *detectors) Findings(context.Context, time.Time) ([]analyzer.Finding, error) {
+	return d.found, nil
+}
+func (d *detectors) Heed([]analyzer.Mark) {}
+
+func (d *detectors) find(t *testing.T, j *anomaly.Journal) {
+	t.Helper()
+	for i, gpu := range []string{"GPU-1", "GPU-0"} {
+		at := noon.Add(time.Duration(i-1) * time.Hour)
+		d.found = []analyzer.Finding{{Kind: analyzer.Anomaly, Subject: analyzer.GPU("gpu-01", gpu), Signal: "DCGM_FI_DEV_GPU_TEMP", From: at, Last: at.Add(time.Minute), Severity: "info", Score: 0.7,
+			Text: "DCGM_FI_DEV_GPU_TEMP rose to 91 °C where 65 °C was usual", Query: `DCGM_FI_DEV_GPU_TEMP{UUID="` + gpu + `"}`, Caveats: []string{"only 3h0m0s of history"},
+			Ways: []analyzer.Way{{Channel: analyzer.Past, Series: `DCGM_FI_DEV_GPU_TEMP{UUID="` + gpu + `"}`, Off: 26, Least: 8, Unit: "°C"}}}}
+		if _, err := j.Findings(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestRoutes makes the calls of testdata/routes.txtar in order. Each file is

@@ -31,7 +31,10 @@ type Bank struct {
 
 	explanations map[string]*explanation // by watch and subject
 
+	limits map[selector][]limit // by marks: see Heed
+
 	told    int     // episodes opened
+	hushed  int     // those that a mark keeps from being told
 	watched float64 // seconds of scored series, once for each way of looking
 }
 
@@ -57,6 +60,8 @@ type member struct {
 
 	gives, by []*explanation // what it explains, and what explains it
 	left      *explanation   // whose rest it is; nil: it is stored as it is
+
+	limits []limit // by marks, on every channel
 }
 
 // memory is what the bank remembers of one series in numbers.
@@ -190,6 +195,7 @@ func (b *Bank) admit(labels map[string]string) uint32 {
 }
 
 func (b *Bank) place(m *member) uint32 {
+	m.limits = b.limits[m.name(b)]
 	id := uint32(len(b.members))
 	if n := len(b.free); n > 0 {
 		id = b.free[n-1]
@@ -301,7 +307,7 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 			score, usual = max(score, Threshold(b.rate, step)), begin
 		}
 	}
-	b.follow(&s.level, ms, score, value, usual, step, w.Direction)
+	b.follow(m, m.past(), &s.level, ms, score, value, usual, step)
 	if m.group != nil {
 		b.enter(m.group, w, s, ms)
 	}
@@ -316,12 +322,22 @@ func (m *member) judgedElsewhere(ms int64, w *Watch) bool {
 }
 
 // follow shows one sample to an episode, and counts what is told.
-func (b *Bank) follow(e *episode, ms int64, score, value, usual, step float64, d Direction) {
-	before := *e
+func (b *Bank) follow(m *member, c analyzer.Channel, e *episode, ms int64, score, value, usual, step float64) {
+	d := b.watches[m.watch].Direction
 	e.observe(ms, score, Threshold(b.rate, step), value, usual, step, d)
 	b.watched += step
-	if e.open && (!before.open || e.onset != before.onset) {
+	if !e.open || e.told {
+		return
+	}
+	switch m.hushes(c, d.off(e.peak, e.usual), ms, ms) {
+	case nil:
 		b.told++
+		e.told = true
+	default:
+		if !e.hushed {
+			b.hushed++
+			e.hushed = true
+		}
 	}
 }
 
@@ -365,7 +381,8 @@ func (b *Bank) compare(g *group, w *Watch, ms int64) {
 			score = 0
 		}
 		step := Level{}.Step(&s.of.Of)
-		b.follow(&s.apart, s.rowAt, score, s.row, middle, step, w.Direction)
+		m := b.members[id]
+		b.follow(m, m.peers(), &s.apart, s.rowAt, score, s.row, middle, step)
 	}
 }
 

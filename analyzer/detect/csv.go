@@ -27,7 +27,7 @@ func CSV(r io.Reader, w io.Writer, rate float64) error {
 	if rate == 0 {
 		rate = DefaultRate
 	}
-	if rate < 0 {
+	if !(rate > 0) {
 		return fmt.Errorf("rate is %g alerts per 1,000 series per day, want more than 0", rate)
 	}
 	in, err := series.NewCSV(r)

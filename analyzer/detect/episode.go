@@ -13,6 +13,8 @@ type episode struct {
 	score       float64 // the largest
 	run         int32   // unusual samples
 	open        bool
+	told        bool // it was counted as told,
+	hushed      bool // or as what a mark keeps from being told
 }
 
 const (

@@ -17,7 +17,8 @@ import (
 
 // Findings implements [analyzer.Watcher]: one finding for each metric of each
 // subject that is unusual now, by subject and metric. Where several of its
-// series are, or both ways of looking agree, the least likely one speaks.
+// series are, or both ways of looking agree, the least likely one speaks. What
+// somebody marked as no anomaly carries the mark.
 func (b *Bank) Findings(ctx context.Context, now time.Time) ([]analyzer.Finding, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -32,13 +33,14 @@ func (b *Bank) Findings(ctx context.Context, now time.Time) ([]analyzer.Finding,
 		s := b.states.At(uint32(id))
 		step := Level{}.Step(&s.of.Of)
 		if s.level.open && !s.level.over(ms, step) {
-			keep(found, b.unusual(m, s))
+			keep(found, b.unusual(m, s, ms))
 		}
 		if s.apart.open && !s.apart.over(ms, step) {
-			keep(found, b.straggler(m, s))
+			keep(found, b.straggler(m, s, ms))
 		}
 	}
-	for _, f := range b.absent(ms) {
+	absent := b.absent(ms)
+	for _, f := range slices.Concat(absent, b.dropped(ms, absent)) {
 		keep(found, f)
 	}
 	fs := slices.SortedFunc(maps.Values(found), func(x, y analyzer.Finding) int {
@@ -50,24 +52,36 @@ func (b *Bank) Findings(ctx context.Context, now time.Time) ([]analyzer.Finding,
 	return fs, nil
 }
 
-// keep adds f, or what is worse of f and the finding of the same key.
+// keep adds f to what was found, as one with the finding of the same key: what
+// is told speaks before what is marked, then what is worse.
 func keep(found map[string]analyzer.Finding, f analyzer.Finding) {
 	old, ok := found[f.Key()]
-	if ok && old.From.Before(f.From) {
-		f.From = old.From
-	}
-	if !ok || f.Score > old.Score {
+	if !ok {
 		found[f.Key()] = f
 		return
 	}
-	old.From = f.From
-	found[f.Key()] = old
+	if older, alike := old.Marked == nil, (old.Marked == nil) == (f.Marked == nil); alike && old.Score >= f.Score || !alike && older {
+		old, f = f, old // f speaks
+	}
+	f.Ways = append(slices.Clone(f.Ways), old.Ways...)
+	if old.Marked == nil || f.Marked != nil {
+		if old.From.Before(f.From) {
+			f.From = old.From
+		}
+		if old.Last.After(f.Last) {
+			f.Last = old.Last
+		}
+	}
+	if old.Severity == "warning" && old.Marked == nil {
+		f.Severity = old.Severity
+	}
+	found[f.Key()] = f
 }
 
-func (b *Bank) unusual(m *member, s *memory) analyzer.Finding {
+func (b *Bank) unusual(m *member, s *memory, ms int64) analyzer.Finding {
 	w := b.watches[m.watch]
 	e := s.level
-	f := b.finding(m, e.onset, e.score)
+	f := b.episode(m, m.past(), e, ms)
 	f.Text = fmt.Sprintf("%s%s %s %s where %s was usual", w.Metric, per(w), reached(e), w.unit(e.peak), w.unit(e.usual))
 	if w.Given != "" {
 		f.Text = fmt.Sprintf("%s is %s what %s explains, where %s was usual", w.Metric, beside(w, e.peak), w.Given, w.unit(e.usual))
@@ -83,10 +97,13 @@ func (b *Bank) unusual(m *member, s *memory) analyzer.Finding {
 	return f
 }
 
-func (b *Bank) straggler(m *member, s *memory) analyzer.Finding {
+// straggler is a warning: members that are compared with each other leave little
+// to chance, and one that stays away holds the others back.
+func (b *Bank) straggler(m *member, s *memory, ms int64) analyzer.Finding {
 	w := b.watches[m.watch]
 	e := s.apart
-	f := b.finding(m, e.onset, e.score)
+	f := b.episode(m, m.peers(), e, ms)
+	f.Severity = "warning"
 	f.Text = fmt.Sprintf("%s%s %s %s where the others of its group have %s", w.Metric, per(w), reached(e), w.unit(e.peak), w.unit(e.usual))
 	if w.Given != "" {
 		f.Text = fmt.Sprintf("%s is %s what %s explains, where the others of its group have %s", w.Metric, beside(w, e.peak), w.Given, w.unit(e.usual))
@@ -110,6 +127,17 @@ func beside(w Watch, left float64) string {
 		return w.unit(-left) + " below"
 	}
 	return w.unit(left) + " above"
+}
+
+// episode is the finding of e, as far as all have it.
+func (b *Bank) episode(m *member, c analyzer.Channel, e episode, ms int64) analyzer.Finding {
+	w := b.watches[m.watch]
+	f := b.finding(m, e.onset, e.score)
+	off := w.Direction.off(e.peak, e.usual)
+	f.Last = time.UnixMilli(e.hot).UTC()
+	f.Ways = []analyzer.Way{{Channel: c, Series: f.Query, Off: off, Least: w.MinEffect, Unit: w.units()}}
+	f.Marked = m.hushes(c, off, ms, ms)
+	return f
 }
 
 func (b *Bank) finding(m *member, onset int64, score float64) analyzer.Finding {
@@ -146,11 +174,20 @@ func (w Watch) unit(v float64) string {
 	if math.Abs(v) >= 1e4 && math.Abs(v) < 1e15 {
 		text = strconv.FormatFloat(v, 'f', 0, 64)
 	}
-	if m, ok := catalog.Builtin().Metric(w.Metric); ok && m.Unit != "1" && m.Unit != "" && !strings.HasPrefix(string(m.Unit), "{") {
-		text += " " + strings.NewReplacer("Cel", "°C", "MiBy", "MiB", "By", "B").Replace(string(m.Unit))
-	}
-	return text
+	return strings.TrimSuffix(text+" "+w.symbol(), " ")
 }
+
+// symbol is the unit that the catalog gives the metric, "" where that is none.
+func (w Watch) symbol() string {
+	m, ok := catalog.Builtin().Metric(w.Metric)
+	if !ok || m.Unit == "1" || strings.HasPrefix(string(m.Unit), "{") {
+		return ""
+	}
+	return strings.NewReplacer("Cel", "°C", "MiBy", "MiB", "By", "B").Replace(string(m.Unit))
+}
+
+// units is symbol, by the second where what is watched is a rate.
+func (w Watch) units() string { return strings.TrimSpace(w.symbol() + per(w)) }
 
 // A life is what is known of the presence of one subject on one metric.
 type life struct {
@@ -178,7 +215,6 @@ func (b *Bank) absent(now int64) []analyzer.Finding {
 		}
 	}
 
-	const missed = 3 // periods: one or two are a slow scrape
 	var fs []analyzer.Finding
 	for _, l := range lives {
 		period := int64(l.step * 1000)
@@ -188,6 +224,9 @@ func (b *Bank) absent(now int64) []analyzer.Finding {
 		}
 		f := b.finding(l.m, l.heard+period, l.state.of.Of.score(novel(l.state.of.Of.seen)))
 		f.Severity = "warning"
+		f.Last = time.UnixMilli(now).UTC()
+		f.Ways = []analyzer.Way{{Channel: analyzer.Absence, Series: f.Query}}
+		f.Marked = l.m.hushes(analyzer.Absence, 0, l.heard, now)
 		f.Text = fmt.Sprintf("%s is no longer reported while others are", f.Signal)
 		f.Caveats = []string{"it may have been taken out of service on purpose"}
 		fs = append(fs, f)

@@ -49,12 +49,31 @@ func (b *Bank) Save(dir string) error {
 	return nil
 }
 
-// write copies the state under the lock and writes the copy outside it.
+// write copies the states under the lock, a page at a time so that samples wait
+// for no more than that, and writes the copy outside it. What is copied in
+// between is a little newer, which no series minds: each is judged by itself,
+// and peers by what each of them remembers.
 func (b *Bank) write(w io.Writer) error {
 	ix := index{Version: indexVersion}
 	copied := NewSlab[memory]("bank")
+	for from, more := 0, true; more; from += page {
+		more = b.copyPage(&ix, copied, from)
+	}
+	if err := json.NewEncoder(w).Encode(ix); err != nil {
+		return err
+	}
+	return copied.Save(w)
+}
+
+// copyPage adds the states of the series numbered from on, and reports whether
+// there are more. A series whose number is given to another meanwhile may be there
+// twice: the later one counts.
+func (b *Bank) copyPage(ix *index, copied *Slab[memory], from int) (more bool) {
 	b.mu.Lock()
-	for id, m := range b.members {
+	defer b.mu.Unlock()
+	to := min(from+page, len(b.members))
+	for id := from; id < to; id++ {
+		m := b.members[id]
 		if m == nil {
 			continue
 		}
@@ -67,12 +86,7 @@ func (b *Bank) write(w io.Writer) error {
 		ix.Series = append(ix.Series, e)
 		*copied.At(n) = *b.states.At(uint32(id))
 	}
-	b.mu.Unlock()
-
-	if err := json.NewEncoder(w).Encode(ix); err != nil {
-		return err
-	}
-	return copied.Save(w)
+	return to < len(b.members)
 }
 
 // Restore puts the bank where Save left it, by the labels of the series: refs

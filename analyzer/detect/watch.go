@@ -20,7 +20,7 @@ type Watch struct {
 	Given     catalog.ID // what explains it, of the same subject: what is left is watched; none: the metric itself
 	Kind      catalog.Type
 	Direction Direction
-	Subject   string   // the kind of what a series is about: gpu, node or pod
+	Subject   string   // the kind of what a series is about: gpu, node, pod or target, which is scraped
 	Labels    []string // that name the subject, in the order in which it is written
 	Ignore    []string // that are no part of what a series is
 	Group     []string // whose equal values make peers; none: no peers
@@ -69,6 +69,8 @@ func (w Watch) subject(labels map[string]string) (analyzer.Subject, bool) {
 		return analyzer.GPU(names[0], names[1]), true
 	case "pod":
 		return analyzer.Pod(names[0], names[1]), true
+	case "target":
+		return analyzer.Subject{Kind: "target", Name: names[0]}, true
 	}
 	return analyzer.Node(names[0]), true
 }
@@ -146,7 +148,7 @@ func parseWatch(rec []string) (Watch, error) {
 		Labels: strictcsv.List(rec[4]), Ignore: strictcsv.List(rec[5]), Group: strictcsv.List(rec[6]), Absence: rec[7] == "yes", Leaks: rec[8] == "yes", Reason: rec[10]}
 	effect, err := strconv.ParseFloat(rec[9], 64)
 	w.MinEffect = effect
-	want := map[string]int{"gpu": 2, "node": 1, "pod": 2}[w.Subject]
+	want := map[string]int{"gpu": 2, "node": 1, "pod": 2, "target": 1}[w.Subject]
 	switch {
 	case w.Metric == "" || w.Reason == "":
 		return w, fmt.Errorf("metric and reason are required")
@@ -155,7 +157,7 @@ func parseWatch(rec []string) (Watch, error) {
 	case w.Direction != High && w.Direction != Low && w.Direction != Both:
 		return w, fmt.Errorf("%s: direction %q is not high, low or both", w.Metric, w.Direction)
 	case want == 0:
-		return w, fmt.Errorf("%s: subject %q is not gpu, node or pod", w.Metric, w.Subject)
+		return w, fmt.Errorf("%s: subject %q is not gpu, node, pod or target", w.Metric, w.Subject)
 	case len(w.Labels) != want:
 		return w, fmt.Errorf("%s: a %s is named by %d labels, have %v", w.Metric, w.Subject, want, w.Labels)
 	case rec[7] != "yes" && rec[7] != "no":

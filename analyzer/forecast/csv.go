@@ -39,7 +39,7 @@ func (f Forecast) MarshalJSON() ([]byte, error) {
 // the same, "none", or how long a cycle is, as in 24h or 7d. Rows whose
 // time or value cannot be read are missing.
 func CSV(r io.Reader, horizon int, season string, w io.Writer) error {
-	o, err := parseSeason(season)
+	o, err := ParseSeason(season)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,8 @@ func CSV(r io.Reader, horizon int, season string, w io.Writer) error {
 	return nil
 }
 
-func parseSeason(s string) (Options, error) {
+// ParseSeason reads how long one cycle is: auto, none, or a duration such as 24h or 7d.
+func ParseSeason(s string) (Options, error) {
 	switch s {
 	case "", "auto":
 		return Options{}, nil

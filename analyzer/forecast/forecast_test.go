@@ -315,12 +315,12 @@ func checkJSON(t *testing.T, file string, b []byte) {
 
 func TestSeasonIsParsed(t *testing.T) {
 	for season, want := range map[string]Options{"": {}, "auto": {}, "none": {None: true}, "7d": {Season: 168 * time.Hour}, "90m": {Season: 90 * time.Minute}} {
-		if got, err := parseSeason(season); err != nil || got != want {
+		if got, err := ParseSeason(season); err != nil || got != want {
 			t.Errorf("%q: %v, %v", season, got, err)
 		}
 	}
 	for _, season := range []string{"weekly", "-1h", "0d", "d"} {
-		if _, err := parseSeason(season); err == nil {
+		if _, err := ParseSeason(season); err == nil {
 			t.Errorf("%q is no error", season)
 		}
 	}

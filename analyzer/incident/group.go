@@ -38,7 +38,7 @@ func (c claim) shares(fs []analyzer.Finding) bool {
 // a job that waits may be noticed in one in which none waits. What is left is
 // grouped by signal and place, so that one trouble of eight GPUs of a node is
 // one incident.
-func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident) []claim {
+func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident, now time.Time) []claim {
 	var claims []claim
 	for i := range r.Diagnoses {
 		if d := &r.Diagnoses[i]; d.Confidence >= standing {
@@ -51,7 +51,7 @@ func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident) [
 			claims[i].findings = append(claims[i].findings, f)
 			continue
 		}
-		if f.Kind == analyzer.Anomaly {
+		if f.Kind == analyzer.Anomaly && !standsAlone(f, now) {
 			continue
 		}
 		where := place(f.Subject)
@@ -67,6 +67,39 @@ func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident) [
 		claims[i].findings = append(claims[i].findings, f)
 	}
 	return claims
+}
+
+// standsAlone reports whether an anomaly is an incident although nothing explains it.
+func standsAlone(f analyzer.Finding, now time.Time) bool {
+	return (f.Severity == "warning" || f.Severity == "critical") && now.Sub(f.From) >= patience
+}
+
+// apart returns what is told, and what somebody marked as no anomaly.
+func apart(fs []analyzer.Finding) (told, marked []analyzer.Finding) {
+	for _, f := range fs {
+		if f.Marked != nil {
+			marked = append(marked, f)
+			continue
+		}
+		told = append(told, f)
+	}
+	return told, marked
+}
+
+// dismiss ends what in has of marked findings, with the mark beside it, and
+// reports whether there was any: what is no anomaly keeps no incident open.
+func dismiss(in *analyzer.Incident, marked []analyzer.Finding, now time.Time) bool {
+	any := false
+	for i := range in.Findings {
+		f := &in.Findings[i]
+		k := slices.IndexFunc(marked, func(m analyzer.Finding) bool { return m.Key() == f.Key() })
+		if k < 0 || f.Marked != nil || !f.To.IsZero() {
+			continue
+		}
+		f.Marked, f.To, any = marked[k].Marked, now.UTC(), true
+		note(in, analyzer.Moment{At: f.Marked.At, Subject: f.Subject, Kind: "marked", Text: f.Signal + " is " + f.Marked.Text})
+	}
+	return any
 }
 
 // explains reports whether d speaks of s: of itself, of what d lists as
@@ -103,7 +136,7 @@ func extend(in *analyzer.Incident, c claim, r analyzer.Report, now time.Time) bo
 	in.Severity = severity(in.Findings)
 	if c.diagnosis == nil {
 		if in.Cause == "" {
-			in.Subject, in.Title = c.subject, fmt.Sprintf("%s on %s, cause not known", c.findings[0].Signal, c.subject)
+			in.Subject, in.Title = c.subject, unexplained(c)
 		}
 		return false
 	}
@@ -121,6 +154,16 @@ func extend(in *analyzer.Incident, c claim, r analyzer.Report, now time.Time) bo
 	return news
 }
 
+// unexplained is the title of what has no cause. The name of an alert says what is
+// wrong, that of a metric does not.
+func unexplained(c claim) string {
+	f := c.findings[0]
+	if f.Kind == analyzer.Anomaly {
+		return fmt.Sprintf("%s: %s, cause not known", c.subject, f.Text)
+	}
+	return fmt.Sprintf("%s on %s, cause not known", f.Signal, c.subject)
+}
+
 // about returns what was rejected of the things that d speaks of: the report is
 // of the whole cluster, the incident is not.
 func about(d analyzer.Diagnosis, all []analyzer.Rejected) []analyzer.Rejected {
@@ -134,7 +177,9 @@ func merge(in *analyzer.Incident, found []analyzer.Finding, now time.Time) []ana
 		i := slices.IndexFunc(found, func(f analyzer.Finding) bool { return f.Key() == was.Key() })
 		if i < 0 {
 			if was.To.IsZero() {
-				was.To = now.UTC()
+				if was.To = was.Last; was.To.IsZero() {
+					was.To = now.UTC()
+				}
 			}
 			out = append(out, was)
 			continue
@@ -154,15 +199,17 @@ func merge(in *analyzer.Incident, found []analyzer.Finding, now time.Time) []ana
 	return out
 }
 
-// severities, the worst first. What carries none is a warning.
+// severities, the worst first. What carries none is a warning, and an anomaly
+// that does is no incident by itself.
 var severities = []string{"critical", "warning", "info"}
 
 func severity(fs []analyzer.Finding) string {
 	worst := len(severities) - 1
+	alone := !slices.ContainsFunc(fs, func(f analyzer.Finding) bool { return f.Kind != analyzer.Anomaly })
 	for _, f := range fs {
 		i := slices.Index(severities, cmp.Or(f.Severity, "warning"))
-		if f.Kind == analyzer.Anomaly || i < 0 {
-			continue
+		if f.Kind == analyzer.Anomaly && !alone || i < 0 {
+			continue // an anomaly beside an alert makes it no worse
 		}
 		worst = min(worst, i)
 	}

@@ -3,9 +3,12 @@
 // decides what is one incident and when it is over; why it happened is the
 // diagnosis' word.
 //
-// What a reader would get wrong: an anomaly alone opens nothing. An alert is
-// somebody's word that they want to be woken, an anomaly is not; it joins the
-// incident of its subject where there is one.
+// What a reader would get wrong: what one series does by itself opens nothing. An
+// alert is somebody's word that they want to be woken, an anomaly is not; it joins
+// the incident of its subject where there is one, and is listed by its journal.
+// Only what is a warning by itself, such as a GPU that is gone or one that stays
+// behind its peers, is an incident of its own, once nothing has explained it for a
+// while.
 package incident
 
 import (
@@ -28,6 +31,10 @@ const (
 	quiet = 3 * time.Minute
 	// memory is how long after its end an incident that comes back is the same one.
 	memory = time.Hour
+	// patience is how long an anomaly must last unexplained before it is an incident by
+	// itself: a cause, or the alert that somebody wrote, mostly follows within that, and
+	// one trouble is not to be told as two.
+	patience = 2 * time.Minute
 )
 
 // ErrNoSuchIncident reports an ID that the book does not hold.
@@ -63,7 +70,8 @@ func Open(dir string) (*Book, error) {
 func (b *Book) Close() error { return b.db.Close() }
 
 // Record implements [analyzer.Book]. It returns the incidents that it opened,
-// reopened or closed, and those whose cause became known or changed.
+// reopened or closed, those whose cause became known or changed, and those of
+// which somebody said that they are no anomaly.
 func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Report, now time.Time) ([]analyzer.Incident, error) {
 	tx, err := b.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -77,7 +85,12 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 
 	var changed []analyzer.Incident
 	touched := map[string]bool{}
-	for _, g := range group(fs, r, open) {
+	fs, marked := apart(fs)
+	dismissed := map[string]bool{}
+	for i := range open {
+		dismissed[open[i].ID] = dismiss(&open[i], marked, now)
+	}
+	for _, g := range group(fs, r, open, now) {
 		in, news, err := b.entry(ctx, tx, g, open, now)
 		if err != nil {
 			return nil, err
@@ -101,10 +114,13 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 	}
 	for _, in := range open {
 		if in.Open() {
-			if touched[in.ID] || now.Sub(in.Updated) < quiet {
+			over := !touched[in.ID] && now.Sub(in.Updated) >= quiet
+			if !over && (touched[in.ID] || !dismissed[in.ID]) {
 				continue
 			}
-			end(&in, now, fmt.Sprintf("nothing of it seen for %s", quiet))
+			if over {
+				end(&in, now, fmt.Sprintf("nothing of it seen for %s", quiet))
+			}
 		}
 		if err := put(ctx, tx, in); err != nil {
 			return nil, fmt.Errorf("close incident %s: %w", in.ID, err)

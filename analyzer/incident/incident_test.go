@@ -140,10 +140,67 @@ func TestPodsOfOneJob(t *testing.T) {
 	})
 }
 
+// What one series does by itself wakes nobody.
 func TestAnomalyAloneOpensNothing(t *testing.T) {
 	b := open(t)
 	if changed := record(t, b, noon, blank, odd); len(changed) != 0 || state(t, b) != "" {
 		t.Errorf("an anomaly alone opened %q", state(t, b))
+	}
+}
+
+// What detectors call a warning, and nothing explains for a while, is an incident
+// that says so; one that is explained in time is never two.
+func TestAnAnomalyThatIsAWarningStandsAlone(t *testing.T) {
+	gone := odd
+	gone.Severity, gone.Text, gone.Last = "warning", "power is no longer reported", noon.Add(patience)
+	b := open(t)
+	if record(t, b, noon.Add(patience-time.Second), blank, gone); state(t, b) != "" {
+		t.Fatalf("at once it opened %q", state(t, b))
+	}
+	record(t, b, noon.Add(patience), blank, gone)
+	ins, err := b.List(t.Context(), 10)
+	if err != nil || len(ins) != 1 {
+		t.Fatal(ins, err)
+	}
+	if in := ins[0]; in.Severity != "warning" || in.Cause != "" || in.Title != "node/gpu-03: power is no longer reported, cause not known" {
+		t.Errorf("it opened %+v", in)
+	}
+	record(t, b, noon.Add(patience+time.Minute), fell, gone)
+	if got, want := state(t, b), "open:gpu-fell-off-bus:1"; got != want {
+		t.Errorf("with a cause: got %q, want %q", got, want)
+	}
+
+	b = open(t)
+	record(t, b, noon, fell, gone)
+	record(t, b, noon.Add(time.Hour), fell, gone)
+	if got, want := state(t, b), "open:gpu-fell-off-bus:1"; got != want {
+		t.Errorf("explained from the first: got %q, want %q", got, want)
+	}
+}
+
+// What somebody says is no anomaly shows so in its incident, and keeps none open.
+func TestAMarkedAnomalyEndsItsIncident(t *testing.T) {
+	b := open(t)
+	gone := odd
+	gone.Severity = "warning"
+	record(t, b, noon.Add(patience), blank, gone)
+	at := noon.Add(patience + time.Minute)
+	mark := analyzer.NewMark(gone, "ada", "a new board", at, time.Time{})
+	gone.Marked = &mark
+	for d := time.Duration(0); d <= quiet; d += time.Minute {
+		record(t, b, at.Add(d), blank, gone)
+	}
+	ins, err := b.List(t.Context(), 10)
+	if err != nil || len(ins) != 1 {
+		t.Fatal(ins, err)
+	}
+	f, last := ins[0].Findings[0], ins[0].Timeline[len(ins[0].Timeline)-2]
+	if f.Marked == nil || !f.To.Equal(at) || ins[0].Open() || last.Kind != "marked" || !strings.Contains(last.Text, "no anomaly by ada") {
+		t.Errorf("the incident is %+v", ins[0])
+	}
+	b = open(t)
+	if record(t, b, at, blank, gone); state(t, b) != "" {
+		t.Errorf("what is marked opened %q", state(t, b))
 	}
 }
 

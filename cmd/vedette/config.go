@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"slices"
@@ -48,6 +49,7 @@ type Config struct {
 	} `yaml:"kubernetes"`
 	Anomalies struct {
 		Rate      float64  `yaml:"rate"`      // alerts a day that a thousand series may raise by chance; 1
+		Bands     []string `yaml:"bands"`     // watched metrics whose every series gets vedette_anomaly_expected_low and _high; else only those that are unusual do
 		Explained []string `yaml:"explained"` // files of more metrics that another explains, in the form of analyzer/detect/explained.csv
 	} `yaml:"anomalies"`
 	Prometheus struct { // one that is there already: its series are read instead of watched and scraped for
@@ -182,8 +184,8 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("publish.%s: %q is not a URL", setting, at))
 		}
 	}
-	if c.Anomalies.Rate < 0 {
-		errs = append(errs, fmt.Errorf("anomalies.rate: %g alerts a day are fewer than none", c.Anomalies.Rate))
+	if !(c.Anomalies.Rate >= 0) || math.IsInf(c.Anomalies.Rate, 1) {
+		errs = append(errs, fmt.Errorf("anomalies.rate: %g alerts a day is not a number of 0 or more", c.Anomalies.Rate))
 	}
 	errs = append(errs, c.Scaling.check(), c.Model.check())
 	// The page's port takes OTLP over HTTP too, so it needs both.

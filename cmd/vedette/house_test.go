@@ -62,6 +62,7 @@ var mayImport = map[string]string{
 	"analyzer/access":                    "analyzer/problem",
 	"analyzer/account":                   "analyzer rules/fault",
 	"analyzer/alerting":                  "analyzer",
+	"analyzer/anomaly":                   "analyzer analyzer/sqlite",
 	"analyzer/backtest":                  "analyzer/series rules rules/syntax",
 	"analyzer/cost":                      "analyzer analyzer/problem analyzer/series rules/strictcsv rules/strictyaml",
 	"analyzer/cost/amazon":               "analyzer/cost",
@@ -87,12 +88,12 @@ var mayImport = map[string]string{
 	"analyzer/diagnose/ranking":          "analyzer analyzer/snapshot analyzer/topology rules/catalog",
 	"analyzer/live":                      "analyzer analyzer/diagnose analyzer/history analyzer/problem analyzer/series analyzer/snapshot",
 	"analyzer/remedy":                    "analyzer analyzer/action rules/fault",
-	"analyzer/api":                       "analyzer analyzer/action analyzer/alerting analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/check rules/explain rules/publish",
+	"analyzer/api":                       "analyzer analyzer/action analyzer/alerting analyzer/anomaly analyzer/incident analyzer/problem analyzer/series analyzer/store rules rules/catalog rules/check rules/explain rules/publish",
 
 	"nlq":         "rules/catalog rules/strictcsv",
 	"nlq/grammar": "nlq rules/catalog rules/strictcsv",
 	"nlq/compile": "nlq rules rules/catalog",
-	"nlq/answer": "nlq nlq/compile nlq/investigate analyzer analyzer/account analyzer/action analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
+	"nlq/answer": "nlq nlq/compile nlq/investigate analyzer analyzer/account analyzer/action analyzer/anomaly analyzer/backtest analyzer/cost analyzer/diagnose analyzer/forecast analyzer/history analyzer/incident analyzer/series analyzer/snapshot analyzer/topology " +
 		"rules rules/catalog rules/check rules/explain rules/publish",
 	"nlq/llm":           "nlq nlq/compile nlq/prose/index nlq/prose/lexicon nlq/talk rules rules/catalog rules/check rules/explain",
 	"nlq/investigate":   "nlq/talk analyzer analyzer/account analyzer/diagnose analyzer/snapshot analyzer/topology rules/fault rules/strictcsv",

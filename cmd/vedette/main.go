@@ -151,7 +151,7 @@ func command() *cobra.Command {
 	f.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	root.AddCommand(
 		demoCommand(s), serverCommand(s), configCommand(),
-		askCommand(s), incidentsCommand(s), actionsCommand(s), rulesCommand(s),
+		askCommand(s), incidentsCommand(s), anomaliesCommand(s), actionsCommand(s), rulesCommand(s),
 		diagnoseCommand(s), snapshotCommand(s), detectCommand(), forecastCommand(), reportCommand(s), scaleCommand(s),
 	)
 	strict(root)

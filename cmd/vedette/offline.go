@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 
@@ -70,10 +71,13 @@ func detectCommand() *cobra.Command {
 			if format != "csv" {
 				return usage(fmt.Errorf("-o %q is not csv", format))
 			}
+			if !(rate > 0) || math.IsInf(rate, 1) {
+				return usage(fmt.Errorf("--rate %g: give a number of alerts above 0", rate))
+			}
 			return withInput(c, args[0], func(r io.Reader) error { return detect.CSV(r, c.OutOrStdout(), rate) })
 		},
 	}
-	c.Flags().Float64Var(&rate, "rate", detect.DefaultRate, "alerts per series and day that are tolerable")
+	c.Flags().Float64Var(&rate, "rate", detect.DefaultRate, "alerts by chance that 1,000 series may raise in a day")
 	c.Flags().StringVarP(&format, "output", "o", "csv", "format: csv")
 	return c
 }
@@ -86,6 +90,9 @@ func forecastCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if horizon <= 0 {
 				return usage(fmt.Errorf("--horizon %d: give a number of steps above 0", horizon))
+			}
+			if _, err := forecast.ParseSeason(season); err != nil {
+				return usage(fmt.Errorf("--season: %w", err))
 			}
 			return withInput(c, args[0], func(r io.Reader) error { return forecast.CSV(r, horizon, season, c.OutOrStdout()) })
 		},

@@ -7,7 +7,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
@@ -31,6 +33,12 @@ func costCommand(s *screen) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !slices.Contains(reportFormats, s.output) {
 				return usage(fmt.Errorf("-o %q is not %s", s.output, strings.Join(reportFormats, ", ")))
+			}
+			if d, err := model.ParseDuration(window); err != nil || time.Duration(d) < time.Hour {
+				return usage(fmt.Errorf("--window %q is not a duration of an hour or more, such as 7d", window))
+			}
+			if _, err := time.Parse(time.RFC3339, at); at != "" && err != nil {
+				return usage(fmt.Errorf("--time %q is not as in 2026-11-01T00:00:00Z", at))
 			}
 			cl, err := s.client()
 			if err != nil {

@@ -218,12 +218,20 @@ type ruled struct {
 	storage.Appendable
 }
 
-// writeScores keeps what the detectors think as ordinary series.
-func writeScores(ctx context.Context, db *store.Local, b *detect.Bank, now time.Time) error {
+// writeScores keeps what the detectors think as ordinary series: how unusual each
+// series is, and between what some were expected.
+func writeScores(ctx context.Context, db *store.Local, b *detect.Bank, banded []string, now time.Time) error {
 	app := db.DB().Appender(ctx)
 	for _, s := range b.Scores(now) {
 		if _, err := app.Append(0, scoreLabels(s), now.UnixMilli(), s.Score); err != nil {
 			return errors.Join(fmt.Errorf("write anomaly scores: %w", err), app.Rollback())
+		}
+	}
+	for _, x := range b.Bands(now, banded) {
+		for name, v := range map[string]float64{"vedette_anomaly_expected_low": x.Low, "vedette_anomaly_expected_high": x.High} {
+			if _, err := app.Append(0, aboutSeries(x.Labels, name).Labels(), now.UnixMilli(), v); err != nil {
+				return errors.Join(fmt.Errorf("write what is expected: %w", err), app.Rollback())
+			}
 		}
 	}
 	if err := app.Commit(); err != nil {
@@ -234,9 +242,12 @@ func writeScores(ctx context.Context, db *store.Local, b *detect.Bank, now time.
 
 // scoreLabels are the labels of the scored series, its name among them, and the channel.
 func scoreLabels(s detect.SeriesScore) labels.Labels {
-	b := labels.NewBuilder(labels.FromMap(s.Labels))
-	b.Set("metric", s.Labels[labels.MetricName]).Set("channel", s.Channel)
-	return b.Set(labels.MetricName, "vedette_anomaly_score").Labels()
+	return aboutSeries(s.Labels, "vedette_anomaly_score").Set("channel", s.Channel).Labels()
+}
+
+// aboutSeries are the labels of a series called name that is about the one with these.
+func aboutSeries(ls map[string]string, name string) *labels.Builder {
+	return labels.NewBuilder(labels.FromMap(ls)).Set("metric", ls[labels.MetricName]).Set(labels.MetricName, name)
 }
 
 // status is what the page shows of the service itself.

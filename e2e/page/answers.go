@@ -146,3 +146,8 @@ func unclearAnswer() answer.Answer {
 	return answer.Answer{Kind: answer.KindUnclear, Unclear: &answer.Unclear{Words: []string{"flurble", "vibes"}, Ask: "Which measurement do you mean?",
 		Nearest: []string{"which GPUs are hotter than 80 °C", "what is wrong with gpu-07", "when will the GPU memory of gpu-03 be full"}}}
 }
+
+func anomaliesAnswer() answer.Answer {
+	return answer.Answer{Kind: answer.KindAnomalies, Readback: "what is anomalous",
+		Anomalies: &answer.AnomaliesResult{Entries: anomalies[:2], Total: 2, Over: 1, How: "Nothing is decided by words here: vedette anomalies dismiss ID --reason …, or the button on the page, says that one is no anomaly."}}
+}

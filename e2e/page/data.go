@@ -11,6 +11,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/analyzer/api"
 )
 
@@ -183,6 +184,17 @@ var incidents = []analyzer.Incident{
 	coolant, lostGPU,
 	{ID: "2026-11-20-4", Key: "gpu-memory-full|ml/eval", Title: "ml/eval runs out of GPU memory", Subject: analyzer.Pod("ml", "eval-9f6c"), Cause: "gpu-memory-exhausted", Severity: "info", Confidence: 0.66,
 		Opened: at(14, 2, 0).AddDate(0, 0, -2), Updated: at(16, 40, 0).AddDate(0, 0, -2), Closed: at(16, 40, 0).AddDate(0, 0, -2), Timeline: []analyzer.Moment{}},
+}
+
+var anomalies = []anomaly.Anomaly{
+	{ID: 7, Finding: analyzer.Finding{Kind: analyzer.Anomaly, Subject: analyzer.GPU("gpu-08", "GPU-5"), Signal: "DCGM_FI_DEV_FB_USED", From: at(9, 2, 0), Severity: "info", Score: 0.66,
+		Text: "DCGM_FI_DEV_FB_USED rose to 71200 MiB where 52400 MiB was usual", Query: `DCGM_FI_DEV_FB_USED{Hostname="gpu-08",UUID="GPU-5"}`, Caveats: []string{"only 6h0m0s of history: what is usual at this time of day is not known"},
+		Ways: []analyzer.Way{{Channel: analyzer.Past, Series: `DCGM_FI_DEV_FB_USED{Hostname="gpu-08",UUID="GPU-5"}`, Off: 18800, Least: 4096, Unit: "MiB"}}}},
+	{ID: 6, Finding: analyzer.Finding{Kind: analyzer.Anomaly, Subject: analyzer.Node("gpu-11"), Signal: "node_load1", From: at(8, 30, 0), Severity: "info", Score: 0.6,
+		Text: "node_load1 rose to 96 where 31 was usual", Query: `node_load1{instance="gpu-11"}`,
+		Marked: &analyzer.Mark{By: "ada", Why: "a data loader is tuned", At: at(8, 40, 0), Text: "marked as no anomaly by ada at 2026-11-22 08:40Z (a data loader is tuned): the least that is told, by its own past, is raised from 16 to 97.5"}}},
+	{ID: 4, Finding: analyzer.Finding{Kind: analyzer.Anomaly, Subject: analyzer.Node("gpu-03"), Signal: "node_network_receive_errs_total", From: at(7, 0, 0), To: at(7, 12, 0), Severity: "info", Score: 0.7,
+		Text: "node_network_receive_errs_total per second rose to 14 where 0 was usual", Query: `rate(node_network_receive_errs_total{instance="gpu-03"}[5m])`}},
 }
 
 var account = []analyzer.Sentence{

@@ -14,9 +14,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/nlq/answer"
 )
 
@@ -34,6 +36,7 @@ type Fake struct {
 	posts   []Post
 	decided map[int64]action.Entry // entries as they are since the page decided on them
 	undone  bool
+	said    map[int64]*analyzer.Mark // of anomalies, since the page said something of them; nil: it took that back
 }
 
 // A Post is a call that asks for a change.
@@ -65,6 +68,8 @@ func (f *Fake) Handler() http.Handler {
 		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
 		_, _ = w.Write([]byte("# " + lostGPU.Title + "\n\n" + lostGPU.Diagnosis.Summary + "\n"))
 	})
+	mux.HandleFunc("GET /vedette/v1/anomalies", func(w http.ResponseWriter, r *http.Request) { reply(w, map[string]any{"anomalies": f.anomalies()}) })
+	mux.HandleFunc("POST /vedette/v1/anomalies/{id}/{verb}", f.say)
 	mux.HandleFunc("GET /vedette/v1/actions", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]any{"actions": f.entries()})
 	})
@@ -122,6 +127,47 @@ func (f *Fake) incident(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	problem(w, http.StatusNotFound, "No such incident", "there is no incident "+r.PathValue("id"), "Old incidents are forgotten after 30 days.")
+}
+
+// anomalies are the made-up ones, with what the page said of them.
+func (f *Fake) anomalies() []anomaly.Anomaly {
+	if f.Nodes == 0 {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := append([]anomaly.Anomaly(nil), anomalies...)
+	for i := range out {
+		if m, ok := f.said[out[i].ID]; ok {
+			out[i].Marked = m
+		}
+	}
+	return out
+}
+
+func (f *Fake) say(w http.ResponseWriter, r *http.Request) {
+	body := f.posted(r)
+	by, _ := body["by"].(string)
+	why, _ := body["why"].(string)
+	id, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	for _, a := range anomalies {
+		if a.ID != id {
+			continue
+		}
+		if a.Marked = nil; r.PathValue("verb") == "dismiss" {
+			m := analyzer.NewMark(a.Finding, by, why, now, time.Time{})
+			a.Marked = &m
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.said == nil {
+			f.said = map[int64]*analyzer.Mark{}
+		}
+		f.said[id] = a.Marked
+		reply(w, a)
+		return
+	}
+	problem(w, http.StatusNotFound, "No such anomaly", "there is no anomaly "+r.PathValue("id"), "")
 }
 
 // entries are the made-up entries, with what the page decided on them.
@@ -185,7 +231,7 @@ func answerTo(text string) answer.Answer {
 	for _, c := range []struct {
 		word string
 		a    func() answer.Answer
-	}{{"alert", hotAlert}, {"wrong", whyAnswer}, {"when", whenAnswer}, {"which", heldQuery}, {"average", averageQuery}, {"changed", changesAnswer}, {"cost", costAnswer}, {"silence", silenceAnswer}} {
+	}{{"anomalous", anomaliesAnswer}, {"alert", hotAlert}, {"wrong", whyAnswer}, {"when", whenAnswer}, {"which", heldQuery}, {"average", averageQuery}, {"changed", changesAnswer}, {"cost", costAnswer}, {"silence", silenceAnswer}} {
 		if strings.Contains(text, c.word) {
 			return c.a()
 		}

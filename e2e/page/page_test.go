@@ -298,3 +298,21 @@ func TestVendored(t *testing.T) {
 		t.Errorf("vendored files (-VENDOR.md +folder):\n%s", diff)
 	}
 }
+
+// A person says that an anomaly is none, with a reason, and takes it back.
+func TestDismissAndRestore(t *testing.T) {
+	f := &Fake{Nodes: 16}
+	ctx := open(t, f, "#/incidents")
+	const row = `[data-anomaly="7"] `
+	do(t, ctx, Wait(`document.querySelector('`+row+`.dismiss')`), click(row+".dismiss"), Wait(`document.querySelector('`+row+`.confirm input')`))
+	if !evaluate[bool](t, ctx, `document.querySelector('`+row+`.confirm .primary').disabled`) {
+		t.Error("an anomaly may be dismissed without a reason")
+	}
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS(row+".confirm input"), "a new model is loaded", chromedp.NodeVisible), click(row+".confirm .primary"),
+		Wait(`document.querySelector('`+row+`').innerText.includes('raised from 4096 MiB to 28200 MiB')`), click(row+".restore"), Wait(`document.querySelector('`+row+`.dismiss')`))
+	want := []Post{{Path: "/vedette/v1/anomalies/7/dismiss", Body: map[string]any{"by": "page", "why": "a new model is loaded", "for": ""}},
+		{Path: "/vedette/v1/anomalies/7/restore", Body: map[string]any{"by": "page"}}}
+	if diff := cmp.Diff(want, f.Posts()); diff != "" {
+		t.Errorf("posts (-want +got):\n%s", diff)
+	}
+}

@@ -17,6 +17,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/series"
@@ -51,6 +52,11 @@ type Book interface {
 	List(ctx context.Context, n int) ([]analyzer.Incident, error)
 }
 
+// A Journal lists anomalies, those that go on first.
+type Journal interface {
+	List(ctx context.Context, n int) ([]anomaly.Anomaly, error)
+}
+
 // Costs makes reports of what GPUs cost.
 type Costs interface {
 	Report(ctx context.Context, window time.Duration, now time.Time) (cost.Report, error)
@@ -72,6 +78,7 @@ type Desk struct {
 	Costs     Costs
 	Published Published
 	Book      Book
+	Anomalies Journal
 	Ledger    *action.Ledger
 
 	Page     string // where people reach the page; "" gives rules no link to it
@@ -131,6 +138,8 @@ func (d *Desk) answer(ctx context.Context, q nlq.Question, publisher string) (An
 		err = d.explain(&a, i)
 	case nlq.Actions:
 		err = d.actions(ctx, &a, i)
+	case nlq.Anomalies:
+		err = d.anomalies(ctx, &a, i)
 	case nlq.Cost:
 		err = d.cost(ctx, &a, i, now)
 	case nlq.SLO:

@@ -7,6 +7,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/analyzer/backtest"
 	"vedette.dev/nlq/investigate"
 )
@@ -29,6 +30,9 @@ type Answer struct {
 	When    *WhenResult    `json:"when,omitempty"`
 	Changes *ChangesResult `json:"changes,omitempty"`
 	Actions *ActionsResult `json:"actions,omitempty"`
+
+	Anomalies *AnomaliesResult `json:"anomalies,omitempty"`
+
 	Explain *ExplainResult `json:"explain,omitempty"`
 	Silence *SilenceResult `json:"silence,omitempty"`
 	Cost    *CostResult    `json:"cost,omitempty"`
@@ -46,6 +50,9 @@ const (
 	KindWhen    Kind = "when"
 	KindChanges Kind = "changes"
 	KindActions Kind = "actions"
+
+	KindAnomalies Kind = "anomalies"
+
 	KindExplain Kind = "explain"
 	KindSilence Kind = "silence"
 	KindCost    Kind = "cost"
@@ -172,6 +179,15 @@ type Change struct {
 type ActionsResult struct {
 	Entries []action.Entry `json:"entries"`
 	How     string         `json:"how,omitempty"`
+}
+
+// An AnomaliesResult lists the anomalies that go on, the newest first, and says
+// how somebody says that one is none. Over counts those of late that are over.
+type AnomaliesResult struct {
+	Entries []anomaly.Anomaly `json:"entries"` // at most 100
+	Total   int               `json:"total"`
+	Over    int               `json:"over"`
+	How     string            `json:"how,omitempty"`
 }
 
 // An ExplainResult is what a rule or an expression means, in plain words, and

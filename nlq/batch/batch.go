@@ -147,6 +147,8 @@ func reply(ctx context.Context, e nlq.Engine, c *catalog.Catalog, text string) R
 		out.Intent = "changes"
 	case nlq.Actions:
 		out.Intent = "actions"
+	case nlq.Anomalies:
+		out.Intent = "anomalies"
 	case nlq.Cost:
 		out.Intent = "cost"
 	case nlq.Raw:

@@ -55,6 +55,8 @@ func Text(w io.Writer, a answer.Answer) {
 		fmt.Fprintf(w, "query: %s\n", a.Expr)
 	case answer.KindActions:
 		actionsText(w, a.Actions)
+	case answer.KindAnomalies:
+		anomaliesText(w, a.Anomalies)
 	case answer.KindSilence:
 		silenceText(w, a.Silence)
 	case answer.KindUnclear:
@@ -108,6 +110,28 @@ func actionsText(w io.Writer, r *answer.ActionsResult) {
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", e.ID, e.State, e.Kind, e.Target, e.Reason)
 	}
 	t.Flush()
+	if r.How != "" {
+		fmt.Fprintln(w, r.How)
+	}
+}
+
+func anomaliesText(w io.Writer, r *answer.AnomaliesResult) {
+	if r.Total == 0 {
+		fmt.Fprintf(w, "\nNothing is unusual now; %d anomalies of late are over.\n", r.Over)
+	} else {
+		fmt.Fprintln(w)
+	}
+	for _, x := range r.Entries[:min(shown, len(r.Entries))] {
+		fmt.Fprintf(w, "%d  %s: %s, since %s, score %.2f\n", x.ID, x.Subject, x.Text, x.From.Format("2006-01-02 15:04Z"), x.Score)
+		if x.Marked != nil {
+			fmt.Fprintf(w, "  %s\n", x.Marked.Text)
+		}
+		bullets(w, "note: ", x.Caveats)
+		fmt.Fprintf(w, "  query: %s\n", x.Query)
+	}
+	if r.Total > shown {
+		fmt.Fprintf(w, "and %d more\n", r.Total-shown)
+	}
 	if r.How != "" {
 		fmt.Fprintln(w, r.How)
 	}

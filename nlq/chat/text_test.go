@@ -16,6 +16,7 @@ import (
 
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/action"
+	"vedette.dev/analyzer/anomaly"
 	"vedette.dev/analyzer/cost"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/snapshot"
@@ -43,6 +44,18 @@ type shelf struct{}
 
 func (shelf) List(context.Context, int) ([]analyzer.Incident, error) {
 	return []analyzer.Incident{{ID: "2026-03-01-1", Subject: analyzer.GPU("gpu-01", "GPU-aaa"), Findings: []analyzer.Finding{{Subject: analyzer.Node("gpu-01")}}}}, nil
+}
+
+// A logbook holds two anomalies, one of which somebody said is none, and one that is over.
+type logbook struct{}
+
+func (logbook) List(context.Context, int) ([]anomaly.Anomaly, error) {
+	hot := analyzer.Finding{Kind: analyzer.Anomaly, Subject: analyzer.GPU("gpu-01", "GPU-aaa"), Signal: "DCGM_FI_DEV_GPU_TEMP", From: now.Add(-time.Hour), Score: 0.7,
+		Text: "DCGM_FI_DEV_GPU_TEMP rose to 91 °C where 65 °C was usual", Query: `DCGM_FI_DEV_GPU_TEMP{UUID="GPU-aaa"}`, Caveats: []string{"only 3h of history"}}
+	marked, over := hot, hot
+	marked.Marked = &analyzer.Mark{Text: "marked as no anomaly by ada"}
+	over.To = now
+	return []anomaly.Anomaly{{ID: 3, Finding: hot}, {ID: 2, Finding: marked}, {ID: 1, Finding: over}}, nil
 }
 
 // used is a day of the same nodes, in which the second GPU of each is held and
@@ -184,7 +197,7 @@ func desk(t *testing.T) (*answer.Desk, *publish.Dir) {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	words := catalog.Builtin()
-	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Costs: &cost.Desk{Querier: used(t), Book: cost.Listed}, Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Ledger: ledger, Alerts: siren{}, Published: dir,
+	return &answer.Desk{Engine: &grammar.Engine{Catalog: words}, Catalog: words, Querier: past(t), Costs: &cost.Desk{Querier: used(t), Book: cost.Listed}, Camera: film{fallen(t)}, Past: diary{}, Book: shelf{}, Anomalies: logbook{}, Ledger: ledger, Alerts: siren{}, Published: dir,
 		Page: "https://vedette.example", Runbooks: "https://runbooks.example/{alert}"}, dir
 }
 

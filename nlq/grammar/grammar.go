@@ -177,6 +177,13 @@ func (f *frame) parse() (nlq.Parse, error) {
 		return f.parseWhy()
 	case changes:
 		return f.parseChanges()
+	case anomalies, dismiss:
+		p, err := f.parseWhy()
+		if err != nil {
+			return nlq.Parse{}, err
+		}
+		about := p.Intent.(nlq.Why)
+		return nlq.Parse{Intent: nlq.Anomalies{About: about, Dismiss: f.kind == dismiss}, Assumed: withoutWhole(f.assumed), Confidence: f.confidence()}, nil
 	case silence, lift:
 		return f.parseSilence()
 	case pending, actions:

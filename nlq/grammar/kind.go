@@ -21,6 +21,9 @@ const (
 	pending kind = "pending"
 	actions kind = "actions"
 
+	anomalies kind = "anomalies"
+	dismiss   kind = "dismiss" // an anomaly
+
 	silence kind = "silence"
 	lift    kind = "lift" // a silence
 )
@@ -74,6 +77,9 @@ func (f *frame) takeKind() error {
 				return nil
 			}
 			continue
+		}
+		if k := kind(k); (k == anomalies || k == dismiss) && f.kind != unsaid {
+			continue // "alert when anything is unusual" is about something else
 		}
 		switch {
 		case kind(k) == pending || kind(k) == actions:

@@ -9,7 +9,7 @@ import { Copy, Source, Tag, Working } from "./parts.js";
 import { DiagnosisView, Doubts, Subject, Witness } from "./report.js";
 import { href } from "./route.js";
 
-const kindName = { silence: "Silence", cost: "Cost", explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
+const kindName = { anomalies: "Anomalies", silence: "Silence", cost: "Cost", explain: "Meaning", changes: "Changes", actions: "Actions", alert: "Alert", query: "Lookup", why: "Diagnosis", when: "Forecast", unclear: "Not understood" };
 
 // Expr shows PromQL with what a check complains of underlined.
 function Expr({ of, problems = [] }) {
@@ -184,7 +184,15 @@ function CostAnswer({ of: a }) {
     ${a.expr && html`<pre>${a.expr}</pre>`}`;
 }
 
-const views = { silence: SilenceAnswer, cost: CostAnswer, explain: ExplainAnswer, changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
+function AnomaliesAnswer({ of: a }) {
+  const r = a.anomalies;
+  return html`<p class="headline">${r.total ? plural(r.total, "anomaly", "anomalies") + " now" : "Nothing is unusual now."}</p>
+    ${r.entries.length > 0 && html`<table class="rows"><thead><tr><th>Number</th><th>Of what</th><th>What</th><th>Score</th><th>From</th></tr></thead>
+      <tbody>${r.entries.map((x) => html`<tr key=${x.id}><td>${x.id}</td><td>${x.subject}</td><td>${x.text}${x.marked && html`<br /><span class="small muted">${x.marked.text}</span>`}${x.caveats?.map((c) => html`<br /><span class="small muted">${c}</span>`)}</td><td>${num(x.score, 2)}</td><td>${stamp(x.from)}</td></tr>`)}</tbody></table>`}
+    ${r.how && html`<p class="small muted">${r.how} <a href=${href("incidents")}>To the page's buttons</a></p>`}`;
+}
+
+const views = { anomalies: AnomaliesAnswer, silence: SilenceAnswer, cost: CostAnswer, explain: ExplainAnswer, changes: ChangesAnswer, actions: ActionsAnswer, alert: AlertAnswer, query: QueryAnswer, why: WhyAnswer, when: WhenAnswer, unclear: UnclearAnswer };
 
 export function AnswerView({ of: a, onPublish }) {
   const View = views[a.kind];

@@ -1,9 +1,10 @@
-// Incidents: the list, and one incident with its timeline, diagnosis and the
+// Incidents: the list with what is unusual besides, and one incident with its timeline, diagnosis and the
 // actions that came of it.
 import { html } from "./dom.js";
 import { get, getText, useLoad, usePoll } from "./api.js";
 import { causeName, clock, day, between, plural, stamp, subjectNode, zero } from "./format.js";
 import { Confidence, Copy, Empty, Fault, Loading, Severity, Source, Tag } from "./parts.js";
+import { Anomalies } from "./anomalies.js";
 import { Doubts, DiagnosisView, Subject } from "./report.js";
 import { EntryLine } from "./actions.js";
 import { href, useRoute } from "./route.js";
@@ -27,16 +28,18 @@ function Row({ of: x, now }) {
     <td>${open ? html`<${Tag} tone="crit">open</${Tag}>` : html`<${Tag}>closed</${Tag}>`}${x.reopened ? html`<br /><span class="small muted">reopened ${x.reopened}×</span>` : ""}</td></tr>`;
 }
 
-function List({ incidents, now }) {
+function List({ incidents, anomalies, now }) {
   const rows = [...(incidents || [])].sort(byUrgency);
   const open = rows.filter(isOpen).length;
   return html`<header class="head"><h1>Incidents</h1><p class="muted">${open} open, ${rows.length - open} closed</p></header>
-    ${rows.length === 0 ? html`<${Empty} title="Nothing is the matter">No alert, anomaly or error has come up. Incidents open by themselves; you can also <a href=${href("ask", "", { draft: "what is wrong with " })}>ask what is wrong</a> with a node or a job.</${Empty}>`
+    ${rows.length === 0 ? html`<${Empty} title="Nothing is the matter">${anomalies.data && !anomalies.data.anomalies?.length ? "No alert, anomaly or error has come up." : "No alert or error has come up, and no anomaly that is an incident by itself."} Incidents open by themselves; you can also <a href=${href("ask", "", { draft: "what is wrong with " })}>ask what is wrong</a> with a node or a job.</${Empty}>`
       : html`<div class="scroll"><table class="incidents"><thead><tr><th>Severity</th><th>Incident</th><th>Cause</th><th class="n">Opened</th><th class="n">Lasted</th><th>State</th></tr></thead>
-        <tbody>${rows.map((x) => html`<${Row} key=${x.id} of=${x} now=${now} />`)}</tbody></table></div>`}`;
+        <tbody>${rows.map((x) => html`<${Row} key=${x.id} of=${x} now=${now} />`)}</tbody></table></div>`}
+    ${anomalies.error && html`<${Fault} error=${anomalies.error} doing="Anomalies" />`}
+    <${Anomalies} of=${anomalies.data?.anomalies} now=${now} />`;
 }
 
-const kinds = { evidence: "·", finding: "▲", action: "▶", opened: "◆", closed: "✓", reopened: "↻" };
+const kinds = { evidence: "·", finding: "▲", action: "▶", opened: "◆", closed: "✓", reopened: "↻", marked: "✕" };
 
 function Timeline({ moments }) {
   return html`<section><h3>Timeline</h3><ol class="timeline">${moments.map((m, i) => {
@@ -52,7 +55,7 @@ function Findings({ of }) {
   if (!of?.length) return null;
   return html`<section><h3>Findings</h3><ul class="findings">${of.map((f, i) => html`<li key=${i}>
     <b>${f.kind}</b> ${f.text} ${zero(f.to) ? html`<${Tag} tone="warn">lasts</${Tag}>` : html`<span class="muted">until ${stamp(f.to)}</span>`}
-    <p class="muted"><${Subject} of=${f.subject} /> ${(f.query || f.source) && html`<${Source} of=${f.query || f.source} />`}${f.caveats?.map((c) => html`<br />${c}`)}</p></li>`)}</ul></section>`;
+    <p class="muted"><${Subject} of=${f.subject} /> ${(f.query || f.source) && html`<${Source} of=${f.query || f.source} />`}${f.caveats?.map((c) => html`<br />${c}`)}${f.marked && html`<br />${f.marked.text}`}</p></li>`)}</ul></section>`;
 }
 
 function Related({ incident }) {
@@ -86,8 +89,9 @@ function Detail({ id, now, polled }) {
 export function IncidentsScreen() {
   const { id } = useRoute();
   const { data, error, at } = usePoll("incidents");
+  const anomalies = usePoll("anomalies");
   const now = usePoll("status").data?.now || new Date(at || Date.now()).toISOString();
   if (id) return html`<${Detail} key=${id} id=${id} now=${now} polled=${data?.incidents?.find((x) => x.id === id)} />`;
-  if (data) return html`<${List} incidents=${data.incidents} now=${now} />`;
+  if (data) return html`<${List} incidents=${data.incidents} anomalies=${anomalies} now=${now} />`;
   return error ? html`<${Fault} error=${error} doing="Incidents" />` : html`<${Loading} what="incidents" />`;
 }
