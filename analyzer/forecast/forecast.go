@@ -50,17 +50,6 @@ type Options struct {
 }
 
 const (
-	// A method must lose less than this share of what the last value loses, or
-	// the gain is luck: with two dozen origins a twentieth is within chance.
-	better = 0.95
-
-	// Fewer trials than this on the past say nothing of how good a method is.
-	fewestOrigins = 8
-
-	// Trials: enough for the 5 % quantile with neighbouring horizons pooled,
-	// few enough to forecast a hundred series in a second.
-	origins = 40
-
 	// The longest past that is read, in samples; two weeks at five minutes are 4,032.
 	longest = 8192
 
@@ -88,21 +77,34 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 	if have := (series.Series{Values: past}).Present(); have < len(past)*9/10 {
 		f.Caveats = append(f.Caveats, fmt.Sprintf("only %d of %d samples are there", have, len(past)))
 	}
-	methods := candidates(past, s.Step, o)
-	best, trials := choose(past, horizon, methods)
-	f.Usable = best != 0
-	f.Method = methods[best].name
+	methods := candidates(past, s.Step, o, horizon)
+	t := try(past, horizon, methods)
+	weights, share := t.weigh()
+	f.Usable = len(t.at) >= fewestOrigins && share < better
 	switch {
-	case trials.count < fewestOrigins:
+	case len(t.at) < fewestOrigins:
 		f.Caveats = append(f.Caveats, fmt.Sprintf("%d samples are too few to try a method on the past", len(past)))
 	case !f.Usable:
 		f.Caveats = append(f.Caveats, "no method beat carrying the last value on")
 	}
-	if trials.reach < horizon && trials.count > 0 {
-		f.Caveats = append(f.Caveats, fmt.Sprintf("tried for %d steps ahead, the rest of the %d is extrapolated", trials.reach, horizon))
+	if t.reach < horizon && len(t.at) > 0 {
+		f.Caveats = append(f.Caveats, fmt.Sprintf("tried for %d steps ahead, the rest of the %d is extrapolated", t.reach, horizon))
 	}
-	f.Mean = methods[best].ahead(past, horizon)
-	trials.spread(&f, best, past)
+	if !f.Usable {
+		weights = t.only(0, len(methods))
+	}
+	f.Method = methods[0].name
+	if f.Usable {
+		f.Method = t.describe(methods, weights)
+	}
+	f.Mean = t.mean(horizon, len(past), methods, weights)
+	var errs [][]float64
+	if len(t.at) >= fewestOrigins {
+		for b := range t.bands {
+			errs = append(errs, t.intervals(b, t.mixed(b, weights[b]), !f.Usable))
+		}
+	}
+	t.spread(&f, errs, past)
 	return f, nil
 }
 

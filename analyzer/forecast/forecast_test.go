@@ -163,14 +163,14 @@ func TestCoverage(t *testing.T) {
 func TestShiftAndScaleCarryOver(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 5))
 	s := makeSeries(500, time.Minute, func(i int) float64 { return 20*math.Sin(float64(i)/8) + float64(i)/10 + rnd.NormFloat64() })
-	moved := makeSeries(500, time.Minute, func(i int) float64 { return 4*s.Values[i] + 1000 })
+	moved := makeSeries(500, time.Minute, func(i int) float64 { return 4*s.Values[i] - 1000 })
 	f, g := must(t, s, 20, Options{}), must(t, moved, 20, Options{})
 	if f.Method != g.Method {
 		t.Fatalf("methods are %q and %q", f.Method, g.Method)
 	}
 	for h := range f.Mean {
-		if math.Abs(4*f.Mean[h]+1000-g.Mean[h]) > 1e-6 || math.Abs(4*f.Quantiles[2][h]+1000-g.Quantiles[2][h]) > 1e-6 {
-			t.Errorf("step %d: %g, want %g", h, g.Mean[h], 4*f.Mean[h]+1000)
+		if math.Abs(4*f.Mean[h]-1000-g.Mean[h]) > 1e-6 || math.Abs(4*f.Quantiles[2][h]-1000-g.Quantiles[2][h]) > 1e-6 {
+			t.Errorf("step %d: %g, want %g", h, g.Mean[h], 4*f.Mean[h]-1000)
 		}
 	}
 }
