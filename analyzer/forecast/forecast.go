@@ -66,6 +66,8 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 	if s.Step <= 0 {
 		return Forecast{}, fmt.Errorf("forecast %s: step is %s", s, s.Step)
 	}
+	values, exponent := nearOne(s.Values)
+	s.Values = values
 	last, _, ok := s.Last()
 	if !ok || s.Present() < 2 {
 		return Forecast{}, fmt.Errorf("forecast %s: %w", s, errTooShort)
@@ -80,7 +82,7 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 	methods := candidates(past, s.Step, o, horizon)
 	t := try(past, horizon, methods)
 	weights, share := t.weigh()
-	f.Usable = len(t.at) >= fewestOrigins && share < better
+	f.Usable = t.beaten(share)
 	switch {
 	case len(t.at) < fewestOrigins:
 		f.Caveats = append(f.Caveats, fmt.Sprintf("%d samples are too few to try a method on the past", len(past)))
@@ -90,13 +92,23 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 	if t.reach < horizon && len(t.at) > 0 {
 		f.Caveats = append(f.Caveats, fmt.Sprintf("tried for %d steps ahead, the rest of the %d is extrapolated", t.reach, horizon))
 	}
-	if !f.Usable {
-		weights = t.only(0, len(methods))
-	}
-	f.Method = methods[0].name
 	if f.Usable {
 		f.Method = t.describe(methods, weights)
+		t.write(&f, horizon, past, methods, weights)
+		if f.Usable = f.scale(exponent); !f.Usable {
+			f.Caveats = append(f.Caveats, "it would exceed what a number can hold")
+		}
 	}
+	if !f.Usable {
+		f.Method = methods[0].name
+		t.write(&f, horizon, past, methods, t.only(0, len(methods)))
+		f.scale(exponent)
+	}
+	return f, nil
+}
+
+// write fills in mean and quantiles by a mix of methods.
+func (t *trials) write(f *Forecast, horizon int, past []float64, methods []method, weights [][]float64) {
 	f.Mean = t.mean(horizon, len(past), methods, weights)
 	var errs [][]float64
 	if len(t.at) >= fewestOrigins {
@@ -104,8 +116,7 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 			errs = append(errs, t.intervals(b, t.mixed(b, weights[b]), !f.Usable))
 		}
 	}
-	t.spread(&f, errs, past)
-	return f, nil
+	t.spread(f, errs, past)
 }
 
 var errTooShort = errors.New("needs two samples")

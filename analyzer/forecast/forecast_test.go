@@ -211,6 +211,32 @@ func TestShortAndGappySeries(t *testing.T) {
 	}
 }
 
+// However large the numbers are, there is a forecast or a reason.
+func TestNumbersAtTheirLimits(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(6, 6))
+	for name, value := range map[string]func(i int) float64{
+		"both ends":   func(i int) float64 { return []float64{2, 1e308, -1e308, 1e308}[i%4] },
+		"noise":       func(i int) float64 { return 1.7e308 * (2*rnd.Float64() - 1) },
+		"a climb":     func(i int) float64 { return 1.7e308 * (float64(i) / 300) },
+		"the least":   func(i int) float64 { return 5e-324 * float64(i%7) },
+		"one of them": func(i int) float64 { return float64(i%7) + 1e308*float64(i/299) },
+	} {
+		for _, n := range []int{4, 300} {
+			f := must(t, makeSeries(n, time.Minute, value), 60, Options{})
+			if !f.Usable && len(f.Caveats) == 0 {
+				t.Errorf("%s, %d values: not usable without a reason", name, n)
+			}
+			if _, err := json.Marshal(f); err != nil {
+				t.Errorf("%s, %d values: %v", name, n, err)
+			}
+		}
+	}
+	infinite := must(t, makeSeries(50, time.Minute, func(i int) float64 { return []float64{1, 2, 3, math.Inf(1), 5}[i%5] }), 5, Options{})
+	if len(infinite.Caveats) == 0 || !strings.Contains(infinite.Caveats[0], "only 40 of 50") {
+		t.Errorf("a fifth is infinite: caveats are %q", infinite.Caveats)
+	}
+}
+
 func TestCrossing(t *testing.T) {
 	f := Forecast{Start: start, Step: time.Hour}
 	for i := range f.Quantiles {

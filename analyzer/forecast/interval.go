@@ -61,6 +61,10 @@ func (t *trials) intervals(b int, errs [][]float64, both bool) []float64 {
 	}
 	learned := 0
 	for k, es := range errs {
+		pace := adapt
+		if k > 0 {
+			pace *= min(1, float64(t.at[k]-t.at[k-1])/float64(t.bands[b].to))
+		}
 		for ; learned < t.known(t.bands[b], t.at[k]); learned++ {
 			learn(errs[learned])
 		}
@@ -82,7 +86,7 @@ func (t *trials) intervals(b int, errs [][]float64, both bool) []float64 {
 				n++
 			}
 			if n > 0 {
-				levels[i] = max(0, min(1, levels[i]+adapt*(Levels[i]-below/n)))
+				levels[i] = max(0, min(1, levels[i]+pace*(Levels[i]-below/n)))
 			}
 		}
 	}

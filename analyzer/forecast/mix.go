@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// A forecast must lose less than this share of what the last value loses, or
-	// the gain is luck: with some dozens of origins a twentieth is within chance.
-	better = 0.95
+	// A forecast must lose less than the last value by this share, over the root
+	// of how many of those that judge it do not overlap, or the gain is luck: a
+	// twentieth of an hour ahead over a day and a half. Of walks, which nothing
+	// can foretell, a few in a hundred then pass.
+	luck = 0.4
 
 	// A loss counts by so much less with each origin back.
 	older = 0.98
@@ -33,17 +35,38 @@ func (t *trials) weigh() (weights [][]float64, share float64) {
 		for m := range t.errs {
 			losses[m] = loss(t.errs[m][b], m == 0)
 		}
+		// Two methods that lose the same to the bit are one: a line that is none
+		// is the last value, and must not count twice.
+		for m, l := range losses {
+			if slices.Contains(losses[:m], l) {
+				losses[m] = math.Inf(1)
+			}
+		}
+		naive := losses[0]
 		w := byLoss(losses)
 		weights = append(weights, w)
-		if mixed := loss(t.mixed(b, w), false); losses[0] > 0 && !math.IsInf(mixed, 1) {
+		mixed := naive
+		if w[0] < 1 {
+			mixed = loss(t.mixed(b, w), false)
+		}
+		if naive > 0 && !math.IsInf(mixed, 1) {
 			steps := float64(t.bands[b].to - t.bands[b].from)
-			sum, n = sum+steps*mixed/losses[0], n+steps
+			sum, n = sum+steps*mixed/naive, n+steps
 		}
 	}
 	if n == 0 {
 		return weights, math.Inf(1)
 	}
 	return weights, sum / n
+}
+
+// beaten reports whether a mix that loses a share of what the last value loses is better than it.
+func (t *trials) beaten(share float64) bool {
+	if len(t.at) < fewestOrigins {
+		return false
+	}
+	apart := float64(t.at[len(t.at)-1]-t.at[len(t.at)/2]) / float64(t.reach)
+	return share < 1-luck/math.Sqrt(max(1, apart))
 }
 
 // only returns the weights of one of n methods.
