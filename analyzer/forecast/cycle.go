@@ -31,41 +31,41 @@ type cycle struct {
 }
 
 func newCycle(past []float64, season int) *cycle {
-	c := &cycle{past: past, season: season, usual: make([]float64, len(past)+season), rest: make([]float64, len(past)), level: make([]float64, len(past)), quiet: make([]float64, len(past))}
-	typical, seen := 0.0, 0.0 // distance of a value from the middle of its phase
-	var values, sorted [cycles]float64
+	n := len(past)
+	c := &cycle{past: past, season: season, usual: make([]float64, n+season), rest: make([]float64, n), level: make([]float64, n), quiet: make([]float64, n)}
+	c.learn()
+	c.follow()
+	return c
+}
+
+// learn writes the usual course: of each phase the weighted mean of the last
+// cycles, in which the middle stands for what is far from it.
+func (c *cycle) learn() {
+	calm := calmer{window: c.season}
+	var values, room [cycles]float64
 	for i := range c.usual {
-		sum, weights, w := 0.0, 0.0, 1.0
 		n := 0
-		for k := 1; k <= cycles && i-k*season >= 0; k++ {
-			if j := i - k*season; j < len(past) && !math.IsNaN(past[j]) {
-				values[n] = past[j]
+		for j := i - c.season; j >= i-cycles*c.season && j >= 0; j -= c.season {
+			if j < len(c.past) && !math.IsNaN(c.past[j]) {
+				values[n] = c.past[j]
 				n++
 			}
 		}
-		middle := median(values[:n], sorted[:0])
+		middle := median(values[:n], room[:0])
+		sum, weights, w := 0.0, 0.0, 1.0
 		for _, v := range values[:n] {
-			if n > 2 && math.Abs(v-middle) > far*typical {
-				v = middle
+			if n > 2 && math.Abs(v-middle) > far*calm.typical {
+				v = middle // of two nobody knows which of them it is
 			}
 			sum += w * v
 			weights += w
 			w *= recency
 		}
 		c.usual[i] = sum / weights
-		if i >= len(past) {
-			continue
-		}
-		if d := math.Abs(past[i] - middle); n > 2 && !math.IsNaN(d) {
-			if seen > 0 {
-				d = min(d, far*typical)
-			}
-			seen = min(seen+1, float64(season))
-			typical += (d - typical) / seen
+		if n > 2 && i < len(c.past) && !math.IsNaN(c.past[i]) {
+			calm.next(c.past[i] - middle)
 		}
 	}
-	c.follow()
-	return c
 }
 
 // follow writes what the past is above its usual course, and the level of that.

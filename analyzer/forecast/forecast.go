@@ -89,7 +89,7 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 	case !f.Usable:
 		f.Caveats = append(f.Caveats, "no method beat carrying the last value on")
 	}
-	if t.reach < horizon && len(t.at) > 0 {
+	if t.reach < horizon && len(t.at) >= fewestOrigins {
 		f.Caveats = append(f.Caveats, fmt.Sprintf("tried for %d steps ahead, the rest of the %d is extrapolated", t.reach, horizon))
 	}
 	if f.Usable {

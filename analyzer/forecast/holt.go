@@ -20,7 +20,7 @@ var levelWeights = [...]float64{0.15, 0.35, 0.6}
 const (
 	slopeWeight, seasonWeight, damping = 0.03, 0.15, 0.9
 
-	// The error of a step counts by a third less a day later, at five minutes.
+	// The error of a step counts for a third less after a day of five minutes.
 	errorWeight = 1.0 / 700
 )
 
@@ -69,6 +69,10 @@ func smooth(c *cycle, alpha float64) smoothed {
 }
 
 func (hw *holtWinters) ahead(at int, out []float64) {
+	if at <= hw.c.season {
+		hw.c.before(at, out)
+		return
+	}
 	best := 0
 	for k := range hw.steps {
 		if hw.steps[k].error[at-1] < hw.steps[best].error[at-1] {

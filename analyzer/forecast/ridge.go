@@ -13,15 +13,19 @@ import (
 // with it the forecasts of request rates were no better, and yesterday's
 // incident was expected again.
 type ridge struct {
-	c     *cycle
-	knots []int       // steps ahead, from 1
-	fits  []ridgeFits // by the moment of fitting
+	c         *cycle
+	distances []distance
+	most      []float64 // the largest rest seen by each fit: no forecast goes beyond
+	fitted    []int     // when each fit was made
 }
 
-type ridgeFits struct {
-	at   int
-	most float64 // the largest rest that was seen
-	w    [][]float64
+// A distance ahead has a regression of its own.
+type distance struct {
+	ahead int // steps, from 1
+	next  int // the first moment that was not learned from
+	xx    [features * features]float64
+	xy    [features]float64
+	fits  [][]float64 // weights, nil where there are none
 }
 
 var ridgeLags = [...]int{0, 1, 2, 3, 5, 11}
@@ -30,10 +34,11 @@ var ridgeLags = [...]int{0, 1, 2, 3, 5, 11}
 const features = len(ridgeLags) + 2
 
 const (
-	// It is fitted anew so many times over the past.
+	// It is fitted anew so many times over the past: a day apart for two weeks.
 	refits = 12
 
-	// The penalty, as a share of the mean square of the features.
+	// The penalty, as a share of the mean square of the features: lags are so
+	// alike that without one their weights would be large and of both signs.
 	penalty = 1e-3
 
 	// What was learned counts for so much less at each: services change.
@@ -42,59 +47,53 @@ const (
 
 func newRidge(c *cycle, horizon int) *ridge {
 	r := &ridge{c: c}
+	from := 2*c.season + ridgeLags[len(ridgeLags)-1]
+	if len(c.past) <= from {
+		return r
+	}
 	for k := 1; k < c.season; k += 1 + k/3 {
-		r.knots = append(r.knots, k)
+		r.distances = append(r.distances, distance{ahead: k, next: from + k})
 		if k >= horizon {
 			break
 		}
 	}
-	n := len(c.past)
-	from := 2*c.season + ridgeLags[len(ridgeLags)-1]
-	if n <= from {
-		return r
-	}
-	xx := make([][features * features]float64, len(r.knots))
-	xy := make([][features]float64, len(r.knots))
-	next := make([]int, len(r.knots)) // the first target that was not learned from
-	for i := range next {
-		next[i] = from + r.knots[i]
-	}
-	most := 0.0
-	seen := c.season
-	var x [features]float64
+	most, seen := 0.0, c.season
 	for f := 1; f <= refits; f++ {
-		at := from + (n-from)*f/refits
-		fit := ridgeFits{at: at}
+		at := from + (len(c.past)-from)*f/refits
 		for ; seen < at; seen++ {
 			most = max(most, math.Abs(c.rest[seen]))
 		}
-		fit.most = most
-		for k, ahead := range r.knots {
-			for j := range xx[k] {
-				xx[k][j] *= forget
-			}
-			for j := range xy[k] {
-				xy[k][j] *= forget
-			}
-			for ; next[k] < at; next[k]++ {
-				i := next[k]
-				y := c.past[i] - c.usual[i]
-				if math.IsNaN(y) {
-					continue
-				}
-				r.features(&x, i-ahead+1, ahead)
-				for a, v := range x {
-					for b := range a + 1 {
-						xx[k][a*features+b] += v * x[b]
-					}
-					xy[k][a] += v * y
-				}
-			}
-			fit.w = append(fit.w, solve(&xx[k], &xy[k]))
+		r.fitted, r.most = append(r.fitted, at), append(r.most, most)
+		for i := range r.distances {
+			r.learn(&r.distances[i], at)
 		}
-		r.fits = append(r.fits, fit)
 	}
 	return r
+}
+
+// learn adds a fit to a distance, by what was known at the moment at.
+func (r *ridge) learn(d *distance, at int) {
+	for i := range d.xx {
+		d.xx[i] *= forget
+	}
+	for i := range d.xy {
+		d.xy[i] *= forget
+	}
+	var x [features]float64
+	for ; d.next < at; d.next++ {
+		y := r.c.past[d.next] - r.c.usual[d.next]
+		if math.IsNaN(y) {
+			continue
+		}
+		r.features(&x, d.next-d.ahead+1, d.ahead)
+		for a, v := range x {
+			for b := range a + 1 {
+				d.xx[a*features+b] += v * x[b]
+			}
+			d.xy[a] += v * y
+		}
+	}
+	d.fits = append(d.fits, d.solve())
 }
 
 // features fills x with what is known at the moment at of the one ahead steps on.
@@ -111,11 +110,12 @@ func (r *ridge) features(x *[features]float64, at, ahead int) {
 	}
 }
 
-// solve returns the weights of least squares with a penalty on their size, nil where there are none.
-func solve(xx *[features * features]float64, xy *[features]float64) []float64 {
+// solve returns the weights of least squares with a penalty on their size, nil
+// where there is nothing to learn from.
+func (d *distance) solve() []float64 {
 	sum := 0.0
 	for a := range features {
-		sum += xx[a*features+a]
+		sum += d.xx[a*features+a]
 	}
 	if sum == 0 {
 		return nil
@@ -123,19 +123,13 @@ func solve(xx *[features * features]float64, xy *[features]float64) []float64 {
 	m := mat.NewSymDense(features, nil)
 	for a := range features {
 		for b := range a + 1 {
-			v := xx[a*features+b]
-			if a == b {
-				v += penalty * sum / float64(features)
-			}
-			m.SetSym(a, b, v)
+			m.SetSym(a, b, d.xx[a*features+b])
 		}
+		m.SetSym(a, a, d.xx[a*features+a]+penalty*sum/float64(features))
 	}
 	var chol mat.Cholesky
-	if !chol.Factorize(m) {
-		return nil
-	}
 	var w mat.VecDense
-	if err := chol.SolveVecTo(&w, mat.NewVecDense(features, xy[:])); err != nil {
+	if !chol.Factorize(m) || chol.SolveVecTo(&w, mat.NewVecDense(features, d.xy[:])) != nil {
 		return nil
 	}
 	return w.RawVector().Data
@@ -143,32 +137,31 @@ func solve(xx *[features * features]float64, xy *[features]float64) []float64 {
 
 func (r *ridge) ahead(at int, out []float64) {
 	c := r.c
-	f := sort.Search(len(r.fits), func(i int) bool { return r.fits[i].at > at }) - 1
+	f := sort.Search(len(r.fitted), func(i int) bool { return r.fitted[i] > at }) - 1
 	if f < 0 {
 		c.profile(1)(at, out)
 		return
 	}
-	fit := r.fits[f]
 	var x [features]float64
-	before, value := 0, c.rest[at-1]
-	h := 0
-	for k, knot := range r.knots {
+	h, before, value := 0, 0, c.rest[at-1]
+	for i := range r.distances {
+		d := &r.distances[i]
 		if h >= len(out) {
 			break
 		}
 		then := value
-		if fit.w[k] != nil {
-			r.features(&x, at, knot)
+		if w := d.fits[f]; w != nil {
+			r.features(&x, at, d.ahead)
 			then = 0
 			for j, v := range x {
-				then += fit.w[k][j] * v
+				then += w[j] * v
 			}
-			then = max(-fit.most, min(fit.most, then))
+			then = max(-r.most[f], min(r.most[f], then))
 		}
-		for ; h < min(knot, len(out)); h++ {
-			out[h] = value + (then-value)*float64(h+1-before)/float64(knot-before)
+		for ; h < min(d.ahead, len(out)); h++ {
+			out[h] = value + (then-value)*float64(h+1-before)/float64(d.ahead-before)
 		}
-		before, value = knot, then
+		before, value = d.ahead, then
 	}
 	for ; h < len(out); h++ {
 		value *= fade
