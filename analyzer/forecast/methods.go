@@ -44,12 +44,15 @@ const (
 	// A line is fitted to the last share of the past, but to no fewer samples.
 	trendShare, trendFewest = 0.5, 10
 
-	// A line that explains less is no line: it carries the last value on.
-	lineExplains = 0.5
+	// A slope is believed from this square of its size over its error on: three
+	// errors, which noise comes to once in 500 times.
+	sloping = 10
 )
 
-// trend carries a straight line on: its slope by least squares, from its end
-// point if the line is close and from the last value if it is not.
+// trend carries a straight line on, by least squares. What the past is above the
+// line at its end fades as fast as it has of late; where it hardly does, most
+// slopes are those of a walk, and the error of a slope counts that in. Without a
+// slope it is the last value.
 func trend(past []float64) func(int, []float64) {
 	return func(at int, out []float64) {
 		last := past[at-1]
@@ -64,15 +67,43 @@ func trend(past []float64) func(int, []float64) {
 			k, sx, sy, sxx, sxy, syy = k+1, sx+x, sy+y, sxx+x*x, sxy+x*y, syy+y*y
 		}
 		vx, vy, c := sxx-sx*sx/k, syy-sy*sy/k, sxy-sx*sy/k
-		slope, end := 0.0, last
-		if k >= 3 && vx > 0 && vy > 0 && c*c/(vx*vy) >= lineExplains {
-			slope = c / vx
-			end = last + (sy-slope*sx)/k + slope*float64(at-1-from)
+		if k < 3 || vx <= 0 || vy <= 0 {
+			lastValue(past)(at, out)
+			return
 		}
+		slope := c / vx
+		base := last + (sy-slope*sx)/k
+		alike := persistence(past[from:at], base, slope)
+		independent := k * (1 - alike) / (1 + alike)
+		explained := c * c / (vx * vy)
+		if !(explained*(independent-2) > sloping*(1-explained)) {
+			lastValue(past)(at, out)
+			return
+		}
+		end := base + slope*float64(at-1-from)
+		above := last - end
 		for h := range out {
-			out[h] = end + slope*float64(h+1)
+			above *= alike
+			out[h] = end + slope*float64(h+1) + above
 		}
 	}
+}
+
+// persistence is how much of the distance of a past from a line is left a step
+// later, from 0 to 1.
+func persistence(past []float64, base, slope float64) float64 {
+	before, ab, aa := math.NaN(), 0.0, 0.0
+	for i, v := range past {
+		d := v - base - slope*float64(i)
+		if p := before * d; !math.IsNaN(p) {
+			ab, aa = ab+p, aa+before*before
+		}
+		before = d
+	}
+	if aa == 0 {
+		return 0
+	}
+	return max(0, min(1, ab/aa))
 }
 
 // short writes a duration without the zeros that time.Duration adds.
