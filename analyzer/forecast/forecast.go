@@ -1,10 +1,11 @@
 // Package forecast says where a series is going, with its quantiles, and when
 // it will reach a limit.
 //
-// Every method is tried on the series' own past first, and its quantiles are
-// the errors it made there; no distribution is assumed. What a reader would get
-// wrong: a forecast that is not usable still has numbers in it. They are the
-// last value, carried on, because no method did better on this series.
+// Every method is tried on the series' own past first. They are mixed by what
+// each lost there of late, and the quantiles are the errors of the mix; no
+// distribution is assumed. What a reader would get wrong: a forecast that is not
+// usable still has numbers in it. They are the last value, carried on, because
+// nothing did better on this series.
 package forecast
 
 import (

@@ -27,9 +27,8 @@ const (
 	leastWeight = 0.05
 )
 
-// weigh returns the weights of methods by band, from the losses of each of late,
-// and the loss of the last value and of the mix in all bands, as shares of that
-// of the last value.
+// weigh returns the weights of the methods by band, from what each lost of late,
+// and what the mix lost as a share of what the last value did, over all steps.
 func (t *trials) weigh() (weights [][]float64, share float64) {
 	sum, n := 0.0, 0.0
 	for b := range t.bands {
@@ -62,7 +61,7 @@ func (t *trials) weigh() (weights [][]float64, share float64) {
 	return weights, sum / n
 }
 
-// beaten reports whether a mix that loses a share of what the last value loses is better than it.
+// beaten reports whether to lose this share of what the last value loses is more than luck.
 func (t *trials) beaten(share float64) bool {
 	if len(t.at) < fewestOrigins {
 		return false
