@@ -271,6 +271,11 @@ func TestHeld(t *testing.T) {
 	if got := Held(steady, 30, Options{}); got.Of != 9 || got.Held < 7 {
 		t.Errorf("a steady climb held %s", got)
 	}
+	// Far ahead few forecasts of the past have come to their end; nearer ones speak for them.
+	exact := makeSeries(673, 15*time.Minute, func(i int) float64 { return 100 - float64(i)/9 })
+	if got := Held(exact, 96, Options{}); got != (Record{5, 5}) {
+		t.Errorf("an exact line held %s", got)
+	}
 	// Each half hour the climb turns, which nobody could have known.
 	turning := makeSeries(600, time.Minute, func(i int) float64 { return math.Exp(float64(i)/60) + rnd.NormFloat64()/10 })
 	if got := Held(turning, 30, Options{None: true}); got.Of != 9 || got.Held > 4 {

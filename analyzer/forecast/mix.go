@@ -36,14 +36,21 @@ func (t *trials) weigh() (weights [][]float64, share float64) {
 		for m := range t.errs {
 			losses[m] = loss(t.errs[m][b], m == 0)
 		}
-		// Two methods that lose the same to the bit are one: a line that is none
-		// is the last value, and must not count twice.
+		naive := losses[0]
+		if math.IsInf(slices.Min(losses), 1) && b > 0 {
+			weights = append(weights, weights[b-1]) // nothing came of late that far ahead
+			continue
+		}
+		// Two methods that lose the same are one: a line that is none is the last
+		// value, and must not count twice. Below a billionth is rounding.
+		for m := range losses {
+			losses[m] = max(losses[m], 1e-9*naive)
+		}
 		for m, l := range losses {
 			if slices.Contains(losses[:m], l) {
 				losses[m] = math.Inf(1)
 			}
 		}
-		naive := losses[0]
 		w := byLoss(losses)
 		weights = append(weights, w)
 		mixed := naive
