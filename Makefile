@@ -56,8 +56,8 @@ bench-detect: ## the detectors on labelled series (NAB, events, quiet ones), ale
 	$(GO) test -tags bench -count 1 -v -run 'NAB|Events|Volumes|Quiet|Rates|Faults' -bench 'Million|Observe' -benchmem ./analyzer/detect | grep -v -e '^=== ' -e '^--- PASS'
 
 .PHONY: bench-forecast
-bench-forecast: ## the forecasts on request rates, from every quarter of an hour of three days
-	$(GO) test -tags bench -count 1 -v -run 'M4Hourly|RollingOrigin' ./analyzer/forecast | grep -v -e '^=== ' -e '^--- PASS'
+bench-forecast: ## the forecasts on request rates, an hour and a day ahead from many moments of three days, and on the hourly series of M4
+	$(GO) test -tags bench -count 1 -v -run 'M4Hourly|RollingOrigin|DayAhead' ./analyzer/forecast | grep -v -e '^=== ' -e '^--- PASS'
 
 .PHONY: bench-scale
 bench-scale: ## pools that follow request rates: what reactive, predictive and clairvoyant scaling cost, and how often they are short

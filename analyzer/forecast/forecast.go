@@ -1,10 +1,11 @@
 // Package forecast says where a series is going, with its quantiles, and when
 // it will reach a limit.
 //
-// Every method is tried on the series' own past first, and its quantiles are
-// the errors it made there; no distribution is assumed. What a reader would get
-// wrong: a forecast that is not usable still has numbers in it. They are the
-// last value, carried on, because no method did better on this series.
+// Every method is tried on the series' own past first. They are mixed by what
+// each lost there of late, and the quantiles are the errors of the mix; no
+// distribution is assumed. What a reader would get wrong: a forecast that is not
+// usable still has numbers in it. They are the last value, carried on, because
+// nothing did better on this series.
 package forecast
 
 import (
@@ -50,17 +51,6 @@ type Options struct {
 }
 
 const (
-	// A method must lose less than this share of what the last value loses, or
-	// the gain is luck: with two dozen origins a twentieth is within chance.
-	better = 0.95
-
-	// Fewer trials than this on the past say nothing of how good a method is.
-	fewestOrigins = 8
-
-	// Trials: enough for the 5 % quantile with neighbouring horizons pooled,
-	// few enough to forecast a hundred series in a second.
-	origins = 40
-
 	// The longest past that is read, in samples; two weeks at five minutes are 4,032.
 	longest = 8192
 
@@ -77,6 +67,8 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 	if s.Step <= 0 {
 		return Forecast{}, fmt.Errorf("forecast %s: step is %s", s, s.Step)
 	}
+	values, exponent := nearOne(s.Values)
+	s.Values = values
 	last, _, ok := s.Last()
 	if !ok || s.Present() < 2 {
 		return Forecast{}, fmt.Errorf("forecast %s: %w", s, errTooShort)
@@ -88,22 +80,44 @@ func Make(s series.Series, horizon int, o Options) (Forecast, error) {
 	if have := (series.Series{Values: past}).Present(); have < len(past)*9/10 {
 		f.Caveats = append(f.Caveats, fmt.Sprintf("only %d of %d samples are there", have, len(past)))
 	}
-	methods := candidates(past, s.Step, o)
-	best, trials := choose(past, horizon, methods)
-	f.Usable = best != 0
-	f.Method = methods[best].name
+	methods := candidates(past, s.Step, o, horizon)
+	t := try(past, horizon, methods)
+	weights, share := t.weigh()
+	f.Usable = t.beaten(share)
 	switch {
-	case trials.count < fewestOrigins:
+	case len(t.at) < fewestOrigins:
 		f.Caveats = append(f.Caveats, fmt.Sprintf("%d samples are too few to try a method on the past", len(past)))
 	case !f.Usable:
 		f.Caveats = append(f.Caveats, "no method beat carrying the last value on")
 	}
-	if trials.reach < horizon && trials.count > 0 {
-		f.Caveats = append(f.Caveats, fmt.Sprintf("tried for %d steps ahead, the rest of the %d is extrapolated", trials.reach, horizon))
+	if t.reach < horizon && len(t.at) >= fewestOrigins {
+		f.Caveats = append(f.Caveats, fmt.Sprintf("tried for %d steps ahead, the rest of the %d is extrapolated", t.reach, horizon))
 	}
-	f.Mean = methods[best].ahead(past, horizon)
-	trials.spread(&f, best, past)
+	if f.Usable {
+		f.Method = t.describe(methods, weights)
+		t.write(&f, horizon, past, methods, weights)
+		if f.Usable = f.scale(exponent); !f.Usable {
+			f.Caveats = append(f.Caveats, "it would exceed what a number can hold")
+		}
+	}
+	if !f.Usable {
+		f.Method = methods[0].name
+		t.write(&f, horizon, past, methods, t.only(0, len(methods)))
+		f.scale(exponent)
+	}
 	return f, nil
+}
+
+// write fills in mean and quantiles by a mix of methods.
+func (t *trials) write(f *Forecast, horizon int, past []float64, methods []method, weights [][]float64) {
+	f.Mean = t.mean(horizon, len(past), methods, weights)
+	var errs [][]float64
+	if len(t.at) >= fewestOrigins {
+		for b := range t.bands {
+			errs = append(errs, t.intervals(b, t.mixed(b, weights[b]), !f.Usable))
+		}
+	}
+	t.spread(f, errs, past)
 }
 
 var errTooShort = errors.New("needs two samples")

@@ -163,14 +163,14 @@ func TestCoverage(t *testing.T) {
 func TestShiftAndScaleCarryOver(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 5))
 	s := makeSeries(500, time.Minute, func(i int) float64 { return 20*math.Sin(float64(i)/8) + float64(i)/10 + rnd.NormFloat64() })
-	moved := makeSeries(500, time.Minute, func(i int) float64 { return 4*s.Values[i] + 1000 })
+	moved := makeSeries(500, time.Minute, func(i int) float64 { return 4*s.Values[i] - 1000 })
 	f, g := must(t, s, 20, Options{}), must(t, moved, 20, Options{})
 	if f.Method != g.Method {
 		t.Fatalf("methods are %q and %q", f.Method, g.Method)
 	}
 	for h := range f.Mean {
-		if math.Abs(4*f.Mean[h]+1000-g.Mean[h]) > 1e-6 || math.Abs(4*f.Quantiles[2][h]+1000-g.Quantiles[2][h]) > 1e-6 {
-			t.Errorf("step %d: %g, want %g", h, g.Mean[h], 4*f.Mean[h]+1000)
+		if math.Abs(4*f.Mean[h]-1000-g.Mean[h]) > 1e-6 || math.Abs(4*f.Quantiles[2][h]-1000-g.Quantiles[2][h]) > 1e-6 {
+			t.Errorf("step %d: %g, want %g", h, g.Mean[h], 4*f.Mean[h]-1000)
 		}
 	}
 }
@@ -211,6 +211,32 @@ func TestShortAndGappySeries(t *testing.T) {
 	}
 }
 
+// However large the numbers are, there is a forecast or a reason.
+func TestNumbersAtTheirLimits(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(6, 6))
+	for name, value := range map[string]func(i int) float64{
+		"both ends":   func(i int) float64 { return []float64{2, 1e308, -1e308, 1e308}[i%4] },
+		"noise":       func(i int) float64 { return 1.7e308 * (2*rnd.Float64() - 1) },
+		"a climb":     func(i int) float64 { return 1.7e308 * (float64(i) / 300) },
+		"the least":   func(i int) float64 { return 5e-324 * float64(i%7) },
+		"one of them": func(i int) float64 { return float64(i%7) + 1e308*float64(i/299) },
+	} {
+		for _, n := range []int{4, 300} {
+			f := must(t, makeSeries(n, time.Minute, value), 60, Options{})
+			if !f.Usable && len(f.Caveats) == 0 {
+				t.Errorf("%s, %d values: not usable without a reason", name, n)
+			}
+			if _, err := json.Marshal(f); err != nil {
+				t.Errorf("%s, %d values: %v", name, n, err)
+			}
+		}
+	}
+	infinite := must(t, makeSeries(50, time.Minute, func(i int) float64 { return []float64{1, 2, 3, math.Inf(1), 5}[i%5] }), 5, Options{})
+	if len(infinite.Caveats) == 0 || !strings.Contains(infinite.Caveats[0], "only 40 of 50") {
+		t.Errorf("a fifth is infinite: caveats are %q", infinite.Caveats)
+	}
+}
+
 func TestCrossing(t *testing.T) {
 	f := Forecast{Start: start, Step: time.Hour}
 	for i := range f.Quantiles {
@@ -244,6 +270,11 @@ func TestHeld(t *testing.T) {
 	steady := makeSeries(600, time.Minute, func(i int) float64 { return float64(i) + 3*rnd.NormFloat64() })
 	if got := Held(steady, 30, Options{}); got.Of != 9 || got.Held < 7 {
 		t.Errorf("a steady climb held %s", got)
+	}
+	// Far ahead few forecasts of the past have come to their end; nearer ones speak for them.
+	exact := makeSeries(673, 15*time.Minute, func(i int) float64 { return 100 - float64(i)/9 })
+	if got := Held(exact, 96, Options{}); got != (Record{5, 5}) {
+		t.Errorf("an exact line held %s", got)
 	}
 	// Each half hour the climb turns, which nobody could have known.
 	turning := makeSeries(600, time.Minute, func(i int) float64 { return math.Exp(float64(i)/60) + rnd.NormFloat64()/10 })

@@ -6,145 +6,104 @@ import (
 	"time"
 )
 
-// A method carries a past on for n steps. The past ends with a value that is
-// there, and has NaN where one is missing.
+// A method carries a past on from any moment of it, as it would have done then:
+// ahead fills out with the values from at on, and looks at none of them. The
+// value before at is there.
 type method struct {
 	name  string
-	ahead func(past []float64, n int) []float64
+	ahead func(at int, out []float64)
 }
 
 // candidates returns the methods worth trying on a past, the last value first.
-func candidates(past []float64, step time.Duration, o Options) []method {
-	ms := []method{{"last value", lastValue}, {"trend", trend}}
+func candidates(past []float64, step time.Duration, o Options, horizon int) []method {
+	ms := []method{{"last value", lastValue(past)}, {"trend", trend(past)}}
 	for _, season := range seasons(past, step, o) {
-		name := time.Duration(season) * step
+		name, c := short(time.Duration(season)*step), newCycle(past, season)
 		ms = append(ms,
-			method{fmt.Sprintf("the value of %s before", short(name)), seasonal(season)},
-			method{fmt.Sprintf("profile of %s and level", short(name)), profile(season, 1)},
-			method{fmt.Sprintf("profile of %s", short(name)), profile(season, fade)})
+			method{fmt.Sprintf("the value of %s before", name), c.before},
+			method{fmt.Sprintf("profile of %s and level", name), c.profile(1)},
+			method{fmt.Sprintf("profile of %s", name), c.profile(fade)},
+			method{fmt.Sprintf("Holt-Winters of %s", name), newHoltWinters(c).ahead},
+			method{fmt.Sprintf("ridge of %s", name), newRidge(c, horizon).ahead})
+		if positive(past) {
+			ms = append(ms, method{fmt.Sprintf("level and shape of %s", name), newShape(c).ahead})
+		}
 	}
 	return ms
 }
 
-func lastValue(past []float64, n int) []float64 {
-	out := make([]float64, n)
-	for h := range out {
-		out[h] = past[len(past)-1]
+func lastValue(past []float64) func(int, []float64) {
+	return func(at int, out []float64) {
+		for h := range out {
+			out[h] = past[at-1]
+		}
 	}
-	return out
 }
 
 const (
 	// A line is fitted to the last share of the past, but to no fewer samples.
 	trendShare, trendFewest = 0.5, 10
 
-	// A line that explains less is no line: it carries the last value on.
-	lineExplains = 0.5
-
-	// The profile looks at so many cycles, each worth this share of the next.
-	cycles, recency = 5, 0.7
-
-	// How fast the level's distance from the profile fades with each step, and
-	// the weight of the newest in the level; both as measured best on service
-	// metrics at five minutes.
-	fade, newest = 0.97, 0.5
+	// A slope is believed from this square of its size over its error on: three
+	// errors, which noise comes to once in 500 times.
+	sloping = 10
 )
 
-// trend carries a straight line on: its slope by least squares, from its end
-// point if the line is close and from the last value if it is not.
-func trend(past []float64, n int) []float64 {
-	from := max(0, min(len(past)-trendFewest, int(float64(len(past))*(1-trendShare))))
-	var k, sx, sy, sxx, sxy, syy float64
-	for i, v := range past[from:] {
-		if math.IsNaN(v) {
-			continue
-		}
-		// Relative to the last value, so that a large level costs no digits.
-		x, y := float64(i), v-past[len(past)-1]
-		k, sx, sy, sxx, sxy, syy = k+1, sx+x, sy+y, sxx+x*x, sxy+x*y, syy+y*y
-	}
-	vx, vy, c := sxx-sx*sx/k, syy-sy*sy/k, sxy-sx*sy/k
-	if k < 3 || vx <= 0 || vy <= 0 || c*c/(vx*vy) < lineExplains {
-		return lastValue(past, n)
-	}
-	slope := c / vx
-	end := past[len(past)-1] + (sy-slope*sx)/k + slope*float64(len(past)-1-from)
-	out := make([]float64, n)
-	for h := range out {
-		out[h] = end + slope*float64(h+1)
-	}
-	return out
-}
-
-// seasonal carries the newest cycle on.
-func seasonal(season int) func([]float64, int) []float64 {
-	return func(past []float64, n int) []float64 {
-		out := make([]float64, n)
-		for h := range out {
-			out[h] = cycleBack(past, len(past)+h, season)
-		}
-		return out
-	}
-}
-
-// cycleBack returns the newest value a whole number of cycles before i, the
-// last value where there is none.
-func cycleBack(past []float64, i, season int) float64 {
-	for i -= season; i >= 0; i -= season {
-		if i < len(past) && !math.IsNaN(past[i]) {
-			return past[i]
-		}
-	}
-	return past[len(past)-1]
-}
-
-// profile carries the mean of the last cycles on, shifted by how far the
-// series has been from it of late; hold is what is left of that after each step.
-func profile(season int, hold float64) func([]float64, int) []float64 {
-	return func(past []float64, n int) []float64 {
-		level, known := 0.0, false
-		for i := max(0, len(past)-12); i < len(past); i++ {
-			usual := meanBack(past, i, season)
-			if math.IsNaN(past[i]) || math.IsNaN(usual) {
+// trend carries a straight line on, by least squares. What the past is above the
+// line at its end fades as fast as it has of late; where it hardly does, most
+// slopes are those of a walk, and the error of a slope counts that in. Without a
+// slope it is the last value.
+func trend(past []float64) func(int, []float64) {
+	return func(at int, out []float64) {
+		last := past[at-1]
+		from := max(0, min(at-trendFewest, int(float64(at)*(1-trendShare))))
+		var k, sx, sy, sxx, sxy, syy float64
+		for i, v := range past[from:at] {
+			if math.IsNaN(v) {
 				continue
 			}
-			if !known {
-				level, known = past[i]-usual, true
-			}
-			level += newest * (past[i] - usual - level)
+			// Relative to the last value, so that a large level costs no digits.
+			x, y := float64(i), v-last
+			k, sx, sy, sxx, sxy, syy = k+1, sx+x, sy+y, sxx+x*x, sxy+x*y, syy+y*y
 		}
-		out := make([]float64, n)
+		vx, vy, c := sxx-sx*sx/k, syy-sy*sy/k, sxy-sx*sy/k
+		if k < 3 || vx <= 0 || vy <= 0 {
+			lastValue(past)(at, out)
+			return
+		}
+		slope := c / vx
+		base := last + (sy-slope*sx)/k
+		alike := persistence(past[from:at], base, slope)
+		independent := k * (1 - alike) / (1 + alike)
+		explained := c * c / (vx * vy)
+		if !(explained*(independent-2) > sloping*(1-explained)) {
+			lastValue(past)(at, out)
+			return
+		}
+		end := base + slope*float64(at-1-from)
+		above := last - end
 		for h := range out {
-			usual := meanBack(past, len(past)+h, season)
-			if math.IsNaN(usual) {
-				usual = past[len(past)-1] - level
-			}
-			level *= hold
-			out[h] = usual + level
+			above *= alike
+			out[h] = end + slope*float64(h+1) + above
 		}
-		return out
 	}
 }
 
-// meanBack returns the weighted mean of the values whole cycles before i.
-func meanBack(past []float64, i, season int) float64 {
-	sum, weights, w := 0.0, 0.0, 1.0
-	for c := 0; c < cycles; {
-		i -= season
-		if i < 0 {
-			break
+// persistence is how much of the distance of a past from a line is left a step
+// later, from 0 to 1.
+func persistence(past []float64, base, slope float64) float64 {
+	before, ab, aa := math.NaN(), 0.0, 0.0
+	for i, v := range past {
+		d := v - base - slope*float64(i)
+		if p := before * d; !math.IsNaN(p) {
+			ab, aa = ab+p, aa+before*before
 		}
-		if i >= len(past) {
-			continue
-		}
-		if !math.IsNaN(past[i]) {
-			sum += w * past[i]
-			weights += w
-		}
-		w *= recency
-		c++
+		before = d
 	}
-	return sum / weights
+	if aa == 0 {
+		return 0
+	}
+	return max(0, min(1, ab/aa))
 }
 
 // short writes a duration without the zeros that time.Duration adds.

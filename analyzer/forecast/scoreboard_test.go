@@ -54,7 +54,9 @@ func TestM4Hourly(t *testing.T) {
 	smape, mase := 0.0, 0.0
 	for i := range train {
 		s := tally{scale: seasonScale(train[i], 24)}
-		s.add(test[i], Forecast{Mean: seasonal(24)(train[i], len(test[i]))})
+		f := Forecast{Mean: make([]float64, len(test[i]))}
+		newCycle(train[i], 24).before(len(train[i]), f.Mean)
+		s.add(test[i], f)
 		smape += s.smape / float64(s.n) / float64(len(train))
 		mase += s.mase() / float64(len(train))
 	}
@@ -62,14 +64,27 @@ func TestM4Hourly(t *testing.T) {
 	if math.Abs(smape-13.912) > 5e-4 || math.Abs(mase-1.193) > 5e-4 {
 		t.Errorf("published are 13.912 and 1.193")
 	}
+
+	var ours tally
+	mase, smape = 0, 0
+	for i := range train {
+		f, err := Make(series.Series{Start: time.Unix(0, 0), Step: time.Hour, Values: train[i]}, len(test[i]), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := tally{scale: seasonScale(train[i], 24)}
+		s.add(test[i], f)
+		smape += s.smape / float64(s.n) / float64(len(train))
+		mase += s.mase() / float64(len(train))
+		ours.within, ours.n = ours.within+s.within, ours.n+s.n
+	}
+	fmt.Printf("M4 Hourly, %d series, forecast: sMAPE %.3f, MASE %.3f, cover90 %.3f\n", len(train), smape, mase, ours.within/float64(ours.n))
 }
 
 const (
-	fine    = 5 * time.Minute
-	perDay  = int(24 * time.Hour / fine)
-	ahead   = 12         // steps: 5 to 60 minutes
-	between = 3          // steps from one origin to the next: a quarter of an hour
-	judged  = 3 * perDay // the last three days
+	fine   = 5 * time.Minute
+	perDay = int(24 * time.Hour / fine)
+	judged = 3 * perDay // the last three days
 )
 
 // development returns the series of request rates, as five-minute means.
@@ -96,7 +111,15 @@ func means(s series.Series, n int) series.Series {
 	return out
 }
 
-func TestRollingOrigin(t *testing.T) {
+// From 5 to 60 minutes ahead, from every quarter of an hour.
+func TestRollingOrigin(t *testing.T) { rolling(t, 12, 3, true) }
+
+// A day ahead, from every other hour.
+func TestDayAhead(t *testing.T) { rolling(t, perDay, 24, false) }
+
+// rolling forecasts so many steps ahead from every so many steps of the last
+// days, and prints how good that was, of each series where each.
+func rolling(t *testing.T, ahead, between int, each bool) {
 	all := development(t)
 	type result struct {
 		tally
@@ -147,9 +170,12 @@ func TestRollingOrigin(t *testing.T) {
 		mase += math.Log(r.mase()) / float64(len(results))
 		wql += math.Log(r.wql()) / float64(len(results))
 		within, inner, n, origins = within+r.within, inner+r.inner, n+float64(r.n), origins+float64(r.origins)
+		if !each {
+			continue
+		}
 		fmt.Printf("%-11s MASE %.3f  sMAPE %6.2f  WQL %.4f  pinball .95 %.4g  cover90 %.3f  cover80 %.3f  %d of %d origins unusable\n", name, r.mase(), r.smape/float64(r.n), r.wql(),
 			r.pinball[len(Levels)-1]/float64(r.n), r.within/float64(r.n), r.inner/float64(r.n), r.unusable, r.origins)
 	}
-	fmt.Printf("%d series: MASE %.3f, WQL %.4f (geometric means), cover90 %.3f, cover80 %.3f; %.1f ms a forecast\n", len(results), math.Exp(mase), math.Exp(wql), within/n, inner/n,
+	fmt.Printf("%s ahead, %d series: MASE %.3f, WQL %.4f (geometric means), cover90 %.3f, cover80 %.3f; %.1f ms a forecast\n", short(time.Duration(ahead)*fine), len(results), math.Exp(mase), math.Exp(wql), within/n, inner/n,
 		float64(runtime.NumCPU())*float64(time.Since(began).Milliseconds())/origins)
 }

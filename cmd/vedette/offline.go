@@ -84,7 +84,7 @@ func detectCommand() *cobra.Command {
 
 func forecastCommand() *cobra.Command {
 	var horizon int
-	var season string
+	var season, format string
 	c := &cobra.Command{
 		Use: "forecast FILE.csv --horizon N", Short: "Say where a series is going (- is stdin; .gz is read)", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -94,11 +94,15 @@ func forecastCommand() *cobra.Command {
 			if _, err := forecast.ParseSeason(season); err != nil {
 				return usage(fmt.Errorf("--season: %w", err))
 			}
+			if format != "json" {
+				return usage(fmt.Errorf("-o %q is not json", format))
+			}
 			return withInput(c, args[0], func(r io.Reader) error { return forecast.CSV(r, horizon, season, c.OutOrStdout()) })
 		},
 	}
 	c.Flags().IntVar(&horizon, "horizon", 0, "how many steps ahead")
 	c.Flags().StringVar(&season, "season", "auto", "length of the season, or auto")
+	c.Flags().StringVarP(&format, "output", "o", "json", "format: json")
 	return c
 }
 

@@ -91,8 +91,8 @@ func tag(ts []token, l *lexicon) []item {
 // limits reports whether a limit follows: "or below" does not end "below 10 GB
 // or below 5%", as it ends "10 GB or below, for 2 minutes".
 func (l *lexicon) limits(ts []token) bool {
-	if len(ts) > 0 && ts[0].raw == "than" {
-		return true
+	if len(ts) == 0 || ts[0].raw == "than" {
+		return len(ts) > 0
 	}
 	it, n := l.quantity(ts)
 	return n > 0 && it.number != nil && it.number.unit.dimension != "time"
