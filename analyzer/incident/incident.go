@@ -94,7 +94,7 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 			changed = append(changed, in)
 		}
 		for i := range open { // what was noticed before its cause was known
-			if o := &open[i]; o.ID != in.ID && g.holds(*o) && o.Open() {
+			if o := &open[i]; o.ID != in.ID && g.holds(*o, r) && o.Open() {
 				end(o, now, "it is part of incident "+in.ID)
 			}
 		}
@@ -124,6 +124,9 @@ func (b *Book) entry(ctx context.Context, tx *sql.Tx, g claim, open []analyzer.I
 		if in.Key == g.key {
 			return in, false, nil
 		}
+	}
+	if in, ok := g.recaused(open, now); ok {
+		return in, true, nil
 	}
 	for _, in := range open {
 		if !g.shares(in.Findings) {
