@@ -41,7 +41,7 @@ func (w *World) readScheduling() {
 			pods = append(pods, p.Pod)
 		}
 	}
-	q := &queue{said: map[string]bool{}, granted: map[string]int64{}, cluster: placement.New(nodes, pods, func(n *corev1.Node, r corev1.ResourceName) bool {
+	q := &queue{said: map[string]bool{}, inPlace: w.inPlaceOf(pending), granted: map[string]int64{}, cluster: placement.New(nodes, pods, func(n *corev1.Node, r corev1.ResourceName) bool {
 		return r == gpuResource && w.gpusOf(n) > 0
 	}, w.volumesOf)}
 	for _, f := range pending {
@@ -55,6 +55,7 @@ func (w *World) readScheduling() {
 type queue struct {
 	cluster *placement.Cluster
 	said    map[string]bool  // facts about a workload, told once
+	inPlace map[analyzer.Subject]string
 	granted map[string]int64 // GPUs of a node that earlier pods would have got were its lost ones back
 }
 
@@ -87,7 +88,10 @@ func (w *World) place(p *pod, f *Fact, q *queue) {
 		return
 	}
 	q.said[name+" "+top.String()] = true
-	c := w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text, Source: p.source}, Kind: nodesKind})
+	c := w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text + q.inPlace[top], Source: p.source}, Kind: nodesKind})
+	if q.inPlace[top] != "" {
+		c.Detail["replaces"] = top.String()
+	}
 	if name == "sched-volume-zone" {
 		c.Subject, c.Seen = w.strandedClaim(p), []analyzer.Subject{top}
 	}
