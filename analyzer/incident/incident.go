@@ -180,6 +180,15 @@ func (b *Book) List(ctx context.Context, n int) ([]analyzer.Incident, error) {
 	return ins, nil
 }
 
+// Ongoing returns the open incidents, the oldest first.
+func (b *Book) Ongoing(ctx context.Context) ([]analyzer.Incident, error) {
+	ins, err := read(ctx, b.db, `WHERE closed = 0 ORDER BY opened, id`)
+	if err != nil {
+		return nil, fmt.Errorf("read open incidents: %w", err)
+	}
+	return ins, nil
+}
+
 // Incident returns one incident, or an error that wraps [ErrNoSuchIncident].
 func (b *Book) Incident(ctx context.Context, id string) (analyzer.Incident, error) {
 	ins, err := read(ctx, b.db, `WHERE id = ?`, id)

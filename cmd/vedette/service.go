@@ -191,7 +191,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		Cluster: snapshot.Cluster{Name: cfg.Cluster.Name, Provider: cfg.Cluster.Provider, Version: cfg.Cluster.Version}}
 	s.loop = &analyzer.Loop{
 		Watchers:  []analyzer.Watcher{s.alerts, s.bank},
-		Diagnoser: live.Diagnoser{Camera: s.camera},
+		Diagnoser: live.Diagnoser{Camera: s.camera, Book: s.book},
 		Book:      s.book,
 		Planner:   &planner{causes: fault.Causes(), can: does, plan: remedy.Planner{}},
 		Ledger:    s.ledger,
