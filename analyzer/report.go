@@ -62,7 +62,7 @@ type Link struct {
 type Evidence struct {
 	Source  string    `json:"source"`
 	At      time.Time `json:"at,omitzero"`
-	Subject Subject   `json:"subject,omitzero"` // what it is about, where that is known
+	Subject Subject   `json:"-"` // what it is about, where that is known; in a report the source says so
 	Text    string    `json:"text"`
 }
 
