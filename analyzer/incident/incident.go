@@ -76,14 +76,15 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 	}
 
 	var changed []analyzer.Incident
-	touched := map[string]bool{}
+	seen := map[string]bool{}
 	for _, g := range group(fs, r, open) {
 		in, news, err := b.entry(ctx, tx, g, open, now)
 		if err != nil {
 			return nil, err
 		}
-		touched[in.ID] = true
+		seen[in.ID] = true
 		news = extend(&in, g, r, now) || news
+		in.Touched = touched(in)
 		if i := slices.IndexFunc(open, func(o analyzer.Incident) bool { return o.ID == in.ID }); i >= 0 {
 			open[i] = in // a later claim may join it too
 		}
@@ -101,7 +102,7 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 	}
 	for _, in := range open {
 		if in.Open() {
-			if touched[in.ID] || now.Sub(in.Updated) < quiet {
+			if seen[in.ID] || now.Sub(in.Updated) < quiet {
 				continue
 			}
 			end(&in, now, fmt.Sprintf("nothing of it seen for %s", quiet))
@@ -189,7 +190,7 @@ func (b *Book) Ongoing(ctx context.Context) ([]analyzer.Incident, error) {
 	return ins, nil
 }
 
-// Incident returns one incident, or an error that wraps [ErrNoSuchIncident].
+// Incident returns one incident with those before that are like it, or an error that wraps [ErrNoSuchIncident].
 func (b *Book) Incident(ctx context.Context, id string) (analyzer.Incident, error) {
 	ins, err := read(ctx, b.db, `WHERE id = ?`, id)
 	if err != nil {
@@ -198,7 +199,9 @@ func (b *Book) Incident(ctx context.Context, id string) (analyzer.Incident, erro
 	if len(ins) == 0 {
 		return analyzer.Incident{}, fmt.Errorf("incident %q: %w", id, ErrNoSuchIncident)
 	}
-	return ins[0], nil
+	in := ins[0]
+	in.Earlier, err = b.earlier(ctx, in)
+	return in, err
 }
 
 type conn interface {
