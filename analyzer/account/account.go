@@ -116,6 +116,15 @@ func against(es []analyzer.Evidence) []string {
 	return all
 }
 
+// ruledOut writes a rejection with what it rests on, for where no sentence does.
+func ruledOut(r analyzer.Rejected) string {
+	rests := "no source"
+	if len(r.Cites) > 0 {
+		rests = strings.Join(r.Cites, ", ")
+	}
+	return fmt.Sprintf("%s of %s: %s (%s)", r.Cause, r.Subject, r.Why, rests)
+}
+
 // cite finds the evidence of a text that may go on after it.
 func cite(es []analyzer.Evidence, text string, at time.Time) []string {
 	var all []string

@@ -261,6 +261,7 @@ func (s *service) listen() error {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", apiTokens.Require(prom.Handler()))
 	mux.Handle("/vedette/v1/", apiTokens.Require(own.Handler()))
+	mux.Handle("GET /vedette/v1/history/{id}", apiTokens.Require(s.camera.Record()))
 	mux.Handle("GET /vedette/v1/snapshot", apiTokens.Require(s.camera.Handler(time.Now)))
 	mux.Handle("GET /vedette/v1/cost", apiTokens.Require(s.costs.Handler(time.Now)))
 	mux.Handle("GET /vedette/v1/scale", apiTokens.Require(s.scaling.Handler()))
