@@ -73,7 +73,21 @@ type Incident struct {
 	Diagnosis  *Diagnosis    `json:"diagnosis,omitempty"`
 	Rejected   []Rejected    `json:"rejected,omitempty"`
 	Unseen     []string      `json:"unseen,omitempty"`
-	Timeline   []Moment      `json:"timeline"` // in time order
+	Touched    []Subject     `json:"touched,omitempty"` // all that it was seen on, by its own subject first
+	Timeline   []Moment      `json:"timeline"`          // in time order
+	Earlier    []Earlier     `json:"earlier,omitempty"` // the likest of those before it; only where one incident is asked for
+}
+
+// An Earlier is an incident of the past that is like another.
+type Earlier struct {
+	ID      string        `json:"id"`
+	Title   string        `json:"title"`
+	Cause   fault.CauseID `json:"cause"`
+	Subject Subject       `json:"subject"`
+	Opened  time.Time     `json:"opened"`
+	Closed  time.Time     `json:"closed,omitzero"`
+	Ended   string        `json:"ended"` // how: what its book says of its end, or that it goes on
+	Alike   []string      `json:"alike"` // in what, as words
 }
 
 // Open reports whether the incident goes on.
@@ -83,7 +97,7 @@ func (in Incident) Open() bool { return in.Closed.IsZero() }
 type Moment struct {
 	At      time.Time `json:"at"`
 	Subject Subject   `json:"subject"`
-	Kind    string    `json:"kind"` // evidence, finding, action, opened, closed, reopened
+	Kind    string    `json:"kind"` // evidence, finding, action, opened, cause (another one), closed, reopened
 	Text    string    `json:"text"`
 	Source  string    `json:"source,omitempty"`
 }

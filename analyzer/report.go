@@ -64,9 +64,10 @@ type Link struct {
 
 // Evidence is what a claim rests on: a line, an object or a query.
 type Evidence struct {
-	Source string    `json:"source"`
-	At     time.Time `json:"at,omitzero"`
-	Text   string    `json:"text"`
+	Source  string    `json:"source"`
+	At      time.Time `json:"at,omitzero"`
+	Subject Subject   `json:"-"` // what it is about, where that is known; in a report the source says so
+	Text    string    `json:"text"`
 }
 
 // A Rejected cause was considered and does not explain what is seen.
@@ -74,4 +75,5 @@ type Rejected struct {
 	Cause   fault.CauseID `json:"cause"`
 	Subject Subject       `json:"subject"`
 	Why     string        `json:"why"`
+	Cites   []string      `json:"cites,omitempty"` // the sources of what rules it out
 }

@@ -50,9 +50,9 @@ func (Plain) Explain(_ context.Context, in analyzer.Incident) ([]analyzer.Senten
 		}
 		say(text, cite(d.Evidence, l.What, l.At)...)
 	}
-	say(fmt.Sprintf("The confidence is %.2f%s.", d.Confidence, because(d)), heads(d.Evidence)...)
+	say(fmt.Sprintf("The confidence is %.2f%s.", d.Confidence, because(d)), append(against(d.Evidence), heads(d.Evidence)...)...)
 	for _, r := range in.Rejected {
-		say(fmt.Sprintf("It is not %s of %s: %s.", r.Cause, r.Subject, strings.TrimSuffix(r.Why, ".")), heads(d.Evidence)...)
+		say(fmt.Sprintf("It is not %s of %s: %s.", r.Cause, r.Subject, strings.TrimSuffix(r.Why, ".")), r.Cites...)
 	}
 	if len(d.Remedy) > 0 {
 		say("What to do: "+strings.Join(d.Remedy, " "), fault.Causes()[d.Cause].Source)
@@ -102,6 +102,27 @@ func heads(es []analyzer.Evidence) []string {
 		all = append(all, e.Source)
 	}
 	return all
+}
+
+// against returns the sources of what speaks against it, which make the
+// confidence what it is.
+func against(es []analyzer.Evidence) []string {
+	var all []string
+	for _, e := range es {
+		if strings.HasPrefix(e.Text, "against it: ") {
+			all = append(all, e.Source)
+		}
+	}
+	return all
+}
+
+// ruledOut writes a rejection with what it rests on, for where no sentence does.
+func ruledOut(r analyzer.Rejected) string {
+	rests := "no source"
+	if len(r.Cites) > 0 {
+		rests = strings.Join(r.Cites, ", ")
+	}
+	return fmt.Sprintf("%s of %s: %s (%s)", r.Cause, r.Subject, r.Why, rests)
 }
 
 // cite finds the evidence of a text that may go on after it.

@@ -51,3 +51,40 @@ func TestMarkdownIsNotMarkup(t *testing.T) {
 		t.Errorf("what a cluster wrote became markup:\n%s", md)
 	}
 }
+
+// TestRuledOutCitesItsOwn checks that "it is not" cites what rules a cause out and
+// never what speaks for another, and that what has no source says so.
+func TestRuledOutCitesItsOwn(t *testing.T) {
+	in := analyzer.Incident{ID: "1", Subject: gpu, Opened: noon, Diagnosis: &gone,
+		Rejected: []analyzer.Rejected{{Cause: "gpu-fragmented", Subject: gpu, Why: "too few in all", Cites: []string{"objects/nodes.json#n1"}},
+			{Cause: "cluster-dns-down", Subject: gpu, Why: "it answers"}},
+		Timeline: []analyzer.Moment{{At: noon, Subject: gpu, Kind: "evidence", Text: "Xid 79", Source: "nodes/n1/kmsg.log:7"}},
+		Touched:  []analyzer.Subject{gpu, analyzer.Node("n1")},
+		Earlier: []analyzer.Earlier{{ID: "0", Title: "GPU 5 was gone.", Opened: noon.Add(-time.Hour), Closed: noon.Add(-50 * time.Minute),
+			Ended: "nothing of it seen for 3m0s", Alike: []string{"the same cause", "the same gpu"}}},
+	}
+	told, err := Plain{}.Explain(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var not []string
+	for _, s := range told {
+		if strings.HasPrefix(s.Text, "It is not") {
+			not = append(not, s.Text+" "+strings.Join(s.Cites, " "))
+		}
+	}
+	if want := "It is not gpu-fragmented of gpu/n1/GPU-5: too few in all. objects/nodes.json#n1"; len(not) != 1 || not[0] != want {
+		t.Errorf("got %q, want %q alone", not, want)
+	}
+	md := Markdown(in, told)
+	for _, want := range []string{
+		"cluster-dns-down of gpu/n1/GPU-5: it answers (no source)",
+		"`nodes/n1/kmsg.log:7` (`gpu/n1/GPU-5`, 2026-03-01 12:00:00 UTC: Xid 79)",
+		"## What it touched\n\n- `gpu/n1/GPU-5`\n- `node/n1`\n",
+		"- 0, opened 2026-03-01 11:00:00 UTC, lasted 10m0s and ended so: nothing of it seen for 3m0s. GPU 5 was gone. (the same cause, the same gpu)",
+	} {
+		if !strings.Contains(md, want) {
+			t.Errorf("%q is not in\n%s", want, md)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"vedette.dev/analyzer"
 )
@@ -23,15 +24,17 @@ func Markdown(in analyzer.Incident, account []analyzer.Sentence) string {
 	timeline(&b, in.Timeline)
 	var rejected []string
 	for _, r := range in.Rejected {
-		rejected = append(rejected, fmt.Sprintf("%s of `%s`: %s", r.Cause, r.Subject, inline(r.Why)))
+		rejected = append(rejected, ruledOut(r))
 	}
 	list(&b, "Ruled out", rejected)
 	list(&b, "Not seen", in.Unseen)
+	list(&b, "What it touched", subjects(in.Touched))
+	list(&b, "Similar incidents before", before(in.Earlier))
 	if len(cites) > 0 {
 		b.WriteString("\n## Sources\n\n")
 	}
 	for i, c := range cites {
-		fmt.Fprintf(&b, "%d. `%s`\n", i+1, strings.ReplaceAll(c, "`", "'"))
+		fmt.Fprintf(&b, "%d. `%s`%s\n", i+1, strings.ReplaceAll(c, "`", "'"), reads(in, c))
 	}
 	return b.String()
 }
@@ -75,15 +78,53 @@ func head(b *strings.Builder, in analyzer.Incident) {
 	}
 	row("Closed", closed)
 	if d := in.Diagnosis; d != nil && len(d.Affected) > 0 {
-		var all []string
-		for _, s := range d.Affected[:min(len(d.Affected), maxListed)] {
-			all = append(all, "`"+s.String()+"`")
-		}
-		if more := len(d.Affected) - maxListed; more > 0 {
-			all = append(all, fmt.Sprintf("and %d more", more))
-		}
-		row("Affected", strings.Join(all, ", "))
+		row("Affected", strings.Join(subjects(d.Affected), ", "))
 	}
+}
+
+// subjects names the first of them, and says how many more there are.
+func subjects(of []analyzer.Subject) []string {
+	var all []string
+	for _, s := range of[:min(len(of), maxListed)] {
+		all = append(all, "`"+s.String()+"`")
+	}
+	if more := len(of) - maxListed; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return all
+}
+
+// before tells of earlier incidents: when, how long, how they ended, and in what
+// they are alike.
+func before(of []analyzer.Earlier) []string {
+	var all []string
+	for _, e := range of {
+		lasted := "still open"
+		if !e.Closed.IsZero() {
+			lasted = fmt.Sprintf("lasted %s and ended so: %s", e.Closed.Sub(e.Opened).Round(time.Second), e.Ended)
+		}
+		all = append(all, fmt.Sprintf("%s, opened %s, %s. %s (%s)", e.ID, clock(e.Opened), lasted, e.Title, strings.Join(e.Alike, ", ")))
+	}
+	return all
+}
+
+// reads tells what a source says, as the incident noted it: a number of the
+// history tells nobody anything.
+func reads(in analyzer.Incident, source string) string {
+	for _, m := range in.Timeline {
+		if m.Source == source {
+			return fmt.Sprintf(" (`%s`, %s: %s)", m.Subject, clock(m.At), inline(m.Text))
+		}
+	}
+	if in.Diagnosis == nil {
+		return ""
+	}
+	for _, e := range in.Diagnosis.Evidence {
+		if e.Source == source {
+			return " (" + inline(e.Text) + ")"
+		}
+	}
+	return ""
 }
 
 func remedy(in analyzer.Incident) []string {

@@ -34,7 +34,7 @@ func WriteText(w io.Writer, r analyzer.Report) {
 		told, _ := Plain{}.Explain(context.Background(), analyzer.Incident{Diagnosis: &d}) // never fails
 		writeAccount(w, told)
 	}
-	lines(w, "Ruled out", r.Rejected, func(x analyzer.Rejected) string { return fmt.Sprintf("%s of %s: %s", x.Cause, x.Subject, x.Why) })
+	lines(w, "Ruled out", r.Rejected, ruledOut)
 	lines(w, "Not seen", r.Unseen, func(x string) string { return x })
 }
 

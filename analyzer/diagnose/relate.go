@@ -20,16 +20,17 @@ type relation struct {
 // relations are the ways in which subjects hang together, by the names that
 // knowledge.yaml uses for them.
 var relations = map[string]*relation{
-	"same":        {self, self},                // the same subject
-	"holder":      {holders, self},             // a GPU and the pods that held it then
-	"held-by":     {heldBy, workload},          // a GPU and the workloads of the pods that held it then
-	"node":        {node, self},                // anything and the node that it is on
-	"on-node":     {node, node},                // anything and what is on the same node
-	"workload":    {workload, self},            // a pod and what it belongs to
-	"pods":        {self, workload},            // a workload and its pods
-	"peers":       {workload, workload},        // pods of one workload
-	"blocked-by":  {self, listed("blockedBy")}, // a node and the pods that it alone keeps waiting
-	"waits-for":   {self, listed("waitsFor")},  // a pod and those that wait for what it holds
+	"same":        {self, self},                 // the same subject
+	"holder":      {holders, self},              // a GPU and the pods that held it then
+	"held-by":     {heldBy, workload},           // a GPU and the workloads of the pods that held it then
+	"node":        {node, self},                 // anything and the node that it is on
+	"on-node":     {node, node},                 // anything and what is on the same node
+	"replaced":    {heldBy, listed("replaces")}, // a GPU that pods held, and the workload whose new pods wait in their place
+	"workload":    {workload, self},             // a pod and what it belongs to
+	"pods":        {self, workload},             // a workload and its pods
+	"peers":       {workload, workload},         // pods of one workload
+	"blocked-by":  {self, listed("blockedBy")},  // a node and the pods that it alone keeps waiting
+	"waits-for":   {self, listed("waitsFor")},   // a pod and those that wait for what it holds
 	"namespace":   {namespace, namespace},
 	"its-pod":     {listed("pod"), self}, // a fact that names a pod, and the pod
 	"mounted-by":  {self, mounts},        // a claim and the pods that mount it

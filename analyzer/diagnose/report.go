@@ -160,8 +160,11 @@ func late(t time.Time) time.Time {
 func (j *judge) evidence(c *candidate) []analyzer.Evidence {
 	var all []analyzer.Evidence
 	add := func(f *facts.Fact) {
-		all = append(all, analyzer.Evidence{Source: f.Source, At: f.At, Text: f.Text})
-		all = append(all, f.Also...)
+		all = append(all, analyzer.Evidence{Source: f.Source, At: f.At, Subject: f.Subject, Text: f.Text})
+		for _, e := range f.Also {
+			e.Subject = cmp.Or(e.Subject, f.Subject)
+			all = append(all, e)
+		}
 	}
 	for _, f := range c.roots {
 		add(f)
@@ -172,7 +175,7 @@ func (j *judge) evidence(c *candidate) []analyzer.Evidence {
 		add(f)
 	}
 	for _, f := range c.against {
-		all = append(all, analyzer.Evidence{Source: f.Source, At: f.At, Text: "against it: " + f.Text})
+		all = append(all, analyzer.Evidence{Source: f.Source, At: f.At, Subject: f.Subject, Text: "against it: " + f.Text})
 	}
 	seen := map[string]bool{}
 	all = slices.DeleteFunc(all, func(e analyzer.Evidence) bool {

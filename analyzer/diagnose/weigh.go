@@ -50,7 +50,7 @@ func (j *judge) candidates(effects map[*facts.Fact][]*facts.Fact) (all []*candid
 		for _, c := range order {
 			if c.When != "" {
 				if why := predicates[c.When](j, c); why != "" {
-					rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject, Why: why})
+					rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject, Why: why, Cites: c.cites()})
 					continue
 				}
 			}
@@ -220,7 +220,8 @@ func (j *judge) explain(wanted []*facts.Fact) (chosen []*candidate, rejected []a
 	for _, c := range all {
 		if by := explainer(c, chosen); by != nil && c.confidence > 0 {
 			rejected = append(rejected, analyzer.Rejected{Cause: c.ID, Subject: c.subject,
-				Why: fmt.Sprintf("it follows from %s of %s, which explains it and more", by.ID, j.Words(by.subject))})
+				Why:   fmt.Sprintf("it follows from %s of %s, which explains it and more", by.ID, j.Words(by.subject)),
+				Cites: by.whence(c.roots[0])})
 		}
 	}
 	return chosen, rejected
@@ -252,6 +253,36 @@ func (c *candidate) gain(left map[*facts.Fact]bool) float64 {
 		}
 	}
 	return sum
+}
+
+// mostCites bounds the sources behind one rejection, as an account does.
+const mostCites = 3
+
+// cites returns the sources of the roots of c.
+func (c *candidate) cites() []string {
+	var all []string
+	for _, f := range c.roots {
+		if f.Source != "" && !slices.Contains(all, f.Source) && len(all) < mostCites {
+			all = append(all, f.Source)
+		}
+	}
+	return all
+}
+
+// whence returns the sources of f, which c explains, and of what it follows
+// from: the step before it and the first.
+func (c *candidate) whence(f *facts.Fact) []string {
+	var way []*facts.Fact
+	for at := f; at != nil; at = c.parent[at] {
+		way = append(way, at)
+	}
+	var all []string
+	for _, at := range []*facts.Fact{way[len(way)-1], way[min(1, len(way)-1)], f} {
+		if at.Source != "" && !slices.Contains(all, at.Source) {
+			all = append(all, at.Source)
+		}
+	}
+	return all
 }
 
 // before breaks ties: the surer cause, then the earlier root, then the order of names.

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,9 @@ type Record struct {
 
 // Source is how a report cites the record.
 func (r Record) Source() string { return fmt.Sprintf("history#%d", r.ID) }
+
+// ErrNoSuchRecord reports an ID that the history does not hold, or not any more.
+var ErrNoSuchRecord = errors.New("no such record")
 
 // A Log is a history in a file.
 type Log struct{ db *sql.DB }
@@ -205,6 +209,19 @@ func (l *Log) ObjectsOf(ctx context.Context, resource string) ([]Record, error) 
 		return nil, fmt.Errorf("read %s of history: %w", resource, err)
 	}
 	return rs, nil
+}
+
+// Record returns the record that history#id cites, or an error that wraps
+// [ErrNoSuchRecord].
+func (l *Log) Record(ctx context.Context, id int64) (Record, error) {
+	rs, err := l.read(ctx, `SELECT id, kind, ms, subject, attrs, text FROM records WHERE id = ?`, id)
+	if err != nil {
+		return Record{}, fmt.Errorf("read history#%d: %w", id, err)
+	}
+	if len(rs) == 0 {
+		return Record{}, fmt.Errorf("history#%d: %w", id, ErrNoSuchRecord)
+	}
+	return rs[0], nil
 }
 
 func (l *Log) read(ctx context.Context, query string, args ...any) ([]Record, error) {

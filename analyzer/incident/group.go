@@ -23,6 +23,7 @@ type claim struct {
 	key       string
 	subject   analyzer.Subject
 	diagnosis *analyzer.Diagnosis
+	also      []*analyzer.Diagnosis // what follows from it, and would be a cause by itself
 	findings  []analyzer.Finding
 }
 
@@ -39,15 +40,10 @@ func (c claim) shares(fs []analyzer.Finding) bool {
 // grouped by signal and place, so that one trouble of eight GPUs of a node is
 // one incident.
 func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident, now time.Time) []claim {
-	var claims []claim
-	for i := range r.Diagnoses {
-		if d := &r.Diagnoses[i]; d.Confidence >= standing {
-			claims = append(claims, claim{key: string(d.Cause) + "|" + d.Subject.String(), subject: d.Subject, diagnosis: d})
-		}
-	}
+	claims := diagnosed(r, open)
 	explained := len(claims)
 	for _, f := range fs {
-		if i := slices.IndexFunc(claims[:explained], func(c claim) bool { return explains(*c.diagnosis, f.Subject) }); i >= 0 {
+		if i := at(claims[:explained], f, open, r); i >= 0 {
 			claims[i].findings = append(claims[i].findings, f)
 			continue
 		}
@@ -56,7 +52,7 @@ func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident, n
 		}
 		where := place(f.Subject)
 		key := "unexplained|" + f.Signal + "|" + where.String()
-		if i := slices.IndexFunc(open, func(in analyzer.Incident) bool { return in.Diagnosis != nil && explains(*in.Diagnosis, f.Subject) }); i >= 0 {
+		if i := owner(f, open, r); i >= 0 {
 			where, key = open[i].Subject, open[i].Key
 		}
 		i := slices.IndexFunc(claims, func(c claim) bool { return c.key == key })
@@ -140,7 +136,7 @@ func extend(in *analyzer.Incident, c claim, r analyzer.Report, now time.Time) bo
 		}
 		return false
 	}
-	d := *c.diagnosis
+	d := enrich(*c.diagnosis, in.Diagnosis)
 	news := in.Cause != d.Cause
 	in.Subject = d.Subject
 	in.Cause, in.Confidence, in.Title, in.Diagnosis = d.Cause, d.Confidence, d.Summary, &d
@@ -149,7 +145,10 @@ func extend(in *analyzer.Incident, c claim, r analyzer.Report, now time.Time) bo
 		if e.At.IsZero() {
 			continue // an object's state has no moment
 		}
-		note(in, analyzer.Moment{At: e.At, Subject: d.Subject, Kind: "evidence", Text: e.Text, Source: e.Source})
+		note(in, analyzer.Moment{At: e.At, Subject: whose(e, d), Kind: "evidence", Text: e.Text, Source: e.Source})
+	}
+	for _, a := range c.also {
+		consequence(in, *a)
 	}
 	return news
 }
@@ -219,9 +218,10 @@ func severity(fs []analyzer.Finding) string {
 	return severities[worst]
 }
 
-// holds reports whether c explains all that in is about and nothing explained.
-func (c claim) holds(in analyzer.Incident) bool {
-	return c.diagnosis != nil && in.Cause == "" && !slices.ContainsFunc(in.Findings, func(f analyzer.Finding) bool { return !explains(*c.diagnosis, f.Subject) })
+// holds reports whether c explains all that in is about and nothing explains, or
+// what r says is no cause.
+func (c claim) holds(in analyzer.Incident, r analyzer.Report) bool {
+	return c.diagnosis != nil && (in.Cause == "" || explains(*c.diagnosis, in.Subject) && ruledOut(in, r)) && !slices.ContainsFunc(in.Findings, func(f analyzer.Finding) bool { return !explains(*c.diagnosis, f.Subject) })
 }
 
 // end closes in, and says why.

@@ -84,7 +84,7 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 	}
 
 	var changed []analyzer.Incident
-	touched := map[string]bool{}
+	seen := map[string]bool{}
 	fs, marked := apart(fs)
 	dismissed := map[string]bool{}
 	for i := range open {
@@ -95,8 +95,9 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 		if err != nil {
 			return nil, err
 		}
-		touched[in.ID] = true
+		seen[in.ID] = true
 		news = extend(&in, g, r, now) || news
+		in.Touched = touched(in)
 		if i := slices.IndexFunc(open, func(o analyzer.Incident) bool { return o.ID == in.ID }); i >= 0 {
 			open[i] = in // a later claim may join it too
 		}
@@ -107,15 +108,15 @@ func (b *Book) Record(ctx context.Context, fs []analyzer.Finding, r analyzer.Rep
 			changed = append(changed, in)
 		}
 		for i := range open { // what was noticed before its cause was known
-			if o := &open[i]; o.ID != in.ID && g.holds(*o) && o.Open() {
+			if o := &open[i]; o.ID != in.ID && g.holds(*o, r) && o.Open() {
 				end(o, now, "it is part of incident "+in.ID)
 			}
 		}
 	}
 	for _, in := range open {
 		if in.Open() {
-			over := !touched[in.ID] && now.Sub(in.Updated) >= quiet
-			if !over && (touched[in.ID] || !dismissed[in.ID]) {
+			over := !seen[in.ID] && now.Sub(in.Updated) >= quiet
+			if !over && (seen[in.ID] || !dismissed[in.ID]) {
 				continue
 			}
 			if over {
@@ -140,6 +141,9 @@ func (b *Book) entry(ctx context.Context, tx *sql.Tx, g claim, open []analyzer.I
 		if in.Key == g.key {
 			return in, false, nil
 		}
+	}
+	if in, ok := g.recaused(open, now); ok {
+		return in, true, nil
 	}
 	for _, in := range open {
 		if !g.shares(in.Findings) {
@@ -193,7 +197,16 @@ func (b *Book) List(ctx context.Context, n int) ([]analyzer.Incident, error) {
 	return ins, nil
 }
 
-// Incident returns one incident, or an error that wraps [ErrNoSuchIncident].
+// Ongoing returns the open incidents, the oldest first.
+func (b *Book) Ongoing(ctx context.Context) ([]analyzer.Incident, error) {
+	ins, err := read(ctx, b.db, `WHERE closed = 0 ORDER BY opened, id`)
+	if err != nil {
+		return nil, fmt.Errorf("read open incidents: %w", err)
+	}
+	return ins, nil
+}
+
+// Incident returns one incident with those before that are like it, or an error that wraps [ErrNoSuchIncident].
 func (b *Book) Incident(ctx context.Context, id string) (analyzer.Incident, error) {
 	ins, err := read(ctx, b.db, `WHERE id = ?`, id)
 	if err != nil {
@@ -202,7 +215,9 @@ func (b *Book) Incident(ctx context.Context, id string) (analyzer.Incident, erro
 	if len(ins) == 0 {
 		return analyzer.Incident{}, fmt.Errorf("incident %q: %w", id, ErrNoSuchIncident)
 	}
-	return ins[0], nil
+	in := ins[0]
+	in.Earlier, err = b.earlier(ctx, in)
+	return in, err
 }
 
 type conn interface {

@@ -18,8 +18,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"vedette.dev/analyzer"
-	"vedette.dev/analyzer/diagnose"
 	"vedette.dev/analyzer/history"
 	"vedette.dev/analyzer/series"
 	"vedette.dev/analyzer/snapshot"
@@ -226,15 +224,4 @@ func (c *Camera) metrics(ctx context.Context, s *snapshot.Snapshot) error {
 		}
 	}
 	return nil
-}
-
-// Diagnoser is the [analyzer.Diagnoser] of the running system.
-type Diagnoser struct{ Camera *Camera }
-
-var _ analyzer.Diagnoser = Diagnoser{}
-
-// Diagnose implements [analyzer.Diagnoser]: the whole cluster, whatever was found.
-func (d Diagnoser) Diagnose(ctx context.Context, _ []analyzer.Finding, now time.Time) (analyzer.Report, error) {
-	s, err := d.Camera.Take(ctx, now)
-	return diagnose.Diagnose(s, analyzer.Subject{}), err
 }

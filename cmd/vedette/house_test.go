@@ -69,7 +69,7 @@ var mayImport = map[string]string{
 	"analyzer/detect":                    "analyzer analyzer/series rules/catalog rules/strictcsv",
 	"analyzer/forecast":                  "analyzer/series",
 	"analyzer/history":                   "analyzer analyzer/sqlite",
-	"analyzer/incident":                  "analyzer analyzer/sqlite",
+	"analyzer/incident":                  "analyzer analyzer/sqlite rules/fault",
 	"analyzer/ingest":                    "analyzer analyzer/history",
 	"analyzer/scale":                     "analyzer/action analyzer/problem analyzer/series",
 	"analyzer/scale/amazon":              "analyzer/action analyzer/scale",

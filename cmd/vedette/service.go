@@ -198,7 +198,7 @@ func open(cfg *Config, log *slog.Logger, x extras) (_ *service, err error) {
 		Cluster: snapshot.Cluster{Name: cfg.Cluster.Name, Provider: cfg.Cluster.Provider, Version: cfg.Cluster.Version}}
 	s.loop = &analyzer.Loop{
 		Watchers:  []analyzer.Watcher{s.alerts, s.anomalies},
-		Diagnoser: live.Diagnoser{Camera: s.camera},
+		Diagnoser: live.Diagnoser{Camera: s.camera, Book: s.book},
 		Book:      s.book,
 		Planner:   &planner{causes: fault.Causes(), can: does, plan: remedy.Planner{}},
 		Ledger:    s.ledger,
@@ -268,6 +268,7 @@ func (s *service) listen() error {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", apiTokens.Require(prom.Handler()))
 	mux.Handle("/vedette/v1/", apiTokens.Require(own.Handler()))
+	mux.Handle("GET /vedette/v1/history/{id}", apiTokens.Require(s.camera.Record()))
 	mux.Handle("GET /vedette/v1/snapshot", apiTokens.Require(s.camera.Handler(time.Now)))
 	mux.Handle("GET /vedette/v1/cost", apiTokens.Require(s.costs.Handler(time.Now)))
 	mux.Handle("GET /vedette/v1/scale", apiTokens.Require(s.scaling.Handler()))

@@ -158,10 +158,13 @@ var lostGPU = analyzer.Incident{
 		Caveats:  []string{"The kernel log before 09:10 was not kept."},
 	},
 	Rejected: []analyzer.Rejected{
-		{Cause: "thermal-throttling", Subject: analyzer.Node("gpu-07"), Why: "71 °C in the last reading is 16 °C below the slowdown limit."},
+		{Cause: "thermal-throttling", Subject: analyzer.Node("gpu-07"), Why: "71 °C in the last reading is 16 °C below the slowdown limit.", Cites: []string{`metrics.om#DCGM_FI_DEV_GPU_TEMP{Hostname="gpu-07",gpu="3"}`}},
 		{Cause: "driver-upgrade", Subject: analyzer.Node("gpu-07"), Why: "The driver's version has not changed in 12 days."},
 	},
-	Unseen: []string{"PCIe link errors (AER): the agent of gpu-07 does not read them."},
+	Unseen:  []string{"PCIe link errors (AER): the agent of gpu-07 does not read them."},
+	Touched: []analyzer.Subject{analyzer.GPU("gpu-07", "GPU-77aa10f2-1c5e-4f0a-9b1d-0e2f3a4b5c6d"), analyzer.Node("gpu-07"), {Kind: "job", Namespace: "ml", Name: "llama-train"}, analyzer.Pod("ml", "llama-train-1")},
+	Earlier: []analyzer.Earlier{{ID: "2026-11-20-4", Title: "GPU 3 of gpu-07 no longer answered on PCIe", Cause: "gpu-fell-off-bus", Subject: analyzer.GPU("gpu-07", "GPU-77aa10f2-1c5e-4f0a-9b1d-0e2f3a4b5c6d"),
+		Opened: at(14, 2, 0).AddDate(0, 0, -2), Closed: at(16, 40, 0).AddDate(0, 0, -2), Ended: "nothing of it seen for 3m0s", Alike: []string{"the same cause", "the same gpu"}}},
 	Timeline: []analyzer.Moment{
 		{At: at(9, 18, 21), Subject: analyzer.Node("gpu-07"), Kind: "evidence", Text: "Xid 79: the GPU has fallen off the bus", Source: "events.jsonl:17"},
 		{At: at(9, 18, 30), Subject: analyzer.Node("gpu-07"), Kind: "opened", Text: "Incident opened"},

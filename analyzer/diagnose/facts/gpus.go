@@ -129,7 +129,7 @@ type gpuMetric struct {
 
 func (w *World) indexGPUs() {
 	w.measures = map[gpuMetric][]snapshot.Series{}
-	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive} {
+	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive, clockReasons, oldReasons} {
 		for _, m := range w.s.Series(string(name)) {
 			if gpu, ok := w.gpuOf(m); ok {
 				k := gpuMetric{gpu, name}
@@ -283,12 +283,23 @@ func (w *World) nearMisses() {
 	for _, f := range w.Facts {
 		if f.Name == "gpu-hot" && f.Standing && !throttled[f.Subject] {
 			w.reject(analyzer.Rejected{Cause: "gpu-thermal-throttle", Subject: f.Subject,
-				Why: fmt.Sprintf("it is at %s °C, but no sample says that its clocks are lowered because of heat", cmp.Or(f.Detail["celsius"], "?"))})
+				Why: fmt.Sprintf("it is at %s °C, but no sample says that its clocks are lowered because of heat", cmp.Or(f.Detail["celsius"], "?")), Cites: append([]string{f.Source}, w.reasons(f.Subject)...)})
 		}
 		if strings.TrimPrefix(f.Name, "xid-") == strconv.Itoa(int(fellOffBus)) && !ended[f.Subject] {
 			w.outlived(f)
 		}
 	}
+}
+
+// reasons returns the sources of what the driver says of a GPU's clocks.
+func (w *World) reasons(gpu analyzer.Subject) []string {
+	var all []string
+	for _, name := range []catalog.ID{clockReasons, oldReasons} {
+		for _, m := range w.measures[gpuMetric{gpu, name}] {
+			all = append(all, m.Source)
+		}
+	}
+	return all
 }
 
 // weighViolations makes time lost to heat a complaint where the clock is low

@@ -23,13 +23,14 @@ var busy = map[catalog.ID]float64{gpuUtil: 1, grActive: 0.01}
 // room for p on their node. It records them and reports whether there are any.
 func (w *World) idleHolders(p *pod, fits []placement.Fit, f *Fact) bool {
 	found := false
+	incomplete := w.incomplete()
 	for _, x := range fits {
 		have := x.Free[gpuResource]
 		room := have.Value()
 		var holders []*pod
 		for _, o := range w.placed[x.Node.Name] {
-			if o.gone || placement.Over(o.Pod) || w.Workload(o.subject) == w.Workload(p.subject) {
-				continue // what waits for its own kind is not idle
+			if o.gone || placement.Over(o.Pod) || w.Workload(o.subject) == w.Workload(p.subject) || w.waitsForItsOwn(o, incomplete) {
+				continue // what waits for its own kind is not idle, and ending it would help nobody
 			}
 			if n, all := w.idle(o); all {
 				room += int64(n)

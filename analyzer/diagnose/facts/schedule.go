@@ -13,6 +13,7 @@ import (
 	"vedette.dev/analyzer"
 	"vedette.dev/analyzer/diagnose/placement"
 	"vedette.dev/analyzer/snapshot"
+	"vedette.dev/rules/fault"
 )
 
 // blameOrder is the order of blockers that keep the pod off equally many nodes.
@@ -41,7 +42,7 @@ func (w *World) readScheduling() {
 			pods = append(pods, p.Pod)
 		}
 	}
-	q := &queue{said: map[string]bool{}, granted: map[string]int64{}, cluster: placement.New(nodes, pods, func(n *corev1.Node, r corev1.ResourceName) bool {
+	q := &queue{said: map[string]bool{}, inPlace: w.inPlaceOf(pending), granted: map[string]int64{}, cluster: placement.New(nodes, pods, func(n *corev1.Node, r corev1.ResourceName) bool {
 		return r == gpuResource && w.gpusOf(n) > 0
 	}, w.volumesOf)}
 	for _, f := range pending {
@@ -54,7 +55,8 @@ func (w *World) readScheduling() {
 // A queue is what is remembered from one pending pod to the next.
 type queue struct {
 	cluster *placement.Cluster
-	said    map[string]bool  // facts about a workload, told once
+	said    map[string]bool // facts about a workload, told once
+	inPlace map[analyzer.Subject]string
 	granted map[string]int64 // GPUs of a node that earlier pods would have got were its lost ones back
 }
 
@@ -87,7 +89,10 @@ func (w *World) place(p *pod, f *Fact, q *queue) {
 		return
 	}
 	q.said[name+" "+top.String()] = true
-	c := w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text, Source: p.source}, Kind: nodesKind})
+	c := w.add(Fact{Fact: analyzer.Fact{Subject: top, Name: name, At: f.At, Standing: true, Text: text + q.inPlace[top], Source: p.source}, Kind: nodesKind})
+	if q.inPlace[top] != "" {
+		c.Detail["replaces"] = top.String()
+	}
 	if name == "sched-volume-zone" {
 		c.Subject, c.Seen = w.strandedClaim(p), []analyzer.Subject{top}
 	}
@@ -243,22 +248,38 @@ func (w *World) whyGPU(p *pod, fits []placement.Fit, f *Fact) (string, string, [
 	}
 	sum := fmt.Sprintf("it asks for %d GPUs on one node; %d nodes that it may use have %d free in all and at most %d on one", want, len(fits), free, max(most, 0))
 	top := w.Workload(p.subject)
+	not := func(cause fault.CauseID, why string) {
+		w.reject(analyzer.Rejected{Cause: cause, Subject: top, Why: why, Cites: w.counted(p, fits)})
+	}
 	if f.Detail["blockedBy"] != "" {
 		why := sum + ", and a node that does not offer all of its GPUs would have room"
-		w.reject(analyzer.Rejected{Cause: "gpu-capacity-exhausted", Subject: top, Why: why})
+		not("gpu-capacity-exhausted", why)
 		return "", "", nil // that node's own fault
 	}
 	if w.idleHolders(p, fits, f) {
 		why := sum + ", and pods that do not use theirs hold enough"
-		w.reject(analyzer.Rejected{Cause: "gpu-capacity-exhausted", Subject: top, Why: why})
+		not("gpu-capacity-exhausted", why)
 		return "", "", nil
 	}
 	if free >= want {
-		w.reject(analyzer.Rejected{Cause: "gpu-capacity-exhausted", Subject: top, Why: sum + ": enough in all"})
+		not("gpu-capacity-exhausted", sum+": enough in all")
 		return "sched-gpu-fragmented", sum, fits
 	}
-	w.reject(analyzer.Rejected{Cause: "gpu-fragmented", Subject: top, Why: sum + ": too few in all"})
+	not("gpu-fragmented", sum+": too few in all")
 	return "sched-gpu-capacity", sum, fits
+}
+
+// counted returns the sources of what was counted: the pod, and the nodes with the most free.
+func (w *World) counted(p *pod, fits []placement.Fit) []string {
+	most := slices.SortedStableFunc(slices.Values(fits), func(a, b placement.Fit) int {
+		x, y := a.Free[gpuResource], b.Free[gpuResource]
+		return y.Cmp(x)
+	})
+	all := []string{p.source}
+	for _, x := range most[:min(len(most), 2)] {
+		all = append(all, w.node[x.Node.Name].Source)
+	}
+	return all
 }
 
 // whyMIG tells apart slices of a size that no node offers, or that a node could
@@ -277,7 +298,7 @@ func (w *World) whyMIG(p *pod, r corev1.ResourceName, text string, fits []placem
 	if !offered || uncut {
 		return "sched-mig", text, fits
 	}
-	w.reject(analyzer.Rejected{Cause: "gpu-mig-profile-mismatch", Subject: w.Workload(p.subject), Why: text + ": nodes are cut into slices of that size"})
+	w.reject(analyzer.Rejected{Cause: "gpu-mig-profile-mismatch", Subject: w.Workload(p.subject), Why: text + ": nodes are cut into slices of that size", Cites: w.counted(p, fits)})
 	if want := placement.Requests(p.Pod)[r]; free >= want.Value() {
 		return "sched-gpu-fragmented", text, fits
 	}

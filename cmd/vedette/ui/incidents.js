@@ -5,7 +5,7 @@ import { get, getText, useLoad, usePoll } from "./api.js";
 import { causeName, clock, day, between, plural, stamp, subjectNode, zero } from "./format.js";
 import { Confidence, Copy, Empty, Fault, Loading, Severity, Source, Tag } from "./parts.js";
 import { Anomalies } from "./anomalies.js";
-import { Doubts, DiagnosisView, Subject } from "./report.js";
+import { Doubts, DiagnosisView, Subject, Touched } from "./report.js";
 import { EntryLine } from "./actions.js";
 import { href, useRoute } from "./route.js";
 
@@ -39,7 +39,7 @@ function List({ incidents, anomalies, now }) {
     <${Anomalies} of=${anomalies.data?.anomalies} now=${now} />`;
 }
 
-const kinds = { evidence: "·", finding: "▲", action: "▶", opened: "◆", closed: "✓", reopened: "↻", marked: "✕" };
+const kinds = { evidence: "·", finding: "▲", action: "▶", opened: "◆", closed: "✓", reopened: "↻", marked: "✕", cause: "◇" };
 
 function Timeline({ moments }) {
   return html`<section><h3>Timeline</h3><ol class="timeline">${moments.map((m, i) => {
@@ -65,6 +65,14 @@ function Related({ incident }) {
   return html`<section><h3>Actions</h3>${mine.length ? mine.map((a) => html`<${EntryLine} key=${a.id} of=${a} />`) : html`<p class="muted">None was proposed.</p>`}</section>`;
 }
 
+// Earlier lists what was like it before: when, how long, and how it ended.
+function Earlier({ of }) {
+  if (!of?.length) return null;
+  return html`<section><h3>Similar incidents before</h3><ul class="findings">${of.map((e) => html`<li key=${e.id}>
+    <a href=${href("incidents", e.id)}>${e.title}</a>
+    <p class="muted">${stamp(e.opened)}, ${zero(e.closed) ? "still open" : `lasted ${between(e.opened, e.closed)}; ${e.ended}`}<br />${e.alike.join(", ")}</p></li>`)}</ul></section>`;
+}
+
 function Detail({ id, now, polled }) {
   // The poll's copy is newer, where it still holds the incident.
   const loaded = useLoad("incident " + id, () => get("incidents/" + encodeURIComponent(id)));
@@ -83,7 +91,7 @@ function Detail({ id, now, polled }) {
         : html`<p class="summary">No cause explains this well enough yet.</p>${account.data && html`<p class="account">${(account.data.account || []).map((s) => s.text).join(" ")}</p>`}`}
       ${account.error && html`<${Fault} error=${account.error} doing="The account" />`}
       <${Doubts} rejected=${x.rejected} unseen=${x.unseen} />
-    </div><div class="panel side"><${Related} incident=${x} /><${Timeline} moments=${x.timeline || []} /><${Findings} of=${x.findings} /></div></div>`;
+    </div><div class="panel side"><${Related} incident=${x} /><${Timeline} moments=${x.timeline || []} /><${Findings} of=${x.findings} /><${Touched} of=${x.touched} /><${Earlier} of=${loaded.data?.earlier} /></div></div>`;
 }
 
 export function IncidentsScreen() {

@@ -61,8 +61,14 @@ export function DiagnosisView({ of: d, account }) {
 export function Doubts({ rejected, unseen }) {
   return html`
     ${rejected?.length > 0 && html`<section class="rejected"><h3>Ruled out</h3><ul>${rejected.map((r, i) => html`<li key=${i}>
-      <b>${causeName(r.cause)}</b> <span class="muted">of <${Subject} of=${r.subject} /></span><br />${r.why}</li>`)}</ul></section>`}
+      <b>${causeName(r.cause)}</b> <span class="muted">of <${Subject} of=${r.subject} /></span><br />${r.why} ${r.cites?.length ? r.cites.map((c) => html`<${Source} key=${c} of=${c} /> `) : html`<span class="muted">no source</span>`}</li>`)}</ul></section>`}
     <${Lines} title="Not seen, and would have helped" of=${unseen} cls="unseen" />`;
+}
+
+// Touched lists all that an incident was seen on.
+export function Touched({ of }) {
+  if (!of?.length) return null;
+  return html`<section><h3>What it touched</h3><ul class="subjects">${of.map((s) => html`<li key=${s}><${Subject} of=${s} /></li>`)}</ul></section>`;
 }
 
 // Witness shows what a model said of a report, apart from the report: whose words
