@@ -168,7 +168,7 @@ func (f *frame) fewerThan(i int) bool {
 		if !ok {
 			continue
 		}
-		if f.calledByAll(f.items[:to]) {
+		if d, derived := f.catalog.Derived(m.ID); f.calledByAll(f.items[:to]) || derived && strings.Contains(d.Expr, " - ") {
 			return false // "fewer available replicas than wanted" are missing replicas
 		}
 		f.useAll(append(span(i, to), j+1)...)

@@ -194,7 +194,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	d, derived := f.catalog.Derived(m.ID)
 	for _, p := range f.each {
-		if (p != m.Entity || derived && d.Pooled() || f.whole) && len(f.labelsOf(m, p)) > 0 {
+		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole) && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
 		}
 	}
