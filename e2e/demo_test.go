@@ -55,8 +55,9 @@ func TestDemo(t *testing.T) {
 		}
 		return out
 	}
-	// What the model that demand outgrows waits for is arithmetic over what is free then.
-	for _, either := range [][]string{{"gpu-thermal-throttle"}, {"gpu-fell-off-bus"}, {"gpu-capacity-exhausted", "gpu-fragmented"}} {
+	// What the model that demand outgrows waits for is arithmetic over what is free
+	// then; where it gets the GPUs that the job lost, its autoscaler is at its end.
+	for _, either := range [][]string{{"gpu-thermal-throttle"}, {"gpu-fell-off-bus"}, {"gpu-capacity-exhausted", "gpu-fragmented", "hpa-at-maximum"}} {
 		c.within(t, "incident "+strings.Join(either, " or "), 5*time.Minute, func() bool {
 			is := causes()
 			return slices.ContainsFunc(either, func(cause string) bool { return is[cause] != "" })

@@ -40,7 +40,7 @@ func (c claim) shares(fs []analyzer.Finding) bool {
 // grouped by signal and place, so that one trouble of eight GPUs of a node is
 // one incident.
 func group(fs []analyzer.Finding, r analyzer.Report, open []analyzer.Incident, now time.Time) []claim {
-	claims := diagnosed(r, open)
+	claims := diagnosed(r, open, now)
 	explained := len(claims)
 	for _, f := range fs {
 		if i := at(claims[:explained], f, open, r); i >= 0 {

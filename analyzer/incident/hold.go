@@ -17,6 +17,9 @@ const (
 	maxAffected = 200
 )
 
+// inView is how far back every live diagnosis sees: what is younger has not left it.
+const inView = 30 * time.Minute
+
 // waiting are the causes of one thing, that a pod waits for a place: which of
 // them holds is arithmetic over the free nodes, and changes when a pod elsewhere
 // ends. A workload has one incident for all of them.
@@ -67,7 +70,7 @@ func union[T any, K comparable](first, more []T, most int, key func(T) K) []T {
 // diagnosed makes a claim of every cause that stands. Those that wait for a
 // place are one for each subject, and what an open incident explains already is
 // a consequence of it.
-func diagnosed(r analyzer.Report, open []analyzer.Incident) []claim {
+func diagnosed(r analyzer.Report, open []analyzer.Incident, now time.Time) []claim {
 	var claims []claim
 	for i := range r.Diagnoses {
 		if d := &r.Diagnoses[i]; d.Confidence >= standing {
@@ -89,7 +92,7 @@ func diagnosed(r analyzer.Report, open []analyzer.Incident) []claim {
 		if in.Diagnosis == nil {
 			continue
 		}
-		if slices.ContainsFunc(all, func(c claim) bool { return c.key == in.Key && !faded(*c.diagnosis, *in.Diagnosis) }) {
+		if f := in.Diagnosis.FirstSymptom; f != nil && now.Sub(f.At) < inView || slices.ContainsFunc(all, func(c claim) bool { return c.key == in.Key && !faded(*c.diagnosis, *in.Diagnosis) }) {
 			continue // all of it is in view, and what is a diagnosis beside it is another matter
 		}
 		follows := func(c claim) bool { return c.key != in.Key && !isOpen(c.key) && accounts(in, *c.diagnosis) }
