@@ -91,8 +91,11 @@ func tag(ts []token, l *lexicon) []item {
 // limits reports whether a limit follows: "or below" does not end "below 10 GB
 // or below 5%", as it ends "10 GB or below, for 2 minutes".
 func (l *lexicon) limits(ts []token) bool {
-	if len(ts) == 0 || ts[0].raw == "than" {
-		return len(ts) > 0
+	if len(ts) == 0 {
+		return false
+	}
+	if first := ts[0].raw; first[0] < '0' || first[0] > '9' { // numbers in words could be phrases again, without end
+		return first == "than"
 	}
 	it, n := l.quantity(ts)
 	return n > 0 && it.number != nil && it.number.unit.dimension != "time"
