@@ -148,8 +148,10 @@ func walkThePage(t *testing.T, c *central, incident string) {
 	do("publish", chromedp.Click(chromedp.CSS(".publish .primary"), chromedp.NodeVisible), page.Wait(`document.querySelector(".publish.done")`))
 	do("rules", chromedp.Navigate(c.url+"/#/rules"), shown("gpu-temperature-high"))
 	do("actions", chromedp.Navigate(c.url+"/#/actions"), shown("Cordon node"))
-	do("approve", chromedp.Click(chromedp.CSS(".entry .approve"), chromedp.NodeVisible), page.Wait(`document.querySelector(".confirm")`))
-	do("confirm", chromedp.Click(chromedp.CSS(".confirm .primary"), chromedp.NodeVisible))
+	// A slow machine gets here after the first scaling proposal, which stands above.
+	cordon := `.entry[data-kind="cordon-node"] `
+	do("approve", chromedp.Click(chromedp.CSS(cordon+".approve"), chromedp.NodeVisible), page.Wait(`document.querySelector(".confirm")`))
+	do("confirm", chromedp.Click(chromedp.CSS(cordon+".confirm .primary"), chromedp.NodeVisible))
 	c.within(t, "cordoned node", patience, func() bool {
 		return len(c.query(`kube_node_spec_unschedulable == 1`)) == 1
 	})

@@ -51,7 +51,7 @@ function Decide({ entry }) {
 
 function Entry({ of: e, now, mode }) {
   const open = e.state === "proposed";
-  return html`<article class=${"panel entry " + e.state} data-id=${e.id}>
+  return html`<article class=${"panel entry " + e.state} data-id=${e.id} data-kind=${e.kind}>
     <header><${Tag} tone=${tones[e.state]}>${e.state}</${Tag}><h2>${kindName(e.kind)} <span class="target">${targetName(e)}</span></h2>
       <span class="muted when">#${e.id} · <time title=${e.proposed}>${ago(e.proposed, now)}</time>${open && !zero(e.expires) && html` · expires ${ago(e.expires, now)}`}</span></header>
     <p>${e.reason}</p>
