@@ -11,6 +11,7 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metricsql"
@@ -118,12 +119,44 @@ func measure(m nlq.Measure, c *catalog.Catalog) (parser.Expr, error) {
 	if !ok {
 		return nil, fmt.Errorf("compile %s: there is no aggregation %q", m.Metric, m.Agg)
 	}
+	if mean, ok := meanOf(e); ok && m.Agg == nlq.Mean {
+		for _, side := range []*parser.Expr{&mean.LHS, &mean.RHS} {
+			*side = &parser.AggregateExpr{Op: parser.SUM, Expr: *side, Grouping: slices.Clone(m.By)}
+		}
+		return mean, nil
+	}
 	for _, l := range m.By {
 		if !d.Has(l) && !c.Splits(m.Metric, l) {
 			return nil, fmt.Errorf("compile %s: its series have no label %s to keep", m.Metric, l)
 		}
 	}
 	return &parser.AggregateExpr{Op: op, Expr: e, Grouping: slices.Clone(m.By)}, nil
+}
+
+// meanOf returns e where it is what observations come to divided by how many
+// there are: of several series, their mean is that of all observations, for a
+// replica that answers one request weighs less than one that answers a thousand.
+func meanOf(e parser.Expr) (*parser.BinaryExpr, bool) {
+	b, ok := e.(*parser.BinaryExpr)
+	if !ok || b.Op != parser.DIV {
+		return nil, false
+	}
+	sum, count := rated(b.LHS), rated(b.RHS)
+	of, isSum := strings.CutSuffix(sum, "_sum")
+	return b, isSum && count == of+"_count"
+}
+
+// rated returns the metric of which e is the rate.
+func rated(e parser.Expr) string {
+	c, ok := e.(*parser.Call)
+	if !ok || c.Func.Name != "rate" && c.Func.Name != "increase" {
+		return ""
+	}
+	m, ok := c.Args[0].(*parser.MatrixSelector)
+	if !ok {
+		return ""
+	}
+	return m.VectorSelector.(*parser.VectorSelector).Name
 }
 
 // quantiled returns what a quantile of a histogram is taken of, where its

@@ -72,6 +72,10 @@ func (f *frame) takeComparisons() {
 			continue
 		}
 		it.used = true
+		if not := f.neverBefore(i); not >= 0 && opposite[c.op] != "" {
+			c.op, f.never = opposite[c.op], true
+			f.use(not)
+		}
 		if word != "" {
 			f.extra = append(f.extra, word)
 		}
@@ -84,7 +88,7 @@ func (f *frame) takeComparisons() {
 	}
 	f.takeScale()
 	if f.turned && len(f.compares) == 1 {
-		f.compares[0].op = map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">"}[f.compares[0].op]
+		f.compares[0].op = opposite[f.compares[0].op]
 	}
 	for i := range f.items {
 		n, ok := f.amount(i)
@@ -113,6 +117,26 @@ func (f *frame) takeComparisons() {
 			f.only, f.items[i].used = true, true
 		}
 	}
+}
+
+// opposite is what holds where an operator does not.
+var opposite = map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+
+// neverBefore finds what turns the operator at item i round, with nothing but
+// stop words between: it has not once gone past 3%. It returns -1 where nothing does.
+func (f *frame) neverBefore(i int) int {
+	for k := i - 1; k >= max(0, i-4); k-- {
+		if _, turns := f.says(k, "turns"); turns || f.items[k].low == "not" && !f.items[k].used {
+			if f.lexicon.sets["ought"][at(f.items, k-1).low] {
+				return -1 // it should not be below 30%: it is told when it is
+			}
+			return k
+		}
+		if !f.lexicon.stop[f.items[k].low] {
+			return -1
+		}
+	}
+	return -1
 }
 
 // comparesAt reports whether an operator with its limit stands at item i.

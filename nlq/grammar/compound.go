@@ -29,7 +29,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if !ok || !f.condition(left) || at(f.items, i+1).metric {
 			continue
 		}
-		if !f.condition(right) {
+		if !f.condition(right) && !f.clause(right) && op != "unless" {
 			f.loose = append(f.loose, i)
 			continue
 		}
@@ -69,7 +69,11 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if len(on) == 0 && on != nil && (len(nlq.Labels(lt, f.catalog)) > 0 && len(nlq.Labels(rt, f.catalog)) > 0) {
 			continue // nothing says which belong together
 		}
-		out := nlq.Formula{Term: nlq.Binary{Op: op, Left: lt, Right: to, On: on}, Alert: f.kind != lookup, Severity: f.severity,
+		term := nlq.Term(nlq.Binary{Op: op, Left: lt, Right: to, On: on})
+		if f.kind == lookup && f.counting {
+			term = nlq.Group{Agg: nlq.Count, Of: term} // how many are both
+		}
+		out := nlq.Formula{Term: term, Alert: f.kind != lookup, Severity: f.severity,
 			For: max(l.hold, r.hold, f.hold), ForSaid: l.holdSaid || r.holdSaid || f.holdSaid, Keep: max(l.keep, r.keep, f.keep)}
 		return nlq.Parse{Intent: out, Assumed: append(l.assumed, r.assumed...), Confidence: min(l.confidence(), r.confidence()) - 0.05}, true, nil
 	}
@@ -132,6 +136,9 @@ func (f *frame) part(items []item, other *frame) *frame {
 	g := &frame{catalog: f.catalog, places: f.places, words: f.words, lexicon: f.lexicon, known: f.known, lenient: f.lenient, aggItem: -1, kind: alert, within: f.within + 1, items: slices.Clone(items), assumed: slices.Clone(f.assumed), doubt: f.doubt}
 	if other != nil {
 		g.implied = append(g.implied, other.entity)
+		if other.brand(other.whose) {
+			g.implied = append(g.implied, other.whose) // the requests of whose cache is full
+		}
 	}
 	return g
 }

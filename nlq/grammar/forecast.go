@@ -17,6 +17,7 @@ func (f *frame) takeForecast() {
 		if !will && !full || f.kind == when || f.kind == lookup {
 			continue
 		}
+		over := f.trendOver()
 		ahead, a, b := f.ahead(i)
 		if ahead == 0 {
 			continue
@@ -41,16 +42,37 @@ func (f *frame) takeForecast() {
 		if ahead < 4*time.Hour {
 			trend = time.Hour
 		}
+		if over > 0 {
+			trend = over
+		}
 		f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
 			return nlq.Func{Name: "predict_linear", Of: t, Param: ahead.Seconds(), Window: trend}
 		})
-		f.assume(0.05, "by its trend over %s", nlq.Period(trend))
+		if over == 0 {
+			f.assume(0.05, "by its trend over %s", nlq.Period(trend))
+		}
 		if low {
 			f.bytesLeft = true
 			f.compares = append(f.compares, compare{op: "<"})
 		}
 		return
 	}
+}
+
+// trendOver reads over which time the trend is taken: going by the last 2 hours.
+func (f *frame) trendOver() time.Duration {
+	for i := range f.items {
+		if _, ok := f.says(i, "trend over"); !ok {
+			continue
+		}
+		for j := i + 1; j < min(i+4, len(f.items)); j++ {
+			if d, ok := f.items[j].number.duration(); ok && !f.items[j].used {
+				f.useAll(span(i, j+1)...)
+				return d
+			}
+		}
+	}
+	return 0
 }
 
 // ahead finds how far ahead is looked after item i: in 6 h, before tomorrow.

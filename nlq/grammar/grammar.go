@@ -76,6 +76,9 @@ func (e *Engine) frame(text string) *frame {
 	e.once.Do(func() { e.words = vocabularyOf(c) })
 	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
 	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
+	f.matchers()
+	f.namedWorkloads()
+	f.countedThings()
 	for i := range f.items {
 		if p := f.placeNamed("verb"); p.Shape.MatchString(f.items[i].raw) && i > 0 {
 			f.items[i].roles, f.items[i].name = nil, true // LIST calls are not to be listed
@@ -121,7 +124,8 @@ type frame struct {
 	during     bool          // a hold that is a window for what is counted
 	over       nlq.OverTime
 	agg        nlq.Aggregation
-	aggItem    int // of agg, or -1
+	mean       bool // of observations, which the measure is by itself
+	aggItem    int  // of agg, or -1
 	counting   bool
 	only       bool // a comparison is of each series, before counting
 	top        int
@@ -134,6 +138,7 @@ type frame struct {
 	parts      []string   // places of one of which all is added up, where it adds up: the power of a host
 	subject    string     // the place asked about: "which nodes"
 	entity     string     // what the measure found is about
+	whose      string     // what that is of: vllm
 	shared     []filter   // said of another condition too: taken where the measure can be narrowed so
 	extra      []string   // measure words that other words imply: hotter is temperature
 	implied    []string   // weak measure words that names imply: an H100 is a GPU
@@ -145,6 +150,7 @@ type frame struct {
 	bounds    []compare // limits that test has
 	every     bool      // all of the things must be so
 	turned    bool      // the comparison is true of none
+	never     bool      // the comparison is of what did not happen: it never went above 3%
 	everyBy   []string  // places
 	badSaid   bool      // a state was said to be bad
 	usedBy    bool      // what some place uses is asked for: all of it
@@ -253,7 +259,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	if err := f.belowCeiling(m); err != nil {
 		return nlq.Parse{}, err
 	}
-	f.entity = m.Entity
+	f.entity, f.whose = m.Entity, brandOf(m.ID)
 	intent, err := f.intent(m)
 	if err != nil {
 		return nlq.Parse{}, err

@@ -297,6 +297,12 @@ func (f *frame) labelsOf(m catalog.Metric, place string) []string {
 	return []string{l}
 }
 
+// meanByItself reports whether m is what observations come to by how many there are.
+func (f *frame) meanByItself(m catalog.Metric) bool {
+	d, ok := f.catalog.Derived(m.ID)
+	return ok && strings.Contains(d.Expr, "_sum") && strings.Contains(d.Expr, "_count")
+}
+
 // natural is how series of m are put together where nobody says: what adds up
 // is added up, shares are averaged unless a limit makes one of them matter.
 func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
@@ -308,7 +314,7 @@ func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
 		return nlq.Maximum
 	case d == "power" || d == "bytes" || d == "bytes/s" || d == "energy" || strings.HasPrefix(d, "count") || m.Type == catalog.Counter:
 		return nlq.Sum
-	case d == "ratio" && len(f.compares) == 0:
+	case d == "ratio" && len(f.compares) == 0, d == "time" && (f.mean || f.kind == lookup && len(f.compares) == 0 && f.meanByItself(m)):
 		return nlq.Mean
 	case up:
 		return nlq.Maximum
@@ -346,8 +352,8 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 			ms.Window = max(f.hold, shortest)
 			f.assume(0, "rates are taken over %s, for the condition to be seen in time", nlq.Period(ms.Window))
 		}
-	case f.throughout > 0 && ms.Over == nlq.AsIs:
-		ms.Window, ms.Over = f.throughout, nlq.Highest
+	case (f.throughout > 0 || f.never && f.window > 0) && ms.Over == nlq.AsIs:
+		ms.Window, ms.Over = max(f.throughout, f.window), nlq.Highest
 		if len(f.compares) > 0 && f.compares[0].op[0] == '>' {
 			ms.Over = nlq.Lowest
 		}

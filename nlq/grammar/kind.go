@@ -54,8 +54,8 @@ func (f *frame) takeKind() error {
 			it.used = true // "pods get throttled"
 			continue
 		}
-		if it.low == "count" && i > 0 {
-			it.used = true // "the error count" counts nothing more
+		if (it.low == "count" || it.low == "count of" && !f.lexicon.stop[f.items[max(i-1, 0)].low]) && i > 0 {
+			it.used = true // "the error count" counts nothing more, nor does "pending request count of"
 			continue
 		}
 		if it.low == "number of" && f.comparesWith(i) {
@@ -108,7 +108,7 @@ func (f *frame) takeKind() error {
 			return f.settle("What should count as wrong? An alert needs what is measured, and from where on it is bad.")
 		}
 	}
-	if f.kind == lookup && f.counting && f.firstWord("number of") && !f.measured() && !f.withAny() {
+	if f.kind == lookup && f.counting && (f.firstWord("number of") || f.saysAny("will") && f.saysWord("number of")) && !f.measured() && !f.withAny() {
 		f.kind = unsaid // "number of pods above 3" is a condition
 	}
 	return nil
@@ -133,6 +133,10 @@ func (f *frame) measured() bool {
 	return slices.ContainsFunc(f.items, func(it item) bool {
 		return it.number != nil && it.number.isUnit && it.number.unit.dimension != "time" && it.number.unit.dimension != "count"
 	})
+}
+
+func (f *frame) saysWord(low string) bool {
+	return slices.ContainsFunc(f.items, func(it item) bool { return it.low == low })
 }
 
 func (f *frame) firstWord(low string) bool { return len(f.items) > 0 && f.items[0].low == low }

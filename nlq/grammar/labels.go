@@ -1,10 +1,12 @@
 package grammar
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
 
@@ -15,6 +17,33 @@ func (f *frame) takeLabel(i int) bool {
 	}
 	f.add(i, filter{label: f.items[i+1].raw, value: f.items[i+2].raw}, i, i+1, i+2)
 	return true
+}
+
+// matchers makes one item of each label that is written as in an expression:
+// reporter=destination. It comes first: neither part of it is a word.
+func (f *frame) matchers() {
+	for i := 0; i+2 < len(f.items); i++ {
+		sign, value := f.items[i+1], f.items[i+2]
+		if !sign.sign || sign.raw != "=" && sign.raw != "==" && sign.raw != "!=" || value.sign || value.raw == "" {
+			continue
+		}
+		if _, state := value.has("state"); state && sign.raw != "!=" {
+			f.items = slices.Delete(f.items, i, i+2) // phase=Pending
+			continue
+		}
+		name, to := f.name(i + 2)
+		fl := filter{value: name, not: sign.raw == "!=", must: true}
+		if label, n, ok := f.labelAt(i); ok && n == 1 {
+			fl.label = label
+		} else if p, n, ok := f.place(i); ok && n == 1 && (value.number == nil || p.Name == "gpu") {
+			fl.place, fl.must = p.Name, false
+		} else {
+			continue
+		}
+		one := item{raw: f.items[i].raw + sign.raw + name, match: &fl, lead: value.lead}
+		one.low = strings.ToLower(one.raw)
+		f.items = slices.Replace(f.items, i, to, one)
+	}
 }
 
 // takeNamedLabel reads a label by the words of its name: cluster queue gpu-batch.
@@ -67,3 +96,79 @@ func (f *frame) agentOf(label, i int) bool {
 
 // renamed is the name of a label that Prometheus has renamed.
 var renamed = regexp.MustCompile(`^` + catalog.Renamed + `[a-z_]+$`)
+
+// labelWords returns the labels of a catalog's metrics by the words of their
+// names, of several with the same words the one that most metrics have. Labels
+// that places go by, and what every exporter has, are no words for anything.
+func labelWords(c *catalog.Catalog) map[string]string {
+	count := map[string]int{}
+	for _, m := range c.All() {
+		for _, l := range m.Labels {
+			count[l]++
+		}
+	}
+	for _, p := range nlq.Places() {
+		for _, l := range p.Labels {
+			delete(count, l)
+		}
+	}
+	out := map[string]string{}
+	for _, l := range slices.Sorted(maps.Keys(count)) {
+		words := labelName(l)
+		if first, _, more := strings.Cut(words, " "); more && (first == "to" || first == "from") {
+			continue // "to model" is where requests go, and no label
+		}
+		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
+			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
+				out[w] = l
+			}
+		}
+	}
+	return out
+}
+
+// ownLabel returns the label of m that is called like label, however exporters
+// write it: State, state. It is "" where there is none.
+func (f *frame) ownLabel(m catalog.Metric, label string) string {
+	if f.catalog.Splits(m.ID, label) {
+		return label
+	}
+	if i := slices.IndexFunc(m.Labels, func(l string) bool { return labelName(l) == labelName(label) }); i >= 0 {
+		return m.Labels[i]
+	}
+	if f.lexicon.sets["goes by name"][label] && m.Has("name") {
+		return "name" // ipmi_exporter says so which sensor it is
+	}
+	return ""
+}
+
+// labelName is the words of a label's name.
+func labelName(l string) string {
+	return strings.ToLower(camel.ReplaceAllString(strings.ReplaceAll(l, "_", " "), "$1 $2"))
+}
+
+// camel is where a word begins within another: clusterQueue.
+var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// labelAt returns the label whose name the items from i say, and how many they are.
+func (f *frame) labelAt(i int) (label string, n int, ok bool) {
+	if it := at(f.items, i); strings.Contains(it.low, "_") && !it.used { // model_name, as it is written
+		if l, ok := f.words.labels[strings.ReplaceAll(it.low, "_", " ")]; ok {
+			return l, 1, true
+		}
+	}
+	for n := min(3, len(f.items)-i); n > 0; n-- {
+		var said []string
+		for _, it := range f.items[i : i+n] {
+			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
+				said = nil
+				break
+			}
+			said = append(said, it.low)
+		}
+		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
+			return l, n, true
+		}
+	}
+	return "", 0, false
+}

@@ -70,6 +70,9 @@ import (
 //	attached, unattached  to a pod
 //	none, busy not one of them is at work
 //	absent     it is no longer told
+//	turns      the comparison behind it round: it never was above
+//	trend over before how far back a trend is taken
+//	requests gpus  of pods, that they do
 //	refuse     what is never done for words
 //	plain      nothing, where one of its words would
 //	vague      too high: a limit that must be asked for

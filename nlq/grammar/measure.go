@@ -71,7 +71,7 @@ func (f *frame) lookUp() (catalog.Metric, error) {
 	}
 	if err == nil {
 		if d, derived := f.catalog.Derived(m.ID); derived && f.agg == nlq.Mean && len(f.by) == 0 && f.dimension(m.Unit) == "time" && strings.Contains(d.Expr, "rate(") {
-			f.agg = nlq.Each // it is a mean already
+			f.agg, f.mean = nlq.Each, true // it is a mean already
 		}
 		return m, nil
 	}
@@ -256,8 +256,8 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		return f.find(withAgg)
 	}
 	if f.lenient {
-		if m, ok := f.nearly(strong, weak); ok {
-			return m, nil
+		if m, ok, err := f.nearly(strong, weak); ok || err != nil {
+			return m, err
 		}
 		if !f.lastResort {
 			f.lastResort = true
@@ -341,7 +341,11 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 		if c.limit.isUnit && c.limit.unit.dimension == "ratio" {
 			weak = append(weak, "share") // "more than 1% of requests fail"
 		}
-		if w, ok := f.lexicon.ofUnit[singular(strings.ToLower(c.limit.unitRaw))]; ok && len(strong) > 0 {
+		w, ok := f.lexicon.ofUnit[singular(strings.ToLower(c.limit.unitRaw))]
+		switch {
+		case ok && c.limit.unit.dimension == "count/s":
+			weak = append(weak, w) // "generation throughput below 100 tokens/s": its name may lack it
+		case ok && len(strong) > 0:
 			strong = append(strong, w)
 		}
 	}
@@ -393,11 +397,14 @@ func (f *frame) nameless() []string {
 
 // takeShare reads a share without an operator: "three quarters full", "memory 90%".
 func (f *frame) takeShare() {
-	if f.kind != unsaid && f.kind != alert || len(f.compares) > 0 {
+	if f.kind == when || f.kind == why || len(f.compares) > 0 {
 		return
 	}
 	for i := range f.items {
 		n := f.items[i].number
+		if f.kind == lookup && at(f.items, i-1).low != "at" {
+			continue
+		}
 		limit := n != nil && n.isUnit && n.unit.dimension != "time" && i > 0 && f.items[i-1].low == "at"
 		if n == nil || f.items[i].used || n.unit.dimension != "ratio" && !limit {
 			continue

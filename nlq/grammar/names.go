@@ -27,6 +27,10 @@ func (f *frame) takeNames() {
 		if f.items[i].used {
 			continue
 		}
+		if fl := f.items[i].match; fl != nil {
+			f.add(i, *fl, i)
+			continue
+		}
 		if _, root := f.says(i, "root"); root {
 			f.add(i, filter{place: "mountpoint", value: "/"}, i)
 			f.extra = append(f.extra, "disk")
@@ -47,6 +51,22 @@ func (f *frame) takeNames() {
 		}
 		if f.items[i].name && f.items[i].norms == nil && !f.items[i].metric && i > 0 { // in quotation marks
 			f.add(i, filter{label: "name", value: f.items[i].raw, must: true}, i)
+		}
+	}
+}
+
+// workloads are the kinds of things that go by names of software: the
+// dcgm-exporter daemonset.
+var workloads = []string{"daemonset", "deployment", "statefulset", "container", "job"}
+
+// namedWorkloads makes a name of what stands before the word for a workload.
+func (f *frame) namedWorkloads() {
+	for i := range f.items {
+		it := &f.items[i]
+		p, _, ok := f.place(i + 1)
+		if _, service := it.has("service"); service && ok && strings.Contains(it.raw, " ") && slices.Contains(workloads, p.Name) {
+			name := strings.ReplaceAll(it.raw, " ", "-") // as it is written
+			*it = item{raw: name, low: strings.ToLower(name), name: true}
 		}
 	}
 }
@@ -207,6 +227,7 @@ func (f *frame) takePlaceOfName(i int) bool {
 		name += "*"
 	}
 	f.add(i, filter{place: p.Name, value: name}, span(i, to+n)...)
+	f.implied = append(f.implied, p.Name)
 	return true
 }
 

@@ -111,12 +111,12 @@ const enough = 0.55
 
 // nearly returns the measure whose name has most in common with what was said,
 // words weighing the more the fewer names they are in.
-func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
+func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	if known := slices.DeleteFunc(slices.Clone(strong), func(w string) bool { return !f.words.is(w) && !isPlaceWord(w) }); len(known) < len(strong) && !slices.ContainsFunc(known, func(w string) bool { return !isPlaceWord(w) }) {
 		if strong = append(known, f.silent()...); len(strong) > len(known) {
 			if m, ok := f.shorter(strong, weak, strong); ok {
 				f.assume(0.4, "%s is what the unit says", f.title(m.ID))
-				return m, true
+				return m, true, nil
 			}
 		}
 	}
@@ -135,7 +135,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 	sayable, _ := f.words.ids(weak)
 	said, maySay := f.words.set(words), f.words.set(sayable)
 	seen := make([]bool, len(f.words.names))
-	best, score := catalog.Metric{}, 0.0
+	best, score, covered := catalog.Metric{}, 0.0, []string(nil)
 	for _, w := range words { // in their order: the first of two as near is taken
 		for _, i := range f.words.byWord[w] {
 			if seen[i] {
@@ -143,20 +143,20 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 			}
 			seen[i] = true
 			n := &f.words.names[i]
-			covered, named := 0.0, 0.0
+			shared, named := 0.0, 0.0
 			for _, w := range n.ids {
 				switch {
 				case said[w]:
-					covered += f.words.weight[w]
+					shared += f.words.weight[w]
 					named += f.words.weight[w]
 				case !maySay[w]:
 					named += f.words.weight[w]
 				default:
-					covered += 0.1 // said, and the measure may do without it
+					shared += 0.1 // said, and the measure may do without it
 					named += 0.1
 				}
 			}
-			of, in := covered/total, covered/named
+			of, in := shared/total, shared/named
 			s := math.Sqrt(of * in)
 			if of < enough || in < enough || s <= score {
 				continue
@@ -174,20 +174,23 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool) {
 				s *= 0.8 // whose it is goes without saying only where one thing has it
 			}
 			if s > score && f.fits(m) == nil {
-				best, score = m, s
+				best, score, covered = m, s, n.words
 			}
 		}
 	}
 	if score == 0 {
 		if m, ok := f.contained(words, said, maySay); ok {
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
-			return m, true
+			return m, true, nil
 		}
 	}
 	if score > 0 {
+		if err := f.dropped(covered); err != nil {
+			return catalog.Metric{}, false, err
+		}
 		f.assume(0.5*(1-min(1, score))+0.1, "%s is what comes nearest", f.title(best.ID))
 	}
-	return best, score > 0
+	return best, score > 0, nil
 }
 
 // unheard is how much a word weighs that no measure is called by: as much as

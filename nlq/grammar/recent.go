@@ -10,6 +10,11 @@ import (
 // word for it says nothing more then.
 func (f *frame) takeMeaning() {
 	for i := range f.items {
+		if it := &f.items[i]; it.low == "in use" && i > 0 && (f.kind == lookup || f.limited(i) || f.saysAny("top")) && f.words.all(f.items[i-1].norms) && !f.placeWord(f.items[i-1].low) && f.items[i-1].low != "gpu" {
+			it.roles, it.norms = nil, []string{"usage"} // of memory that is how much, of GPUs how many
+		}
+	}
+	for i := range f.items {
 		if _, ok := f.says(i, "means"); !ok || !f.conditionAfter(i+1) || i == 0 {
 			continue
 		}

@@ -44,6 +44,7 @@ func (f *frame) formula(ms nlq.Measure, m catalog.Metric, c nlq.Comparison) nlq.
 // takeShapes reads what takes more than a measure and a comparison, each
 // phenomenon its own words.
 func (f *frame) takeShapes() {
+	f.takeRequesting()
 	f.takeHours()
 	f.takeRecent()
 	f.takeThroughout()
@@ -65,6 +66,7 @@ func (f *frame) takeShapes() {
 	f.takeDistance()
 	f.takeCeiling()
 	f.takeVersus()
+	f.takeTogether()
 	f.takeEvery()
 	f.takeEitherWay()
 }
@@ -156,9 +158,14 @@ func (f *frame) relationBefore(end, after int) relation {
 		case isVs, it.low == "by", f.lexicon.stop[it.low] && len(it.roles) == 0:
 		case n != nil && r.by == nil && (n.unit.dimension != "time" || !n.isUnit):
 			r.by = n
-			r.of = strings.HasSuffix(it.low, " of") || at(f.items, i+1).low == "of"
+			next := at(f.items, i+1).low
+			r.of = strings.HasSuffix(it.low, " of") || next == "of" || next == "the" // half the tokens
 		case r.op == "" && skipped < 2 && len(r.took) > 0 && f.items[r.took[0]].low == "than" && len(it.norms) > 0 && !f.placeWord(it.low):
 			skipped++ // "less power than": what is compared stands in between
+			continue
+		case it.low == "rate of" || it.low == "level of" || it.low == "number of" || it.low == "count of":
+		case r.op == "" && r.factor == 0 && len(r.took) > 0 && f.timesBefore(i) >= 0:
+			i = f.timesBefore(i) + 1 // "half the tokens per second it did": what is compared stands in between
 			continue
 		default:
 			return f.finish(r, after)
@@ -166,6 +173,29 @@ func (f *frame) relationBefore(end, after int) relation {
 		r.took = append(r.took, i)
 	}
 	return f.finish(r, after)
+}
+
+// timesBefore finds the word for a multiple that is followed by the measure
+// whose last word is item i: half the tokens per second. It returns -1 where
+// there is none.
+func (f *frame) timesBefore(i int) int {
+	for k := i; k >= max(0, i-4); k-- {
+		it := f.items[k]
+		_, over := it.has("over time")
+		share := it.number != nil && it.number.unit.dimension == "ratio" && f.items[k+1].low == "the"
+		switch _, times := it.has("times"); {
+		case it.used:
+			return -1
+		case times, share:
+			return k
+		case it.number != nil:
+			return -1
+		case over || f.lexicon.stop[it.low] || f.words.all(it.norms) && !f.placeWord(it.low) && len(it.roles) == 0:
+		default:
+			return -1
+		}
+	}
+	return -1
 }
 
 func (f *frame) finish(r relation, after int) relation {
@@ -182,6 +212,9 @@ func (f *frame) finish(r relation, after int) relation {
 	}
 	if r.of && r.by != nil && r.by.unit.dimension == "ratio" {
 		r.factor, r.by = round(r.by.value*r.by.unit.factor), nil // less than a third of the average
+		if r.op == "" && r.factor < 1 {
+			r.op = "<" // generates half the tokens that it did
+		}
 	}
 	if r.factor == -1 && r.by != nil {
 		r.factor, r.by = r.by.value, nil

@@ -22,8 +22,9 @@ type item struct {
 	span   int
 	inside bool // a later part of a hyphenated name
 	used   bool
-	lead   bool // before a colon
-	weak   bool // names a place: the measure may do without it
+	lead   bool    // before a colon
+	weak   bool    // names a place: the measure may do without it
+	match  *filter // a label as expressions have it: reporter=destination
 }
 
 // A number is an amount with its unit, where it has one.

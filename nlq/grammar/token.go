@@ -43,6 +43,7 @@ func tokens(text string, c *catalog.Catalog) []token {
 		}
 		return what + " per second"
 	})
+	text = isFalse.ReplaceAllString(isTrue.ReplaceAllString(text, "$1"), "not $1")
 	text = contractions.ReplaceAllString(text, "${1}not")
 	var out []token
 	for i := 0; i < len(text); {
@@ -110,6 +111,9 @@ var perShape = regexp.MustCompile(` / ?([0-9])`)
 
 // perSecond is a count in a second: tokens/s.
 var perSecond = regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`)
+
+// isTrue and isFalse are how conditions of objects are printed: Ready=False.
+var isTrue, isFalse = regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`)
 
 // contractions are the words that end in "not", however they are written.
 var contractions = regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`)

@@ -2,7 +2,6 @@ package grammar
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"math/bits"
 	"regexp"
@@ -88,6 +87,11 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	for _, d := range c.AllDerived() {
 		add(d.Metric)
 	}
+	for w, many := range v.common() {
+		if many {
+			delete(v.brands, w)
+		}
+	}
 	v.labels = labelWords(c)
 	v.values = map[string][]catalog.LabelValue{}
 	for _, l := range catalog.LabelValues() {
@@ -113,79 +117,6 @@ func makersOf(m catalog.Metric) []string {
 		of[i] = singular(w)
 	}
 	return of
-}
-
-// labelWords returns the labels of a catalog's metrics by the words of their
-// names, of several with the same words the one that most metrics have. Labels
-// that places go by, and what every exporter has, are no words for anything.
-func labelWords(c *catalog.Catalog) map[string]string {
-	count := map[string]int{}
-	for _, m := range c.All() {
-		for _, l := range m.Labels {
-			count[l]++
-		}
-	}
-	for _, p := range nlq.Places() {
-		for _, l := range p.Labels {
-			delete(count, l)
-		}
-	}
-	out := map[string]string{}
-	for _, l := range slices.Sorted(maps.Keys(count)) {
-		words := labelName(l)
-		if first, _, more := strings.Cut(words, " "); more && (first == "to" || first == "from") {
-			continue // "to model" is where requests go, and no label
-		}
-		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
-			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
-				out[w] = l
-			}
-		}
-	}
-	return out
-}
-
-// ownLabel returns the label of m that is called like label, however exporters
-// write it: State, state. It is "" where there is none.
-func (f *frame) ownLabel(m catalog.Metric, label string) string {
-	if f.catalog.Splits(m.ID, label) {
-		return label
-	}
-	if i := slices.IndexFunc(m.Labels, func(l string) bool { return labelName(l) == labelName(label) }); i >= 0 {
-		return m.Labels[i]
-	}
-	return ""
-}
-
-// labelName is the words of a label's name.
-func labelName(l string) string {
-	return strings.ToLower(camel.ReplaceAllString(strings.ReplaceAll(l, "_", " "), "$1 $2"))
-}
-
-// camel is where a word begins within another: clusterQueue.
-var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-
-// labelAt returns the label whose name the items from i say, and how many they are.
-func (f *frame) labelAt(i int) (label string, n int, ok bool) {
-	if it := at(f.items, i); strings.Contains(it.low, "_") && !it.used { // model_name, as it is written
-		if l, ok := f.words.labels[strings.ReplaceAll(it.low, "_", " ")]; ok {
-			return l, 1, true
-		}
-	}
-	for n := min(3, len(f.items)-i); n > 0; n-- {
-		var said []string
-		for _, it := range f.items[i : i+n] {
-			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
-				said = nil
-				break
-			}
-			said = append(said, it.low)
-		}
-		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
-			return l, n, true
-		}
-	}
-	return "", 0, false
 }
 
 // catalogWords brings a catalog's phrase into the same form as a question's words.
@@ -253,6 +184,28 @@ func (v *vocabulary) is(word string) bool {
 	return ok
 }
 
+// everybodys is in the names of how many brands' metrics a word must be to be
+// nobody's: request, response, controller are; istio, the most used brand, is in 18.
+const everybodys = 20
+
+// common returns the words that the measures of many brands are called by.
+func (v *vocabulary) common() map[string]bool {
+	of := map[string]map[string]bool{}
+	for _, n := range v.names {
+		for _, w := range n.words {
+			if of[w] == nil {
+				of[w] = map[string]bool{}
+			}
+			of[w][brandOf(n.id)] = true
+		}
+	}
+	out := map[string]bool{}
+	for w, brands := range of {
+		out[w] = len(brands) >= everybodys
+	}
+	return out
+}
+
 // set returns by word whether it is one of words.
 func (v *vocabulary) set(words []wordID) []bool {
 	s := make([]bool, len(v.byWord))
@@ -266,6 +219,9 @@ func (v *vocabulary) all(words []string) bool {
 	_, ok := v.ids(words)
 	return ok && len(words) > 0
 }
+
+// anyOf reports whether a measure is called by any of words.
+func (v *vocabulary) anyOf(words []string) bool { return slices.ContainsFunc(words, v.is) }
 
 // correct mends the spelling of words that are close to one that is known.
 // What may be a name is left as it is.

@@ -31,7 +31,10 @@ func (f *frame) parseWhy() (nlq.Parse, error) {
 		}
 	}
 	if left := f.unexplained(); len(left) > 0 {
-		return nlq.Parse{}, &nlq.NotUnderstood{Words: left}
+		if w.Name == "" {
+			return nlq.Parse{}, &nlq.NotUnderstood{Words: left}
+		}
+		f.assume(0.1, "%s is not used: the diagnosis looks at everything about it that is kept", strings.Join(left, ", "))
 	}
 	switch {
 	case w.Name == "" && ns != "":
