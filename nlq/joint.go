@@ -13,8 +13,8 @@ import (
 func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
 	x, y := Labels(a, c), Labels(b, c)
 	if len(x) == len(y) && !slices.ContainsFunc(x, func(l string) bool { return !slices.Contains(y, l) }) {
-		if grouped(a, c) != grouped(b, c) && len(x) > 0 {
-			return b, x // what scraped the one is no label of the other
+		if (grouped(a, c) != grouped(b, c) || selected(a, c) || selected(b, c)) && len(x) > 0 {
+			return b, x // what scraped the one, or a state it is in, is no label of the other
 		}
 		return b, nil
 	}
@@ -37,6 +37,19 @@ func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
 		}
 	}
 	return b, on
+}
+
+// selected reports whether t is derived of series that a label's value picks:
+// they have that label, which the catalog does not list.
+func selected(t Term, c *catalog.Catalog) bool {
+	switch t := t.(type) {
+	case Measure:
+		d, ok := c.Derived(t.Metric)
+		return ok && t.Agg == Each && strings.Contains(d.Expr, "{") && !strings.Contains(d.Expr, " by (")
+	case Binary:
+		return t.Left != nil && selected(t.Left, c)
+	}
+	return false
 }
 
 // grouped reports whether t is put together of several series, and so has no

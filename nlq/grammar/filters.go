@@ -1,6 +1,9 @@
 package grammar
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // add notes a filter that took items, the first of which is i; a "not" before
 // it, or before the preposition before it, turns it round.
@@ -15,6 +18,7 @@ func (f *frame) add(i int, fl filter, took ...int) {
 	for _, k := range took {
 		f.items[k].used = true
 	}
+	fl.value = strings.ReplaceAll(fl.value, ".*", "*") // a pattern, as expressions have it
 	if last := len(f.filters) - 1; at(f.items, i-1).raw == "(" && last >= 0 && f.filters[last].not && f.filters[last].end == i-1 {
 		fl.not, f.filters = true, f.filters[:last] // "leaving out the test namespaces (namespace test-*)"
 	} else if from, not := f.excludes(i); not {

@@ -301,7 +301,11 @@ func (f *frame) modelName(said string) string {
 var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace", "excluding": "namespace", "ignoring": "namespace", "but ignore the": "pod", "ignore the": "pod", "but ignore": "pod", "apart from": "namespace", "besides": "namespace", "leaving out": "namespace"}
 
 func (it item) preposition() (place string, ok bool) {
-	place, ok = prepositions[it.low]
+	low := it.low
+	if strings.HasSuffix(low, " of") {
+		low = "of"
+	}
+	place, ok = prepositions[low]
 	return place, ok
 }
 
@@ -311,7 +315,10 @@ func (f *frame) takePreposition(i int) bool {
 	if !ok || i+1 >= len(f.items) {
 		return false
 	}
-	j := i + 1
+	from, j := i, i+1
+	if strings.HasSuffix(f.items[i].low, " of") {
+		from = j // the hit rate of qwen3-32b: "rate of" says more
+	}
 	if f.items[j].low == "the" && j+1 < len(f.items) {
 		j++
 	}
@@ -342,7 +349,7 @@ func (f *frame) takePreposition(i int) bool {
 	default:
 		f.assume(0.02, "%q is taken for the name of a %s", name, place)
 	}
-	f.add(i, filter{place: place, value: name, bare: known == ""}, span(i, to)...)
+	f.add(i, filter{place: place, value: name, bare: known == ""}, span(from, to)...)
 	return true
 }
 

@@ -10,7 +10,7 @@ import (
 // word for it says nothing more then.
 func (f *frame) takeMeaning() {
 	for i := range f.items {
-		if it := &f.items[i]; it.low == "in use" && i > 0 && (f.kind == lookup || f.limited(i) || f.saysAny("top")) && f.words.all(f.items[i-1].norms) && !f.placeWord(f.items[i-1].low) && f.items[i-1].low != "gpu" {
+		if it := &f.items[i]; it.low == "in use" && i > 0 && (f.kind == lookup || f.limited(i) || f.saysAny("top")) && f.amountBefore(i) {
 			it.roles, it.norms = nil, []string{"usage"} // of memory that is how much, of GPUs how many
 		}
 	}
@@ -28,6 +28,15 @@ func (f *frame) takeMeaning() {
 			f.useAll(i, j)
 		}
 	}
+}
+
+// amountBefore reports whether what is said before item i is no thing and so
+// has an amount: the framebuffer that is in use.
+func (f *frame) amountBefore(i int) bool {
+	for i--; i > 0 && (f.items[i].low == "is" || f.items[i].low == "are"); i-- {
+	}
+	it := f.items[i]
+	return f.words.all(it.norms) && !f.placeWord(it.low) && it.low != "gpu"
 }
 
 // takeLead passes over states before a colon where a condition follows it:

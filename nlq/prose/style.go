@@ -74,6 +74,9 @@ func styleOf(text string) style {
 		}
 	}
 	first := []rune(words[0])
+	if last := strings.Trim(words[len(words)-1], ".!"); unicode.IsLower(first[0]) && orders[last] {
+		return asked // "p95 latency above 2 s. page."
+	}
 	word := len(first) > 1 && unicode.IsUpper(first[0]) && unicode.IsLower(first[1])
 	switch {
 	case ended.MatchString(text), entitled.MatchString(text):
