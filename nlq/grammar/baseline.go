@@ -40,10 +40,15 @@ func (f *frame) takeBaseline() {
 	}
 }
 
-// takeQuotient reads what a value is of what it was: now divided by a week ago.
+// takeQuotient reads what a value is of what it was, or how far from it: now
+// divided by a week ago, now against yesterday.
 func (f *frame) takeQuotient() {
 	for i := range f.items {
-		if op, ok := f.says(i, "operator"); !ok || op != "/" || i == 0 {
+		op, ok := f.says(i, "operator")
+		if _, versus := f.says(i, "versus"); versus && f.kind == lookup && (at(f.items, i-1).low == "now" || at(f.items, i-1).low == "today") {
+			op, ok = "-", true // "now against a day ago" asks for the difference
+		}
+		if !ok || op != "/" && op != "-" || i == 0 {
 			continue
 		}
 		for k := i + 1; k < min(len(f.items), i+5); k++ {
@@ -52,15 +57,20 @@ func (f *frame) takeQuotient() {
 				continue
 			}
 			f.useAll(span(i, max(from, to))...)
-			if at(f.items, i-1).low == "now" {
+			if low := at(f.items, i-1).low; low == "now" || low == "today" {
 				f.use(i - 1)
+			}
+			for j := range f.items {
+				if f.lexicon.sets["difference"][f.items[j].low] || op == "-" && f.lexicon.sets["difference"][at(f.items, j-1).low] && isWindow(f.items[j]) {
+					f.use(j)
+				}
 			}
 			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
 				ref := nlq.Term(nlq.Func{Name: nlq.Ago, Of: t, Window: d})
 				if mean {
 					ref = averaged(t, d)
 				}
-				return nlq.Binary{Op: "/", Left: t, Right: ref}
+				return nlq.Binary{Op: op, Left: t, Right: ref}
 			})
 			return
 		}

@@ -11,6 +11,18 @@ func (f *frame) parseChanges() (nlq.Parse, error) {
 	c := nlq.Changes{Since: time.Hour}
 	said := false
 	for i := range f.items {
+		if f.items[i].low == "yesterday" && at(f.items, i-1).low == "since" {
+			c.Since, said = day, true
+			f.useAll(i-1, i)
+			for j := i + 1; j < min(i+3, len(f.items)); j++ {
+				if n := f.items[j].number; n != nil && !n.isUnit { // since yesterday at 14:00
+					f.useAll(span(i, j+1)...)
+					c.Since = 2 * day
+					f.assume(0.05, "yesterday began within the last 48 hours, which are looked at")
+				}
+			}
+			continue
+		}
 		if _, ago := f.says(i, "ago"); ago {
 			if _, d, from, to, ok := f.pastAt(i); ok {
 				c.Since, said = d, true

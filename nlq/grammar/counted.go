@@ -11,6 +11,12 @@ import (
 // order in which they are read: at least 95 °C on more than three GPUs becomes
 // more than three GPUs, whose … at least 95 °C.
 func (f *frame) countedThings() {
+	for i := 1; i+1 < len(f.items); i++ {
+		core := f.items[i+1].low == "core" || f.items[i+1].low == "cpu"
+		if n := f.items[i-1].number; n != nil && !n.isUnit && core && (f.items[i].low == "per" || f.items[i].low == "a") {
+			f.items = slices.Delete(f.items, i, i+1) // "1.5 per core" is a limit of what goes by the core
+		}
+	}
 	if i, end := f.countAt(0); i >= 0 && i < 3 && at(f.items, end).low == "with" && f.comparesWithin(end+1, len(f.items)) {
 		f.items[end] = whose(f.items[end])
 		return

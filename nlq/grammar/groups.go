@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
 )
 
 // takeGroups reads what the answer is about: "which nodes", "top 5 pods", "per
@@ -513,6 +514,8 @@ func (f *frame) takeAggregation() {
 		}
 		if f.agg == nlq.Each {
 			f.agg, f.aggItem = nlq.Aggregation(v), i
+		} else if v == string(nlq.Sum) {
+			f.endOfSum(i)
 		}
 	}
 	for i := range f.items {
@@ -525,4 +528,19 @@ func (f *frame) takeAggregation() {
 			f.over, f.items[i].used = nlq.OverTime(v), true
 		}
 	}
+}
+
+// endOfSum reads of a sum, which item i says, how high or low it was: the peak
+// of the cluster's total power in the last day.
+func (f *frame) endOfSum(i int) {
+	over := map[nlq.Aggregation]string{nlq.Maximum: "max_over_time", nlq.Minimum: "min_over_time", nlq.Mean: "avg_over_time"}[f.agg]
+	if over == "" || f.kind == alert || len(f.compares) > 0 || f.window == 0 {
+		return
+	}
+	window := f.window
+	f.items[f.aggItem].used = true
+	f.agg, f.aggItem, f.window = nlq.Sum, i, 0
+	f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+		return nlq.Func{Name: over, Of: t, Window: window}
+	})
 }

@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +73,11 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 		return nil, err
 	}
 	if f.shaped() {
-		return f.formula(ms, m, compare), nil
+		out := f.formula(ms, m, compare)
+		if b, ok := out.Term.(nlq.Binary); ok && reflect.DeepEqual(b.Left, b.Right) {
+			return nil, f.ask("What is " + f.title(m.ID) + " to be compared with?")
+		}
+		return out, nil
 	}
 	switch f.kind {
 	case alert:

@@ -54,7 +54,9 @@ func (f *frame) takeNamedLabel(i int) bool {
 		f.add(i, filter{label: f.items[i].raw, value: name}, span(i, to)...)
 		return true
 	}
-	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" && !(n > 1 && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
+	before := at(f.items, i-1).low
+	of := before == "of" || before == "for" // of ingress shop
+	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" && !((n > 1 || of) && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
 		return false
 	}
 	name, to := f.name(i + n)

@@ -43,6 +43,7 @@ func tokens(text string, c *catalog.Catalog) []token {
 		}
 		return what + " per second"
 	})
+	text = hyphenated.ReplaceAllString(text, "$1 $2 load")
 	text = isFalse.ReplaceAllString(isTrue.ReplaceAllString(text, "$1"), "not $1")
 	text = contractions.ReplaceAllString(text, "${1}not")
 	var out []token
@@ -111,6 +112,9 @@ var perShape = regexp.MustCompile(` / ?([0-9])`)
 
 // perSecond is a count in a second: tokens/s.
 var perSecond = regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`)
+
+// hyphenated is a load average by the time that it is over.
+var hyphenated = regexp.MustCompile(`\b(1|5|15)-(min|minute) load\b`)
 
 // isTrue and isFalse are how conditions of objects are printed: Ready=False.
 var isTrue, isFalse = regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`)
