@@ -61,8 +61,8 @@ type looks struct {
 var cardMetrics = []string{"DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_SM_CLOCK", "DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_DEV_FB_USED",
 	"DCGM_FI_PROF_SM_ACTIVE", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "DCGM_FI_PROF_DRAM_ACTIVE"}
 
-// jointFaults are of metrics that do not go together. k is in minutes. Those that are
-// called other were written when all else was done, and nothing was changed for them.
+// jointFaults are of metrics that do not go together. k is in minutes. All of them were seen while
+// the constants of [joint] were chosen: none is held out.
 var jointFaults = []struct {
 	name string
 	kind int // the job that it befalls
