@@ -53,7 +53,7 @@ bench: ## what the hot paths cost
 # They look for series in $VEDETTE_DATA, or in shared beside the repository.
 .PHONY: bench-detect
 bench-detect: ## the detectors on labelled series (NAB, events, quiet ones), alerts against the rate asked for, faults of GPUs, and what a sample costs
-	$(GO) test -tags bench -count 1 -v -run 'NAB|Events|Volumes|Quiet|Rates|Faults' -bench 'Million|Observe' -benchmem ./analyzer/detect | grep -v -e '^=== ' -e '^--- PASS'
+	$(GO) test -tags bench -count 1 -timeout 1h -v -run 'NAB|Events|Volumes|Quiet|Rates|Faults' -bench 'Million|Observe' -benchmem ./analyzer/detect | grep -v -e '^=== ' -e '^--- PASS'
 
 .PHONY: bench-forecast
 bench-forecast: ## the forecasts on request rates, an hour and a day ahead from many moments of three days, and on the hourly series of M4

@@ -28,8 +28,9 @@ const (
 	OfPeers        Channel = "peers"
 	Explained      Channel = "explained"
 	ExplainedPeers Channel = "explained-peers"
-	Absence        Channel = "absence" // of a subject: there is no how far
-	Count          Channel = "count"   // of readings or GPUs, whose number fell
+	Together       Channel = "together" // with other metrics of its subject
+	Absence        Channel = "absence"  // of a subject: there is no how far
+	Count          Channel = "count"    // of readings or GPUs, whose number fell
 )
 
 // words says what is looked at on c.
@@ -43,6 +44,8 @@ func (c Channel) words() string {
 		return "by what explains it"
 	case ExplainedPeers:
 		return "by its peers and what explains it"
+	case Together:
+		return "by the metrics that go with it"
 	}
 	return "by " + string(c)
 }

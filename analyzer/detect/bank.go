@@ -31,6 +31,12 @@ type Bank struct {
 
 	explanations map[string]*explanation // by watch and subject
 
+	models      []*model
+	wholes      []*whole // by id; nil: the id is free
+	byWhole     map[string]*whole
+	freeWholes  []uint32
+	wholeStates *Slab[wholeState]
+
 	limits map[selector][]limit // by marks: see Heed
 
 	told    int     // episodes opened
@@ -60,6 +66,8 @@ type member struct {
 
 	gives, by []*explanation // what it explains, and what explains it
 	left      *explanation   // whose rest it is; nil: it is stored as it is
+
+	roles []role // in what it is judged together with others
 
 	limits []limit // by marks, on every channel
 }
@@ -97,8 +105,9 @@ func NewBank(watches []Watch, rate float64) *Bank {
 	if rate <= 0 {
 		rate = DefaultRate
 	}
-	b := &Bank{rate: rate, watches: watches, byName: map[string]int{}}
-	for i, w := range watches {
+	b := &Bank{rate: rate, byName: map[string]int{}}
+	b.models, b.watches = models(watches)
+	for i, w := range b.watches {
 		b.byName[w.name()] = i
 	}
 	b.empty()
@@ -106,13 +115,20 @@ func NewBank(watches []Watch, rate float64) *Bank {
 }
 
 // Metrics returns the names of the metrics that are watched, or explain one
-// that is, each once.
+// that is, or are judged together with others, each once.
 func (b *Bank) Metrics() []string {
 	var names []string
 	for _, w := range b.watches {
 		for _, name := range []string{string(w.Metric), string(w.Given)} {
 			if name != "" && !slices.Contains(names, name) {
 				names = append(names, name)
+			}
+		}
+	}
+	for _, m := range b.models {
+		for _, w := range m.metrics {
+			if !slices.Contains(names, string(w.Metric)) {
+				names = append(names, string(w.Metric))
 			}
 		}
 	}
@@ -126,6 +142,9 @@ func (b *Bank) empty() {
 	b.groups = map[string]*group{}
 	b.explanations = map[string]*explanation{}
 	b.states = NewSlab[memory]("bank")
+	b.wholes, b.freeWholes = nil, nil
+	b.byWhole = map[string]*whole{}
+	b.wholeStates = NewSlab[wholeState](wholeStates)
 }
 
 // Observe takes one stored sample. ref is the store's number of the series;
@@ -172,9 +191,10 @@ func (b *Bank) admit(labels map[string]string) uint32 {
 		return e.id
 	}
 	gives, by := b.explains(labels)
+	roles := b.roles(labels)
 	if !watched {
 		i = none
-		if gives == nil && by == nil {
+		if gives == nil && by == nil && roles == nil {
 			return unwatched
 		}
 	}
@@ -186,8 +206,11 @@ func (b *Bank) admit(labels map[string]string) uint32 {
 	if id, ok := b.byKey[key]; ok {
 		return id
 	}
-	m := &member{labels: own, watch: i, subject: subject, key: key, gives: gives, by: by}
+	m := &member{labels: own, watch: i, subject: subject, key: key, gives: gives, by: by, roles: roles}
 	id := b.place(m)
+	for _, r := range roles {
+		r.in.of = append(r.in.of, id)
+	}
 	if watched {
 		b.join(id, m)
 	}
@@ -267,11 +290,24 @@ func (b *Bank) take(id uint32, ms int64, value float64) {
 			b.observe(e.id, ms, left)
 		}
 	}
-	if m.watch == none {
-		b.states.At(id).of.last = ms
-		return
+	s := &b.states.At(id).of
+	if m.counts(b) {
+		value = s.grown(ms, value)
 	}
-	b.observe(id, ms, value)
+	if m.watch == none {
+		s.last = max(s.last, ms)
+	} else {
+		b.observe(id, ms, value)
+	}
+	b.part(m, ms, value)
+}
+
+// counts reports whether the series is a counter, of which its rate is looked at.
+func (m *member) counts(b *Bank) bool {
+	if m.watch != none {
+		return b.watches[m.watch].Kind == catalog.Counter
+	}
+	return len(m.roles) > 0 && m.roles[0].in.model.metrics[m.roles[0].metric].Kind == catalog.Counter
 }
 
 func (b *Bank) observe(id uint32, ms int64, value float64) {
@@ -280,9 +316,6 @@ func (b *Bank) observe(id uint32, ms int64, value float64) {
 	s := b.states.At(id)
 	near, long := Level{}.Usual(&s.of.Of)
 	before := s.of.Of.seen
-	if w.Kind == catalog.Counter {
-		value = s.of.grown(ms, value)
-	}
 	var d distances
 	now := s.of.Of.observe(ms, value, &d)
 	if s.of.Of.seen == before {
@@ -326,18 +359,21 @@ func (b *Bank) follow(m *member, c analyzer.Channel, e *episode, ms int64, score
 	d := b.watches[m.watch].Direction
 	e.observe(ms, score, Threshold(b.rate, step), value, usual, step, d)
 	b.watched += step
-	if !e.open || e.told {
-		return
+	if e.open && !e.told {
+		b.tell(e, m.hushes(c, d.off(e.peak, e.usual), ms, ms))
 	}
-	switch m.hushes(c, d.off(e.peak, e.usual), ms, ms) {
-	case nil:
+}
+
+// tell counts an episode that opened, as told where by is nil and else as one that this
+// mark keeps from being told.
+func (b *Bank) tell(e *episode, by *analyzer.Mark) {
+	switch {
+	case by == nil:
 		b.told++
 		e.told = true
-	default:
-		if !e.hushed {
-			b.hushed++
-			e.hushed = true
-		}
+	case !e.hushed:
+		b.hushed++
+		e.hushed = true
 	}
 }
 
@@ -408,6 +444,7 @@ func (b *Bank) sweep(now int64) {
 				delete(b.groups, g.key)
 			}
 		}
+		b.leave(uint32(id), m)
 		delete(b.byKey, m.key)
 		b.members[id] = nil
 		b.free = append(b.free, uint32(id))

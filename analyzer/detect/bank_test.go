@@ -27,12 +27,12 @@ func TestWatchesAgreeWithTheCatalog(t *testing.T) {
 		if w.Kind != m.Type {
 			t.Errorf("%s is watched as a %s, the catalog says %s", w.Metric, w.Kind, m.Type)
 		}
-		for _, l := range slices.Concat(w.Labels, w.Ignore, w.Group) {
+		for _, l := range slices.Concat(w.Labels, w.Ignore, w.Keep, w.Group) {
 			if !m.Has(l) {
 				t.Errorf("%s has no label %s", w.Metric, l)
 			}
 		}
-		if m.Bad != "" && w.Direction != Both && string(w.Direction) != m.Bad {
+		if m.Bad != "" && w.Model == "" && w.Direction != Both && string(w.Direction) != m.Bad {
 			t.Errorf("%s is watched for %s, the catalog says %s is bad", w.Metric, w.Direction, m.Bad)
 		}
 	}
@@ -262,8 +262,8 @@ func TestBankCountsWhatItTells(t *testing.T) {
 	c := newCluster()
 	c.run(12 * time.Hour)
 	alerts, days := c.bank.Observed()
-	if want := 2 * 4 * (3 + 1) * 0.5; alerts != 0 || days < 0.9*want || days > want {
-		t.Errorf("%d alerts in %.1f series-days, want none in %.0f: three metrics of eight GPUs, one of them among peers too", alerts, days, want)
+	if want := 2 * 4 * (3 + 1 + 1) * 0.5; alerts != 0 || days < 0.9*want || days > want {
+		t.Errorf("%d alerts in %.1f series-days, want none in %.0f: three metrics of eight GPUs, one of them among peers too, and two together", alerts, days, want)
 	}
 	c.change = func(metric string, node, gpu int, v *float64) bool {
 		if metric == "DCGM_FI_DEV_GPU_TEMP" && node == 1 {
@@ -354,8 +354,8 @@ func TestBankRestartsByLabels(t *testing.T) {
 	if diff := cmp.Diff(stay.bank.Scores(now), restart.bank.Scores(now)); diff != "" {
 		t.Errorf("scores (-stayed +restarted):\n%s", diff)
 	}
-	if n := len(stay.bank.Scores(now)); n != 2*4*(2+3+2+1) {
-		t.Errorf("%d scores, want spike and regime of 24 series, peers of 8 and what is explained of 8", n)
+	if n := len(stay.bank.Scores(now)); n != 2*4*(2+3+2+1+1) {
+		t.Errorf("%d scores, want spike and regime of 24 series, peers of 8, what is explained of 8, and 8 together", n)
 	}
 }
 

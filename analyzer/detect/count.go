@@ -34,6 +34,7 @@ type reading struct {
 // A tally is which members of something were heard of lately, and when.
 type tally[K comparable] struct {
 	query string
+	ofGPU bool // it goes by the label that GPUs name their node by
 	heard map[K]presence
 }
 
@@ -106,8 +107,9 @@ func (b *Bank) dropped(now int64, absent []analyzer.Finding) []analyzer.Finding 
 				nodes[node] = &tally[reading]{heard: map[reading]presence{}}
 			}
 			nodes[node].add(reading{string(w.Metric), m.subject}, p)
-			if m.subject.Kind == "gpu" || nodes[node].query == "" {
-				nodes[node].query = "count by (__name__) (" + series.Selector(map[string]string{w.Labels[0]: node}) + ")"
+			if t := nodes[node]; t.query == "" || m.subject.Kind == "gpu" && !t.ofGPU {
+				t.ofGPU = m.subject.Kind == "gpu"
+				t.query = "count by (__name__) (" + series.Selector(map[string]string{w.Labels[0]: node}) + ")"
 			}
 		}
 		if ns, name := m.labels["namespace"], m.labels["pod"]; w.Absence && m.subject.Kind == "gpu" && name != "" {

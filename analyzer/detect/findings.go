@@ -39,6 +39,7 @@ func (b *Bank) Findings(ctx context.Context, now time.Time) ([]analyzer.Finding,
 			keep(found, b.straggler(m, s, ms))
 		}
 	}
+	b.jointly(found, ms)
 	absent := b.absent(ms)
 	for _, f := range slices.Concat(absent, b.dropped(ms, absent)) {
 		keep(found, f)
@@ -235,7 +236,8 @@ func (b *Bank) absent(now int64) []analyzer.Finding {
 }
 
 // A SeriesScore is the newest score of one series on one channel: spike,
-// regime, peers, or explained for the largest of what another metric leaves of it.
+// regime, peers, explained for the largest of what another metric leaves of it, or
+// together for the metrics of a subject, whose name is that of their model.
 type SeriesScore struct {
 	Labels  map[string]string // of the series, with __name__; the caller must not change it
 	Channel string
@@ -267,6 +269,16 @@ func (b *Bank) Scores(now time.Time) []SeriesScore {
 		out = append(out, SeriesScore{m.labels, "spike", s.score.Spike}, SeriesScore{m.labels, "regime", s.score.Regime})
 		if m.group != nil {
 			out = append(out, SeriesScore{m.labels, "peers", s.peerness})
+		}
+	}
+	for _, in := range b.wholes {
+		if in == nil {
+			continue
+		}
+		if s := b.wholeStates.At(in.id); s.joint.knows() && float64(now.UnixMilli()-s.joint.newest)/1000 <= missed*float64(s.joint.step) {
+			ls := maps.Clone(in.labels)
+			ls["__name__"] = in.model.name
+			out = append(out, SeriesScore{ls, "together", s.score})
 		}
 	}
 	return out

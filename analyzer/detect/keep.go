@@ -8,10 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // stateFile is the one file of a saved bank: the index, a line of JSON, and
-// then the slab. One file, so that the two cannot be of different moments.
+// then the slabs. One file, so that the two cannot be of different moments.
 const stateFile = "detect.state"
 
 // indexVersion grows when the meaning of the index or of a state changes.
@@ -21,6 +22,13 @@ const indexVersion = 3
 type index struct {
 	Version int     `json:"vedetteDetectIndex"`
 	Series  []entry `json:"series"`
+	Wholes  []whose `json:"wholes,omitempty"` // whose states a second slab holds, after the first
+}
+
+// A whose says of which subject, model and metrics a state is.
+type whose struct {
+	Print   uint64   `json:"print,string"` // of what it is of, as the bank keyed it
+	Metrics []string `json:"metrics"`
 }
 
 type entry struct {
@@ -55,14 +63,34 @@ func (b *Bank) Save(dir string) error {
 // and peers by what each of them remembers.
 func (b *Bank) write(w io.Writer) error {
 	ix := index{Version: indexVersion}
-	copied := NewSlab[memory]("bank")
+	copied, wholes := NewSlab[memory]("bank"), NewSlab[wholeState](wholeStates)
 	for from, more := 0, true; more; from += page {
 		more = b.copyPage(&ix, copied, from)
+	}
+	for from, more := 0, true; more; from += page {
+		more = b.copyWholes(&ix, wholes, from)
 	}
 	if err := json.NewEncoder(w).Encode(ix); err != nil {
 		return err
 	}
-	return copied.Save(w)
+	if err := copied.Save(w); err != nil || len(ix.Wholes) == 0 {
+		return err
+	}
+	return wholes.Save(w)
+}
+
+// copyWholes does what copyPage does with the states of wholes.
+func (b *Bank) copyWholes(ix *index, copied *Slab[wholeState], from int) (more bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	to := min(from+page, len(b.wholes))
+	for _, in := range b.wholes[min(from, to):to] {
+		if in != nil {
+			*copied.At(uint32(len(ix.Wholes))) = *b.wholeStates.At(in.id)
+			ix.Wholes = append(ix.Wholes, whose{fingerprint(in.key), in.model.names()})
+		}
+	}
+	return to < len(b.wholes)
 }
 
 // copyPage adds the states of the series numbered from on, and reports whether
@@ -102,13 +130,16 @@ func (b *Bank) Restore(dir string) error {
 		return fmt.Errorf("restore detectors: %w", err)
 	}
 	defer f.Close()
-	ix, states, err := readState(bufio.NewReaderSize(f, 1<<20))
+	ix, states, wholes, err := readState(bufio.NewReaderSize(f, 1<<20))
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.empty()
 	if err == nil {
 		err = b.fill(ix, states)
+	}
+	if err == nil {
+		err = b.fillWholes(ix, wholes)
 	}
 	if err != nil {
 		b.empty()
@@ -117,20 +148,22 @@ func (b *Bank) Restore(dir string) error {
 	return nil
 }
 
-func readState(r *bufio.Reader) (index, *Slab[memory], error) {
-	var ix index
+func readState(r *bufio.Reader) (ix index, _ *Slab[memory], _ *Slab[wholeState], err error) {
 	line, err := r.ReadBytes('\n')
 	if err != nil {
-		return ix, nil, errors.New("its index is cut off")
+		return ix, nil, nil, errors.New("its index is cut off")
 	}
 	if err := json.Unmarshal(line, &ix); err != nil {
-		return ix, nil, fmt.Errorf("index: %w", err)
+		return ix, nil, nil, fmt.Errorf("index: %w", err)
 	}
 	if ix.Version != indexVersion {
-		return ix, nil, fmt.Errorf("its index is of version %d, want %d", ix.Version, indexVersion)
+		return ix, nil, nil, fmt.Errorf("its index is of version %d, want %d", ix.Version, indexVersion)
 	}
-	states := NewSlab[memory]("bank")
-	return ix, states, states.Restore(r)
+	states, wholes := NewSlab[memory]("bank"), NewSlab[wholeState](wholeStates)
+	if err := states.Restore(r); err != nil || len(ix.Wholes) == 0 {
+		return ix, states, wholes, err
+	}
+	return ix, states, wholes, wholes.Restore(r)
 }
 
 func (b *Bank) fill(ix index, states *Slab[memory]) error {
@@ -149,6 +182,24 @@ func (b *Bank) fill(ix index, states *Slab[memory]) error {
 		*b.states.At(id) = *states.At(e.ID)
 		if left := b.members[id].left; left != nil && e.Line != nil {
 			left.line = *e.Line
+		}
+	}
+	return nil
+}
+
+// fillWholes restores the wholes that the restored series are part of; one whose model is
+// of other metrics now begins anew.
+func (b *Bank) fillWholes(ix index, states *Slab[wholeState]) error {
+	if states.Len() != len(ix.Wholes) {
+		return fmt.Errorf("it has %d states of %d subjects", states.Len(), len(ix.Wholes))
+	}
+	prints := map[uint64]*whole{}
+	for key, in := range b.byWhole {
+		prints[fingerprint(key)] = in
+	}
+	for i, w := range ix.Wholes {
+		if in := prints[w.Print]; in != nil && slices.Equal(in.model.names(), w.Metrics) {
+			*b.wholeStates.At(in.id) = *states.At(uint32(i))
 		}
 	}
 	return nil

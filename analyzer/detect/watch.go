@@ -3,9 +3,12 @@ package detect
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"vedette.dev/analyzer"
@@ -14,15 +17,19 @@ import (
 )
 
 // A Watch says how the series of one metric are watched. It is a row of watches.csv or,
-// where it has a Given, of explained.csv.
+// where it has a Given, of explained.csv, or where it has a Model, of joint.csv.
 type Watch struct {
 	Metric    catalog.ID
 	Given     catalog.ID // what explains it, of the same subject: what is left is watched; none: the metric itself
+	Model     string     // what it is judged with, and with nothing else: see whole; "": by itself
 	Kind      catalog.Type
 	Direction Direction
-	Subject   string   // the kind of what a series is about: gpu, node, pod or target, which is scraped
-	Labels    []string // that name the subject, in the order in which it is written
-	Ignore    []string // that are no part of what a series is
+	Subject   string     // the kind of what a series is about: gpu, node, pod or target, which is scraped
+	Labels    []string   // that name the subject, in the order in which it is written
+	Ignore    []string   // that are no part of what a series is
+	While     catalog.ID // of the same Model: it counts only while that is Above; "": always
+	Above     float64
+	Keep      []string // that are part of what is judged in a Model, where there are such
 	Group     []string // whose equal values make peers; none: no peers
 	Absence   bool     // a subject that is no longer heard of is a finding
 	Leaks     bool     // a value that grows without end is a finding
@@ -88,6 +95,8 @@ var (
 	builtin []byte
 	//go:embed explained.csv
 	explained []byte
+	//go:embed joint.csv
+	jointly []byte
 )
 
 // Builtin returns the watches that come with the program. The caller must not
@@ -101,12 +110,17 @@ var Builtin = sync.OnceValue(func() []Watch {
 	if err != nil {
 		panic(err)
 	}
-	return append(ws, more...)
+	joint, err := ParseJoint("joint.csv", bytes.NewReader(jointly))
+	if err != nil {
+		panic(err)
+	}
+	return slices.Concat(ws, more, joint)
 })
 
 const (
 	header          = "metric,kind,direction,subject,labels,ignore,group,absence,leaks,min_effect,reason"
 	headerExplained = "metric,given,direction,subject,labels,group,min_effect,reason"
+	headerJoint     = "model,metric,kind,direction,subject,labels,keep,while,min_effect,reason"
 )
 
 // ParseWatches reads watches in the form of watches.csv: a header line, lists
@@ -128,15 +142,55 @@ func ParseExplained(file string, r io.Reader) ([]Watch, error) {
 	})
 }
 
+// ParseJoint reads watches of metrics that are judged together, in the form of
+// joint.csv, likewise.
+func ParseJoint(file string, r io.Reader) ([]Watch, error) {
+	ws, err := parse(file, r, headerJoint, func(rec []string) (Watch, error) {
+		w, err := parseWatch([]string{rec[1], rec[2], rec[3], rec[4], rec[5], "", "", "no", "no", rec[8], rec[9]})
+		w.Model, w.Keep = rec[0], strictcsv.List(rec[6])
+		if metric, least, ok := strings.Cut(rec[7], ">"); ok && err == nil {
+			w.While = catalog.ID(metric)
+			w.Above, err = strconv.ParseFloat(least, 64)
+		}
+		switch {
+		case err != nil:
+		case rec[7] != "" && w.While == "":
+			err = fmt.Errorf("%s: while %q is not of the form metric>value", w.Metric, rec[7])
+		case w.Model == "":
+			err = fmt.Errorf("%s: a model is required", w.Metric)
+		case w.MinEffect == 0:
+			err = fmt.Errorf("%s: min_effect is 0, want what matters: what is less than a tenth of that is noise", w.Metric)
+		}
+		return w, err
+	})
+	ms, _ := models(ws)
+	for _, m := range ms {
+		first := m.metrics[0]
+		for _, w := range m.metrics {
+			if w.Subject != first.Subject || !slices.Equal(w.Labels, first.Labels) || !slices.Equal(w.Keep, first.Keep) {
+				return nil, errors.Join(err, fmt.Errorf("%s: %s and %s of model %q are of different subjects", file, first.Metric, w.Metric, m.name))
+			}
+			if w.While != "" && !slices.Contains(m.names(), string(w.While)) {
+				return nil, errors.Join(err, fmt.Errorf("%s: %s is judged while %s, which is not of model %q", file, w.Metric, w.While, m.name))
+			}
+		}
+		if n := len(m.metrics); n < 2 || n > mostJoint {
+			return nil, errors.Join(err, fmt.Errorf("%s: model %q is of %d metrics, want 2 to %d", file, m.name, n, mostJoint))
+		}
+	}
+	return ws, err
+}
+
 func parse(file string, r io.Reader, header string, row func(rec []string) (Watch, error)) ([]Watch, error) {
 	var ws []Watch
-	seen := map[catalog.ID]bool{}
+	seen := map[string]bool{}
 	err := strictcsv.Each(file, r, header, func(rec []string) error {
 		w, err := row(rec)
-		if err == nil && seen[w.Metric] {
+		key := w.Model + "\xff" + string(w.Metric)
+		if err == nil && seen[key] {
 			err = fmt.Errorf("%s: listed twice", w.Metric)
 		}
-		seen[w.Metric] = true
+		seen[key] = true
 		ws = append(ws, w)
 		return err
 	})
