@@ -60,7 +60,14 @@ func score(t *testing.T, c *incident.Case) scoredCase {
 			t.Fatal(err)
 		}
 	}
-	r := Diagnose(c.Snapshot, analyzer.Subject{})
+	focus := analyzer.Subject{}
+	if c.Focus != "" {
+		var err error
+		if focus, err = analyzer.ParseSubject(c.Focus); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := Diagnose(c.Snapshot, focus)
 	s := scoredCase{Case: name, Suite: "incidents", Healthy: c.Truth == nil, Verdict: string(r.Verdict)}
 	if strings.HasSuffix(c.Name, ".near") {
 		s.Suite = "incidents near"

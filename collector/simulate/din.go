@@ -204,7 +204,7 @@ func (w *World) replaceService(i int) {
 	var pods []*pod
 	for _, p := range w.pods {
 		background := slices.ContainsFunc(w.sc.Background, func(wl Workload) bool { return wl.id() == p.workload.spec.id() })
-		if background && p.workload.spec.Kind == Deployment && p.workload.spec.Profile == Service && p.running() {
+		if background && p.workload.spec.Kind == Deployment && !p.workload.wantsGPUs() && p.running() {
 			pods = append(pods, p)
 		}
 	}

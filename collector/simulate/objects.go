@@ -248,6 +248,8 @@ const (
 	memoryPerGPU    = 200 << 30
 	milliCPUsPlain  = 250 // of what has no GPU
 	memoryPlain     = 1 << 30
+	milliCPUsSlice  = 1_500 // of a slice: a 56th of a p4de.24xlarge
+	memorySlice     = 16 << 30
 )
 
 // poolLabel is the label of a node that says which pool it is of.
@@ -257,7 +259,7 @@ const poolLabel = "eks.amazonaws.com/nodegroup"
 func (wl *workload) asks() (milliCPUs, memory int64) {
 	switch {
 	case wl.spec.MIG != "":
-		return milliCPUsPerGPU / slicesPerGPU, memoryPerGPU / slicesPerGPU
+		return milliCPUsSlice, memorySlice
 	case wl.spec.GPUsPerPod == 0 && !wl.balloon():
 		return milliCPUsPlain, memoryPlain
 	}

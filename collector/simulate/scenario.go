@@ -25,6 +25,7 @@ type Scenario struct {
 
 	Background []Workload `yaml:"background"` // more workloads, which have nothing to do with the faults
 	Decoys     []Fault    `yaml:"decoys"`     // faults that another cause would show, and that do not matter
+	Unseen     []string   `yaml:"unseen"`     // what nobody collects: kernel, metrics, logs
 	Noise      float64    `yaml:"noise"`      // 0..1: how much goes on that means nothing, of what is known of that
 	Ends       Duration   `yaml:"ends"`       // when there is something to explain, since the script was started
 	Truth      *Truth     `yaml:"truth"`      // what is to be explained then; nil is nothing
@@ -46,6 +47,7 @@ type Truth struct {
 	Accept  []string `yaml:"accept"`  // further causes that are right
 	Subject string   `yaml:"subject"` // gpu, node, pod, workload or namespace: that of At
 	At      Target   `yaml:"at"`
+	Focus   bool     `yaml:"focus"` // the question is about At's workload, and not what is wrong at all
 	Tells   []string `yaml:"tells"` // regular expressions that the report's words match
 }
 

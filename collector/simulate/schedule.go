@@ -46,7 +46,11 @@ func (w *World) place(p *pod) (*node, []*gpu) {
 		return p.on, nil
 	}
 	if beside := w.workload(wl.spec.Beside); beside != nil && len(beside.pods) > 0 {
-		return beside.pods[0].node, nil
+		n := beside.pods[0].node
+		if n == nil || len(n.free()) < wl.spec.GPUsPerPod {
+			return nil, nil
+		}
+		return n, n.free()[:wl.spec.GPUsPerPod]
 	}
 	if !wl.wantsGPUs() && !wl.balloon() {
 		return w.anywhere(p), nil

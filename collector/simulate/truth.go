@@ -31,6 +31,21 @@ func (w *World) befall(t Target, p *pod, g *gpu) {
 	w.script.befell[t] = was
 }
 
+// Focus returns the workload that the scenario's truth is asked about, as a
+// snapshot writes subjects; "" is none.
+func (w *World) Focus() string {
+	if t := w.sc.Truth; t == nil || !t.Focus {
+		return ""
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wl := w.workload(w.sc.Truth.At.Workload)
+	if wl == nil {
+		return ""
+	}
+	return lowerKind(wl.spec.Kind) + "/" + wl.spec.id()
+}
+
 // Subject returns what the scenario's truth is about, as a snapshot writes
 // subjects: gpu/<node>/<UUID>, node/<name>, pod/<namespace>/<name>. It is ""
 // where there is no truth, or nothing of what it means.

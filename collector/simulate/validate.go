@@ -56,6 +56,9 @@ func (sc *Scenario) validate() []error {
 	faults("faults", sc.Faults)
 	faults("decoys", sc.Decoys)
 	p.check(sc.Noise >= 0 && sc.Noise <= 1, "noise", "is %v, want a share of 0 to 1", sc.Noise)
+	for _, what := range sc.Unseen {
+		p.check(slices.Contains([]string{"kernel", "metrics", "logs"}, what), "unseen", "%q is not known; known are kernel, metrics, logs", what)
+	}
 	sc.Truth.validate(p.in("truth"), nodes, seen)
 	if near, ok := sc.Near(); ok {
 		for _, err := range near.validate() {
