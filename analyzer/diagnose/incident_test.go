@@ -85,8 +85,8 @@ func score(t *testing.T, c *incident.Case) scoredCase {
 	causes := append([]string{c.Truth.Cause}, c.Truth.Accept...)
 	owners := ownersIn(t, c.Snapshot)
 	for i, d := range r.Diagnoses[:min(3, len(r.Diagnoses))] {
-		subject := owners.same(c.Subject, d.Subject.String()) || ofNode(c.Subject, d.Subject)
-		right := subject && slices.Contains(causes, string(d.Cause)) && tells(d, c.Truth.Tells)
+		subject := c.Subject == d.Subject.String() || !c.Truth.Exact && (owners.same(c.Subject, d.Subject.String()) || ofNode(c.Subject, d.Subject))
+		right := subject && slices.Contains(causes, string(d.Cause)) && tells(d, c.Tells)
 		s.A1, s.A3 = s.A1 || right && i == 0, s.A3 || right
 		s.Subject1, s.Subject3 = s.Subject1 || subject && i == 0, s.Subject3 || subject
 		if right && s.Rank == nil {
@@ -101,7 +101,7 @@ func score(t *testing.T, c *incident.Case) scoredCase {
 func tells(d analyzer.Diagnosis, expressions []string) bool {
 	words := d.Summary
 	for _, l := range d.Chain {
-		words += "\n" + l.What
+		words += "\n" + l.Subject.String() + " " + l.What
 	}
 	for _, e := range d.Evidence {
 		words += "\n" + e.Text

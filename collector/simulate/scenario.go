@@ -47,6 +47,7 @@ type Truth struct {
 	Accept  []string `yaml:"accept"`  // further causes that are right
 	Subject string   `yaml:"subject"` // gpu, node, pod, workload or namespace: that of At
 	At      Target   `yaml:"at"`
+	Exact   bool     `yaml:"exact"` // the subject itself, not what owns it or it owns
 	Focus   bool     `yaml:"focus"` // the question is about At's workload, and not what is wrong at all
 	Tells   []string `yaml:"tells"` // regular expressions that the report's words match
 }

@@ -1,5 +1,11 @@
 package simulate
 
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
 // A place is what a target meant when a fault befell it: the pod may be gone since.
 type place struct {
 	pod  *pod
@@ -46,6 +52,49 @@ func (w *World) Focus() string {
 	return lowerKind(wl.spec.Kind) + "/" + wl.spec.id()
 }
 
+// Tells returns the expressions of the scenario's truth, {pod}, {node} and
+// {gpu} put in for what it is about.
+func (w *World) Tells() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := w.meant()
+	pod, node, gpu := "", "", ""
+	if at.pod != nil {
+		pod = at.pod.name
+	}
+	if at.node != nil {
+		node = at.node.name
+	}
+	if at.gpu != nil {
+		gpu = fmt.Sprintf(`(%s|GPU %d\b)`, at.gpu.uuid, at.gpu.index)
+	}
+	var all []string
+	for _, x := range w.sc.Truth.Tells {
+		all = append(all, strings.NewReplacer("{pod}", regexp.QuoteMeta(pod), "{node}", regexp.QuoteMeta(node), "{gpu}", gpu).Replace(x))
+	}
+	return all
+}
+
+// meant returns what the truth is about.
+func (w *World) meant() place {
+	t := w.sc.Truth
+	at := w.script.befell[t.At]
+	if n, ok := w.node(t.At.Node); ok {
+		at.node = n
+		if t.At.GPU < len(n.gpus) {
+			at.gpu = n.gpus[t.At.GPU]
+		}
+	}
+	if wl := w.workload(t.At.Workload); wl != nil && at.pod == nil {
+		for _, p := range wl.pods {
+			if p.place() == t.At.Replica {
+				at.pod = p
+			}
+		}
+	}
+	return at
+}
+
 // Subject returns what the scenario's truth is about, as a snapshot writes
 // subjects: gpu/<node>/<UUID>, node/<name>, pod/<namespace>/<name>. It is ""
 // where there is no truth, or nothing of what it means.
@@ -57,21 +106,7 @@ func (w *World) Subject() string {
 	if t == nil {
 		return ""
 	}
-	at := w.script.befell[t.At]
-	if n, ok := w.node(t.At.Node); ok {
-		at.node = n
-		if t.At.GPU < len(n.gpus) {
-			at.gpu = n.gpus[t.At.GPU]
-		}
-	}
-	wl := w.workload(t.At.Workload)
-	if wl != nil && at.pod == nil {
-		for _, p := range wl.pods {
-			if p.place() == t.At.Replica {
-				at.pod = p
-			}
-		}
-	}
+	at, wl := w.meant(), w.workload(t.At.Workload)
 	switch {
 	case t.Subject == "gpu" && at.gpu != nil:
 		return "gpu/" + at.gpu.node.name + "/" + at.gpu.uuid
