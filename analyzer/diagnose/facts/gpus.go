@@ -129,7 +129,7 @@ type gpuMetric struct {
 
 func (w *World) indexGPUs() {
 	w.measures = map[gpuMetric][]snapshot.Series{}
-	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive, clockReasons, oldReasons} {
+	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive, clockReasons, oldReasons, remapPending} {
 		for _, m := range w.s.Series(string(name)) {
 			if gpu, ok := w.gpuOf(m); ok {
 				k := gpuMetric{gpu, name}
@@ -313,6 +313,7 @@ func (w *World) nearMisses() {
 		ended[f.Subject] = ended[f.Subject] || f.Name == "gpu-metrics-ended"
 	}
 	w.weighViolations()
+	w.readReplaced()
 	for _, f := range w.Facts {
 		if f.Name == "gpu-hot" && f.Standing && !throttled[f.Subject] {
 			w.reject(analyzer.Rejected{Cause: "gpu-thermal-throttle", Subject: f.Subject,
@@ -345,6 +346,19 @@ func (w *World) weighViolations() {
 	for _, f := range w.named["thermal-violation"] {
 		if f.Standing && low[f.Subject] {
 			f.Weight = 1
+		}
+	}
+}
+
+// readReplaced says of rows that were marked and are not waiting any more that a
+// reset has replaced them: the counter of rows never goes back.
+func (w *World) readReplaced() {
+	for _, f := range w.named["row-remapped"] {
+		for _, m := range w.measures[gpuMetric{f.Subject, remapPending}] {
+			if m.Last().Value == 0 && w.fresh(m) && !m.Last().At.Before(f.At) {
+				f.Standing = false
+				w.reject(analyzer.Rejected{Cause: "gpu-row-remap-pending", Subject: f.Subject, Why: "rows were marked to be replaced, and none waits for it now: the GPU was reset since", Cites: []string{m.Source, f.Source}})
+			}
 		}
 	}
 }
