@@ -61,7 +61,7 @@ func TestScoreboard(t *testing.T) {
 	if err := json.Unmarshal(data, &in); err != nil {
 		t.Fatal(err)
 	}
-	suite := incidents(t, 1, *seeds)
+	suite := incidents(t, *seed, *seed+*seeds-1)
 	all := slices.Concat(in.Cases, ownCases(t), suite)
 	groups := map[string][]scoredCase{}
 	for _, c := range all {

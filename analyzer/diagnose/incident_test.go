@@ -16,8 +16,12 @@ import (
 	"vedette.dev/fixtures/incident"
 )
 
-// seeds is under how many seeds make bench-diagnose plays each incident.
-var seeds = flag.Uint64("seeds", 5, "seeds of each simulated incident")
+// seeds is under how many seeds make bench-diagnose plays each incident, seed
+// the first of them: others than the usual show whether what was mended fits only those.
+var (
+	seeds = flag.Uint64("seeds", 5, "seeds of each simulated incident")
+	seed  = flag.Uint64("seed", 1, "the first of them")
+)
 
 // keep is where a case goes that somebody wants to look at.
 var keep = flag.String("keep", "", "folder to write the simulated incidents to")

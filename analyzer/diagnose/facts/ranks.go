@@ -61,15 +61,18 @@ func (w *World) readRanks() {
 func (w *World) readStalled(top analyzer.Subject) bool {
 	least := map[string]map[analyzer.Subject]int64{} // by group of processes and pod
 	said := map[analyzer.Subject]*Fact{}
+	var newest time.Time
 	for _, f := range w.Called("nccl-progress") {
-		if w.Workload(f.Subject) != top {
-			continue
+		if w.Workload(f.Subject) == top {
+			said[f.Subject] = f
+			newest = later(newest, latest(f))
 		}
-		said[f.Subject] = f
-		for _, line := range append([]analyzer.Evidence{{Text: f.Text}}, f.Also...) {
+	}
+	for _, f := range said {
+		for _, line := range append([]analyzer.Evidence{{At: f.At, Text: f.Text}}, f.Also...) {
 			group, n, ok := progress(line.Text)
-			if !ok {
-				continue
+			if !ok || newest.Sub(line.At) > together {
+				continue // those of a run before had counts of their own
 			}
 			if least[group] == nil {
 				least[group] = map[analyzer.Subject]int64{}
@@ -102,9 +105,17 @@ func (w *World) readStalled(top analyzer.Subject) bool {
 }
 
 var (
-	beganCollectives = regexp.MustCompile(`(?i)(?:PG (?:GUID )?(\S+) )?(?:.*)last enqueued (?:NCCL )?work: (-?\d+)`)
+	beganCollectives = regexp.MustCompile(`(?i)last enqueued (?:NCCL )?work: (-?\d+)`)
+	processGroup     = regexp.MustCompile(`PG GUID ([^ \]]+)`)      // each counts its own collectives
 	rankPrefix       = regexp.MustCompile(`^\[rank(\d+)\]:( |\[E)`) // of a trace, of an error of the library
 )
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
 
 // progress reads the group of processes and how many collectives a rank of it had begun.
 func progress(line string) (group string, began int64, ok bool) {
@@ -112,8 +123,11 @@ func progress(line string) (group string, began int64, ok bool) {
 	if m == nil {
 		return "", 0, false
 	}
-	n, err := strconv.ParseInt(m[2], 10, 64)
-	return m[1], n, err == nil && n >= 0
+	if g := processGroup.FindStringSubmatch(line); g != nil {
+		group = g[1]
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	return group, n, err == nil && n >= 0
 }
 
 // whichRank says where a pod's ranks are: on which node, which ranks they are
