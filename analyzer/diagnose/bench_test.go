@@ -111,10 +111,14 @@ func printSuite(suite []scoredCase) {
 		}
 	}
 	wrong := count(suite, func(c scoredCase) bool { return c.WrongConfident })
+	further := 0
+	for _, c := range suite {
+		further += max(0, len(c.Answer)-len(c.Truth))
+	}
 	fmt.Printf("\nown GPU suite: %d incidents and as many near misses under %d seeds\n", len(fixtures.Incidents()), *seeds)
-	fmt.Printf("A@1 (cause and subject) %.3f, A@3 %.3f of %d with something to find; healthy found healthy %d of %d; wrong with more than 0.8: %d of %d, %.1f %%\n",
+	fmt.Printf("A@1 (cause and subject) %.3f, A@3 %.3f of %d with something to find; healthy found healthy %d of %d; wrong with more than 0.8: %d of %d, %.1f %%; further diagnoses than there is to find: %d\n",
 		float64(count(sick, func(c scoredCase) bool { return c.A1 }))/float64(len(sick)), float64(count(sick, func(c scoredCase) bool { return c.A3 }))/float64(len(sick)), len(sick),
-		count(well, func(c scoredCase) bool { return c.Right }), len(well), wrong, len(suite), 100*float64(wrong)/float64(len(suite)))
+		count(well, func(c scoredCase) bool { return c.Right }), len(well), wrong, len(suite), 100*float64(wrong)/float64(len(suite)), further)
 }
 
 func count(cs []scoredCase, f func(scoredCase) bool) int {

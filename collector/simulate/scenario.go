@@ -25,7 +25,7 @@ type Scenario struct {
 
 	Background []Workload `yaml:"background"` // more workloads, which have nothing to do with the faults
 	Decoys     []Fault    `yaml:"decoys"`     // faults that another cause would show, and that do not matter
-	Unseen     []string   `yaml:"unseen"`     // what nobody collects: kernel, metrics, logs
+	Unseen     []string   `yaml:"unseen"`     // what nobody collects: kernel, metrics, logs, holders (which pod has a GPU)
 	Noise      float64    `yaml:"noise"`      // 0..1: how much goes on that means nothing, of what is known of that
 	Ends       Duration   `yaml:"ends"`       // when there is something to explain, since the script was started
 	Truth      *Truth     `yaml:"truth"`      // what is to be explained then; nil is nothing

@@ -57,7 +57,7 @@ func (sc *Scenario) validate() []error {
 	faults("decoys", sc.Decoys)
 	p.check(sc.Noise >= 0 && sc.Noise <= 1, "noise", "is %v, want a share of 0 to 1", sc.Noise)
 	for _, what := range sc.Unseen {
-		p.check(slices.Contains([]string{"kernel", "metrics", "logs"}, what), "unseen", "%q is not known; known are kernel, metrics, logs", what)
+		p.check(slices.Contains([]string{"kernel", "metrics", "logs", "holders"}, what), "unseen", "%q is not known; known are kernel, metrics, logs, holders", what)
 	}
 	sc.Truth.validate(p.in("truth"), nodes, seen)
 	if near, ok := sc.Near(); ok {
