@@ -23,7 +23,7 @@ type din struct {
 	share float64 // 0: silence
 }
 
-// settled is what is said after how long on the mean by a container.
+// saysEvery is after how long a container says something, on the mean.
 const saysEvery = 45 * time.Second
 
 // A saying is one row of chatter.csv.

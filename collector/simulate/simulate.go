@@ -8,7 +8,8 @@
 // advances the world to a time, and the sources read it as it was then. And
 // only causes are scripted: a fault heats a GPU up or takes it off the bus,
 // and the rest (throttling, ranks that wait, pods that do not fit) follows
-// from how the cluster works.
+// from how the cluster works. How a program ends is a cause too: what it says
+// then is a row of failures.yaml, and who waits for it in vain is not.
 package simulate
 
 import (
