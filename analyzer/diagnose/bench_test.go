@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/fixtures"
 	"vedette.dev/rules/fault"
 )
 
@@ -46,8 +47,8 @@ type claimed struct {
 	Confidence float64 `json:"confidence"`
 }
 
-// TestScoreboard sums the scored cases up, and our own recordings of GPUs with
-// them: it is how make bench-diagnose prints, and no test of anything.
+// TestScoreboard sums the scored cases up, and our own recordings of GPUs and
+// simulated incidents with them: it is how make bench-diagnose prints, and no test of anything.
 func TestScoreboard(t *testing.T) {
 	if *scored == "" {
 		t.Skip("no -scored file: this is for make bench-diagnose")
@@ -60,7 +61,8 @@ func TestScoreboard(t *testing.T) {
 	if err := json.Unmarshal(data, &in); err != nil {
 		t.Fatal(err)
 	}
-	all := append(in.Cases, ownCases(t)...)
+	suite := incidents(t, *seed, *seed+*seeds-1)
+	all := slices.Concat(in.Cases, ownCases(t), suite)
 	groups := map[string][]scoredCase{}
 	for _, c := range all {
 		name := c.Suite
@@ -73,7 +75,11 @@ func TestScoreboard(t *testing.T) {
 	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		printGroup(g, groups[g])
 	}
+	printSuite(suite)
+	fmt.Printf("\nall cases\n")
 	printCalibration(all)
+	fmt.Printf("the simulated incidents\n")
+	printCalibration(suite)
 	for _, c := range all {
 		if !c.A1 && !c.Right {
 			fmt.Printf("miss %s: %s\n", c.Case, reason(c))
@@ -92,6 +98,27 @@ func printGroup(name string, cs []scoredCase) {
 		share(func(c scoredCase) bool { return c.A1 }), share(func(c scoredCase) bool { return c.A3 }),
 		share(func(c scoredCase) bool { return c.Subject1 }), share(func(c scoredCase) bool { return c.Subject3 }),
 		count(cs, func(c scoredCase) bool { return c.FalseAlarm }), count(cs, func(c scoredCase) bool { return c.WrongConfident }))
+}
+
+// printSuite sums up our own suite, the simulated incidents and their near misses together.
+func printSuite(suite []scoredCase) {
+	var sick, well []scoredCase
+	for _, c := range suite {
+		if c.Healthy {
+			well = append(well, c)
+		} else {
+			sick = append(sick, c)
+		}
+	}
+	wrong := count(suite, func(c scoredCase) bool { return c.WrongConfident })
+	further := 0
+	for _, c := range suite {
+		further += max(0, len(c.Answer)-len(c.Truth))
+	}
+	fmt.Printf("\nown GPU suite: %d incidents and as many near misses under %d seeds\n", len(fixtures.Incidents()), *seeds)
+	fmt.Printf("A@1 (cause and subject) %.3f, A@3 %.3f of %d with something to find; healthy found healthy %d of %d; wrong with more than 0.8: %d of %d, %.1f %%; further diagnoses than there is to find: %d\n",
+		float64(count(sick, func(c scoredCase) bool { return c.A1 }))/float64(len(sick)), float64(count(sick, func(c scoredCase) bool { return c.A3 }))/float64(len(sick)), len(sick),
+		count(well, func(c scoredCase) bool { return c.Right }), len(well), wrong, len(suite), 100*float64(wrong)/float64(len(suite)), further)
 }
 
 func count(cs []scoredCase, f func(scoredCase) bool) int {

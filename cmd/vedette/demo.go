@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +29,7 @@ import (
 	"vedette.dev/collector/otlp"
 	"vedette.dev/collector/simulate"
 	"vedette.dev/fixtures"
+	"vedette.dev/fixtures/incident"
 	"vedette.dev/rules/strictyaml"
 )
 
@@ -66,7 +68,7 @@ func demoCommand(s *screen) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.scenario, "scenario", "demo", fmt.Sprintf("what happens: one of %v, or a file", fixtures.Scenarios()))
+	f.StringVar(&o.scenario, "scenario", "demo", fmt.Sprintf("what happens: one of %v, an incident of vedette snapshot simulate, or a file", fixtures.Scenarios()))
 	f.StringVar(&o.listen, "listen", defaultHTTP, "address of the page and the API")
 	f.StringVar(&o.data, "data", "", "directory to keep data in (default: one that is removed at the end)")
 	f.Float64Var(&o.speed, "speed", 4, "how much faster the script of faults runs; stored time stays wall-clock time")
@@ -149,11 +151,17 @@ func scenario(o demoOptions) (*simulate.Scenario, error) {
 	file := o.scenario + ".yaml"
 	if err != nil {
 		file = o.scenario
-		if data, err = os.ReadFile(file); err != nil {
-			return nil, hint(fmt.Errorf("read scenario: %w", err), fmt.Sprintf("those that come with the program are %v", fixtures.Scenarios()))
-		}
+		data, err = os.ReadFile(file)
 	}
-	sc, err := simulate.Parse(file, data)
+	var sc *simulate.Scenario
+	switch {
+	case err == nil:
+		sc, err = simulate.Parse(file, data)
+	case slices.Contains(fixtures.Incidents(), o.scenario):
+		sc, err = incident.Read(o.scenario)
+	default:
+		return nil, hint(fmt.Errorf("read scenario: %w", err), fmt.Sprintf("those that come with the program are %v and the incidents %v", fixtures.Scenarios(), fixtures.Incidents()))
+	}
 	if err == nil && o.seed != 0 {
 		sc.Seed = o.seed
 	}

@@ -108,7 +108,8 @@ var mayImport = map[string]string{
 	"fixtures":             "",
 	"fixtures/dcgmstub":    "",
 	"fixtures/kubeletstub": "",
-	"fixtures/recorded":    "analyzer/series", // for the tests that measure
+	"fixtures/incident":    "collector collector/simulate analyzer/snapshot fixtures", // plays what the collector's simulator does, for those who diagnose
+	"fixtures/recorded":    "analyzer/series",                                         // for the tests that measure
 	"cmd/vedette":          "*",
 	"cmd/vedette-agent":    "collector collector/batchjob collector/dcgm collector/host collector/kmsg collector/kubelet collector/otlp collector/place collector/spool rules/catalog rules/strictyaml",
 }

@@ -16,14 +16,17 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
+	"vedette.dev/analyzer/diagnose/facts"
 	"vedette.dev/analyzer/live"
 	"vedette.dev/analyzer/snapshot"
 	"vedette.dev/collector/cluster"
+	"vedette.dev/fixtures"
+	"vedette.dev/fixtures/incident"
 )
 
 func snapshotCommand(s *screen) *cobra.Command {
 	c := &cobra.Command{Use: "snapshot", Short: "What the cluster looks like, as a file", Args: cobra.NoArgs}
-	c.AddCommand(takeCommand(s), convertCommand())
+	c.AddCommand(takeCommand(s), convertCommand(), simulateCommand())
 	return c
 }
 
@@ -86,6 +89,40 @@ func convertCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&path, "output", "o", "", "the file to write, a .tar.gz")
+	return c
+}
+
+// simulateCommand is for who wants to practise, or to see what a diagnosis is worth.
+func simulateCommand() *cobra.Command {
+	var path string
+	var seed uint64
+	var near bool
+	c := &cobra.Command{
+		Use: "simulate INCIDENT -o FILE.tar.gz", Short: "Take a snapshot of a simulated cluster in which something went wrong", Args: cobra.ExactArgs(1),
+		Long: "Simulate plays an incident on a simulated GPU cluster, with all that goes on in one and means nothing, and takes a snapshot at its end. " +
+			"With every seed names, places and times are others. What it was is printed, as the truth.json of a benchmark's case.\n\nThe incidents are " + strings.Join(fixtures.Incidents(), ", ") + ".",
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := packable(path); err != nil {
+				return err
+			}
+			made, err := incident.Make(c.Context(), args[0], seed, near, facts.Metrics())
+			if err != nil {
+				return usage(err)
+			}
+			truth, err := made.MarshalTruth()
+			if err != nil {
+				return err
+			}
+			if err := pack(path, made.Snapshot); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", truth)
+			return err
+		},
+	}
+	c.Flags().StringVarP(&path, "output", "o", "", "the file to write, a .tar.gz")
+	c.Flags().Uint64Var(&seed, "seed", 1, "what differs from one such cluster to the next")
+	c.Flags().BoolVar(&near, "near", false, "its near miss: the same cluster, with what makes the cause untrue")
 	return c
 }
 

@@ -30,12 +30,18 @@ func (w *World) Cluster() collector.Source {
 			wl.series(s)
 		}
 		for _, o := range w.record.objects {
-			if j, ok := o.(*job); ok {
-				j.series(s)
+			switch o := o.(type) {
+			case *job:
+				o.series(s)
+			case *quota:
+				for kind, n := range map[string]int{"hard": o.spec.GPUs, "used": o.used(w)} {
+					s.gauge("kube_resourcequota", float64(n), "namespace", o.spec.Namespace, "resourcequota", quotaName, "resource", "requests.nvidia.com/gpu", "type", kind)
+				}
 			}
 		}
 		for _, p := range w.pods {
 			p.series(s)
+			p.memory(w, s)
 		}
 		events := w.record.waiting
 		w.record.waiting = nil
@@ -75,7 +81,7 @@ func (n *node) series(w *World, s *shelf) {
 		put(float64(n.cpus()-side.reserved), "cpu", "core")
 		put(float64(n.memory()-side.reserved*(n.memory()/50)), "memory", "byte")
 		put(maxPods, "pods", "integer")
-		if len(n.gpus) > 0 {
+		if len(n.gpus) > 0 && n.pool.MIG == "" {
 			put(float64(side.gpus), "nvidia_com_gpu", "integer")
 		}
 	}
@@ -92,6 +98,10 @@ func (wl *workload) series(s *shelf) {
 	case StatefulSet:
 		s.gauge("kube_statefulset_replicas", float64(wl.replicas), "namespace", ns, "statefulset", name)
 		s.gauge("kube_statefulset_status_replicas_ready", ready, "namespace", ns, "statefulset", name)
+	}
+	if wl.spec.Kind == DaemonSet {
+		s.gauge("kube_daemonset_status_desired_number_scheduled", float64(wl.replicas), "namespace", ns, "daemonset", name)
+		s.gauge("kube_daemonset_status_number_ready", ready, "namespace", ns, "daemonset", name)
 	}
 	if wl.spec.Profile != Inference {
 		return
@@ -154,13 +164,13 @@ func (p *pod) series(s *shelf) {
 	}
 	container := p.workload.container()
 	gpus := p.workload.spec.GPUsPerPod
-	share := float64(max(1, gpus))
+	cpus, memory := p.workload.asks()
 	request := func(value float64, resource, unit string) {
 		s.gauge("kube_pod_container_resource_requests", value, "namespace", ns, "pod", p.name, "uid", p.uid, "container", container,
 			"node", p.hostname(), "resource", resource, "unit", unit)
 	}
-	request(share*milliCPUsPerGPU/1000, "cpu", "core")
-	request(share*memoryPerGPU, "memory", "byte")
+	request(float64(cpus)/1000, "cpu", "core")
+	request(float64(memory), "memory", "byte")
 	if gpus > 0 {
 		request(float64(gpus), "nvidia_com_gpu", "integer")
 	}
@@ -175,6 +185,22 @@ func (p *pod) series(s *shelf) {
 		return
 	}
 	s.gauge("kube_pod_container_status_terminated_reason", 1, "namespace", ns, "pod", p.name, "uid", p.uid, "container", container, "reason", p.reason)
+}
+
+// memory puts down what cAdvisor says of p's container.
+func (p *pod) memory(w *World, s *shelf) {
+	if !p.running() || p.node == nil || p.containerID == "" {
+		return
+	}
+	_, limit := p.workload.asks()
+	labels := []string{"namespace", p.workload.spec.Namespace, "pod", p.name, "container", p.workload.container()}
+	h := w.hash("memory", p.uid)
+	share := 0.3 + 0.3*float64(h[0])/255 + 0.01*float64(w.now.Unix()/30%7)/7
+	if span := p.bursts.Sub(p.swells); span > 0 && w.now.After(p.swells) {
+		share += (0.995 - share) * min(1, float64(w.now.Sub(p.swells))/float64(span))
+	}
+	s.gauge("container_memory_working_set_bytes", math.Floor(share*float64(limit)), labels...)
+	s.gauge("container_spec_memory_limit_bytes", float64(limit), labels...)
 }
 
 // lower makes a condition's status a label value.

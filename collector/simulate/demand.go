@@ -28,7 +28,8 @@ type demandState struct {
 	each     float64 // running on a replica
 	queued   float64 // waiting at a replica
 	lowSince time.Time
-	lowMost  int // the most replicas wanted since
+	lowMost  int  // the most replicas wanted since
+	limited  bool // more are wanted than there may be
 }
 
 // level returns the requests in flight that the workload is asked for now.
@@ -83,6 +84,10 @@ func (wl *workload) autoscale(w *World) {
 	s, d := &wl.demand, wl.spec.Demand
 	s.now = wl.level(w)
 	want := wl.desired(s.now)
+	if limited := wl.replicas == d.Max && s.now > (1+tolerance)*float64(d.Max)*AimedLoad*d.PerReplica; limited != s.limited {
+		s.limited = limited
+		w.touch(wl.scaler)
+	}
 	if ratio := s.now / (float64(wl.replicas) * AimedLoad * d.PerReplica); math.Abs(ratio-1) <= tolerance {
 		want = wl.replicas
 	}

@@ -20,12 +20,22 @@ var (
 	_ trouble = (*rush)(nil)
 	_ trouble = (*bitErrors)(nil)
 	_ trouble = (*filling)(nil)
+	_ trouble = (*failing)(nil)
+	_ trouble = (*hanging)(nil)
+	_ trouble = (*restarting)(nil)
+	_ trouble = (*braking)(nil)
+	_ trouble = (*growing)(nil)
+	_ trouble = (*linkErrors)(nil)
+	_ trouble = (*switchError)(nil)
+	_ trouble = (*state)(nil)
 )
 
 type script struct {
 	started bool
 	speed   float64
 	active  []*activeFault
+	failing []*failing // what befalls whoever starts
+	befell  map[Target]place
 }
 
 type activeFault struct {
@@ -60,8 +70,39 @@ func (f *Fault) trouble() trouble {
 		return &bitErrors{target: f.Target, count: f.Count, length: f.For}
 	case DiskFill:
 		return &filling{target: f.Target, to: f.To, length: f.For}
+	case PowerBrake:
+		return &braking{target: f.Target, length: f.For}
+	case Fail:
+		return &failing{failure: failures()[f.Failure], target: f.Target, length: f.For, onNode: f.OnNode}
+	case Hang:
+		return &hanging{target: f.Target}
+	case MemoryGrowth:
+		return &growing{target: f.Target, to: f.To, length: f.For, stranger: f.Stranger || f.Target.Node != ""}
+	case NVLinkErrors:
+		return &linkErrors{target: f.Target, count: f.Count, length: f.For}
+	case SXidError:
+		return &switchError{target: f.Target, code: f.Code}
+	case Restarted:
+		return &restarting{target: f.Target}
 	}
-	panic("unreachable: kinds are validated")
+	return &state{target: f.Target, length: f.For, set: func(w *World, n *node, on bool) {
+		switch f.Kind {
+		case PluginDown:
+			w.pluginDown(n, on)
+		case UnitDown:
+			w.setUnit(n, f.Unit, on)
+		case MIGFailed:
+			n.migFailed = on
+		case Tainted:
+			w.taint(n, f.Taint, on)
+		case Cordoned:
+			w.cordon(n, on)
+		case Rebooted:
+			w.reboot(n)
+		default:
+			panic("unreachable: kinds are validated")
+		}
+	}}
 }
 
 // runFaults lets every fault act that is not over.
@@ -84,10 +125,14 @@ func (w *World) runFaults() {
 // running pod holds.
 func (t Target) gpu(w *World) (*gpu, bool) {
 	if t.Node != "" {
-		n, ok := w.node(t.Node)
-		return n.gpus[t.GPU], ok
+		n, _ := w.node(t.Node) // validated
+		w.befall(t, nil, n.gpus[t.GPU])
+		return n.gpus[t.GPU], true
 	}
 	wl := w.workload(t.Workload)
+	if wl == nil {
+		return nil, false
+	}
 	place := 0
 	for _, p := range wl.pods {
 		if p.over() {
@@ -98,7 +143,8 @@ func (t Target) gpu(w *World) (*gpu, bool) {
 			index = place
 		}
 		place++
-		if index == t.Replica && p.running() {
+		if index == t.Replica && p.running() && t.GPU < len(p.gpus) {
+			w.befall(t, p, p.gpus[t.GPU])
 			return p.gpus[t.GPU], true
 		}
 	}
@@ -108,7 +154,10 @@ func (t Target) gpu(w *World) (*gpu, bool) {
 func (w *World) workload(id string) *workload {
 	namespace, name, _ := strings.Cut(id, "/")
 	i := slices.IndexFunc(w.workloads, func(wl *workload) bool { return wl.spec.Namespace == namespace && wl.spec.Name == name })
-	return w.workloads[i] // validated
+	if i < 0 {
+		return nil // it has not arrived
+	}
+	return w.workloads[i]
 }
 
 // overheating heats a GPU up, and lets it cool down when it is over.
@@ -143,7 +192,11 @@ type rush struct {
 }
 
 func (r *rush) act(w *World, age Duration) bool {
-	w.workload(r.target.Workload).demand.factor = 1 + (r.factor-1)*float64(age)/float64(r.length)
+	wl := w.workload(r.target.Workload)
+	if wl == nil {
+		return false
+	}
+	wl.demand.factor = 1 + (r.factor-1)*float64(age)/float64(r.length)
 	return true
 }
 

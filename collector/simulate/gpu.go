@@ -57,6 +57,7 @@ const (
 	reasonSlowdown  = 0x08
 	reasonSWThermal = 0x20
 	reasonHWThermal = 0x40
+	reasonHWBrake   = 0x80
 )
 
 // A gpu is one device.
@@ -98,6 +99,12 @@ type gpu struct {
 	remappedCE   float64 // rows
 	remappedUE   float64
 	remapFailed  bool
+	remapPending bool
+	braked       bool
+	own, foreign float64 // shares of the memory: what its process has grown to, and what a stranger's holds
+	linkCRC      float64
+	linkReplay   float64
+	linkRecovery float64
 
 	labels    []collector.Attr // of its series
 	labelsFor *pod             // whose labels those are
@@ -155,6 +162,11 @@ func (g *gpu) live(w *World, air air) {
 		g.reasons |= reasonSWThermal
 		g.thermalNanos += air.dt * 1e9
 	}
+	if g.braked {
+		g.pace = min(g.pace, 0.42) // the hardware divides the clock
+		g.reasons |= reasonHWBrake | reasonSlowdown
+		g.powerNanos += air.dt * 1e9
+	}
 	if g.temp >= m.hotHW {
 		g.reasons |= reasonHWThermal | reasonSlowdown
 	}
@@ -201,7 +213,10 @@ func (g *gpu) apply(l load, mood, dt float64) {
 	g.dram = clamp01(l.dram)
 	g.engine = clamp01(l.util * 0.985)
 	g.memUtil = clamp01(l.dram * 0.9)
-	g.used = math.Floor(l.memory * float64(m.memory-m.reserved))
+	if l.memory == 0 {
+		g.own = 0 // it went with its process
+	}
+	g.used = math.Floor(min(1, max(l.memory, g.own)+g.foreign) * float64(m.memory-m.reserved))
 	context := 0.0
 	if l.memory > 0 {
 		context = 0.06 * m.limit
@@ -227,6 +242,8 @@ func (g *gpu) load(w *World, mood, spike float64) load {
 		return load{util: 0.88 + 0.06*mood, tensor: 0.55 + 0.05*mood, dram: 0.41 + 0.04*mood, power: 0.66 + 0.03*mood + 0.01*spike, memory: 0.62, nvlink: 4}
 	case Idle:
 		return load{memory: 0.153}
+	case Service:
+		return load{}
 	}
 	panic("unreachable: profiles are validated")
 }

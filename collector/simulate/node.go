@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"vedette.dev/collector"
 )
 
@@ -24,7 +26,13 @@ type node struct {
 	ip       string
 	gpus     []*gpu
 	cordoned bool
-	boot     time.Time
+
+	moreTaints []corev1.Taint
+	unitsDown  map[string]bool
+	pluginDown bool
+	migFailed  bool
+
+	boot time.Time
 
 	klog    []string // kernel records that nobody has read yet
 	klogSeq int
@@ -94,6 +102,9 @@ func (n *node) kernel(w *World, at time.Time, priority int, line string) {
 // free returns the GPUs of n that a pod could have.
 func (n *node) free() []*gpu {
 	var free []*gpu
+	if n.pluginDown || n.pool.MIG != "" {
+		return nil
+	}
 	for _, g := range n.gpus {
 		if g.pod == nil && !g.unhealthy {
 			free = append(free, g)
@@ -104,6 +115,9 @@ func (n *node) free() []*gpu {
 
 func (n *node) allocatable() int {
 	healthy := 0
+	if n.pluginDown {
+		return 0
+	}
 	for _, g := range n.gpus {
 		if !g.unhealthy {
 			healthy++
@@ -170,8 +184,14 @@ func (w *World) setCordon(name string, cordoned bool) error {
 	if !ok {
 		return fmt.Errorf("cordon %s: cluster %s has no such node", name, w.sc.Cluster.Name)
 	}
+	w.cordon(n, cordoned)
+	w.reviseObjects()
+	return nil
+}
+
+func (w *World) cordon(n *node, cordoned bool) {
 	if n.cordoned == cordoned {
-		return nil
+		return
 	}
 	n.cordoned = cordoned
 	reason := "NodeSchedulable"
@@ -179,9 +199,7 @@ func (w *World) setCordon(name string, cordoned bool) error {
 		reason = "NodeNotSchedulable"
 	}
 	w.touch(n)
-	w.event(n, "Normal", reason, "kubelet", name, fmt.Sprintf("Node %s status is now: %s", name, reason))
-	w.reviseObjects()
-	return nil
+	w.event(n, "Normal", reason, "kubelet", n.name, fmt.Sprintf("Node %s status is now: %s", n.name, reason))
 }
 
 func (w *World) node(name string) (*node, bool) {

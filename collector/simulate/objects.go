@@ -3,6 +3,8 @@ package simulate
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -34,6 +36,10 @@ type (
 		meta
 		wl *workload
 	}
+	daemonSet struct {
+		meta
+		wl *workload
+	}
 	autoscaler struct {
 		meta
 		wl     *workload
@@ -44,7 +50,7 @@ type (
 		wl                *workload
 		name              string
 		failed, succeeded int
-		completed         time.Time
+		completed, gaveUp time.Time
 	}
 )
 
@@ -55,6 +61,7 @@ var (
 	_ object = (*deployment)(nil)
 	_ object = (*replicaSet)(nil)
 	_ object = (*statefulSet)(nil)
+	_ object = (*daemonSet)(nil)
 	_ object = (*autoscaler)(nil)
 	_ object = (*job)(nil)
 )
@@ -63,6 +70,7 @@ func (*namespace) resource() string   { return "namespaces" }
 func (*deployment) resource() string  { return "deployments.apps" }
 func (*replicaSet) resource() string  { return "replicasets.apps" }
 func (*statefulSet) resource() string { return "statefulsets.apps" }
+func (*daemonSet) resource() string   { return "daemonsets.apps" }
 func (*autoscaler) resource() string  { return "horizontalpodautoscalers.autoscaling" }
 func (*job) resource() string         { return "jobs.batch" }
 
@@ -77,6 +85,9 @@ func (o *replicaSet) ref() corev1.ObjectReference {
 }
 func (o *statefulSet) ref() corev1.ObjectReference {
 	return reference("apps/v1", "StatefulSet", o.wl, o.wl.spec.Name)
+}
+func (o *daemonSet) ref() corev1.ObjectReference {
+	return reference("apps/v1", "DaemonSet", o.wl, o.wl.spec.Name)
 }
 func (o *autoscaler) ref() corev1.ObjectReference {
 	return reference("autoscaling/v2", "HorizontalPodAutoscaler", o.wl, o.wl.spec.Name)
@@ -143,6 +154,15 @@ func (o *statefulSet) encode(*World) json.RawMessage {
 		Status: appsv1.StatefulSetStatus{ObservedGeneration: 1, Replicas: int32(len(wl.pods)), ReadyReplicas: ready, AvailableReplicas: ready}})
 }
 
+func (o *daemonSet) encode(*World) json.RawMessage {
+	wl := o.wl
+	tm, om := heading(o, wl.labels(), nil)
+	ready, all := int32(len(wl.readyPods())), int32(len(wl.pods))
+	return marshal(&appsv1.DaemonSet{TypeMeta: tm, ObjectMeta: om, Spec: appsv1.DaemonSetSpec{Selector: wl.selector(), Template: wl.template()},
+		Status: appsv1.DaemonSetStatus{DesiredNumberScheduled: all, CurrentNumberScheduled: all, NumberReady: ready, NumberAvailable: ready,
+			NumberUnavailable: all - ready, UpdatedNumberScheduled: all}})
+}
+
 func (o *autoscaler) encode(*World) json.RawMessage {
 	wl, d := o.wl, o.wl.spec.Demand
 	tm, om := heading(o, nil, nil)
@@ -154,7 +174,7 @@ func (o *autoscaler) encode(*World) json.RawMessage {
 	}
 	limited := autoscalingv2.HorizontalPodAutoscalerCondition{Type: autoscalingv2.ScalingLimited, Status: corev1.ConditionFalse,
 		Reason: "DesiredWithinRange", Message: "the desired count is within the acceptable range"}
-	if wl.replicas == d.Max {
+	if wl.demand.limited {
 		limited.Status, limited.Reason, limited.Message = corev1.ConditionTrue, "TooManyReplicas", "the desired replica count is more than the maximum replica count"
 	}
 	status.Conditions = []autoscalingv2.HorizontalPodAutoscalerCondition{limited}
@@ -180,9 +200,16 @@ func (o *job) encode(*World) json.RawMessage {
 		status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, Reason: "CompletionsReached",
 			LastTransitionTime: metav1.NewTime(o.completed), LastProbeTime: metav1.NewTime(o.completed)}}
 	}
+	if !o.gaveUp.IsZero() {
+		status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded",
+			Message: "Job has reached the specified backoff limit", LastTransitionTime: metav1.NewTime(o.gaveUp), LastProbeTime: metav1.NewTime(o.gaveUp)}}
+	}
 	template := wl.template()
 	template.Labels["batch.kubernetes.io/job-name"] = o.name
 	spec := batchv1.JobSpec{Parallelism: &n, Completions: &n, CompletionMode: &mode, Template: template, BackoffLimitPerIndex: new(int32(8))}
+	if wl.spec.Retries > 0 {
+		spec.BackoffLimitPerIndex, spec.BackoffLimit = nil, new(int32(wl.spec.Retries))
+	}
 	if wl.spec.Profile == Batch {
 		spec.TTLSecondsAfterFinished = new(int32(jobTTL / time.Second))
 	}
@@ -219,19 +246,49 @@ func (wl *workload) template() corev1.PodTemplateSpec {
 const (
 	milliCPUsPerGPU = 20_000
 	memoryPerGPU    = 200 << 30
+	milliCPUsPlain  = 250 // of what has no GPU
+	memoryPlain     = 1 << 30
+	milliCPUsSlice  = 1_500 // of a slice: a 56th of a p4de.24xlarge
+	memorySlice     = 16 << 30
 )
 
+// poolLabel is the label of a node that says which pool it is of.
+const poolLabel = "eks.amazonaws.com/nodegroup"
+
+// asks returns what a pod asks for in thousandths of a CPU and in bytes.
+func (wl *workload) asks() (milliCPUs, memory int64) {
+	switch {
+	case wl.spec.MIG != "":
+		return milliCPUsSlice, memorySlice
+	case wl.spec.GPUsPerPod == 0 && !wl.balloon():
+		return milliCPUsPlain, memoryPlain
+	}
+	share := int64(max(1, wl.spec.GPUsPerPod))
+	return share * milliCPUsPerGPU, share * memoryPerGPU
+}
+
+// wantsGPUs reports whether the pods ask for GPUs, or for slices of them.
+func (wl *workload) wantsGPUs() bool { return wl.spec.GPUsPerPod > 0 || wl.spec.MIG != "" }
+
+// gpuResource returns under what name a pod asks for GPUs, and for how many.
+func (wl *workload) gpuResource() (name corev1.ResourceName, n int) {
+	if wl.spec.MIG != "" {
+		return corev1.ResourceName("nvidia.com/mig-" + wl.spec.MIG), 1
+	}
+	return "nvidia.com/gpu", wl.spec.GPUsPerPod
+}
+
 func (wl *workload) podSpec() corev1.PodSpec {
-	gpus := int64(wl.spec.GPUsPerPod)
-	share := max(1, gpus)
+	name, gpus := wl.gpuResource()
+	cpus, memory := wl.asks()
 	request := corev1.ResourceList{
-		corev1.ResourceCPU:    *resource.NewMilliQuantity(share*milliCPUsPerGPU, resource.DecimalSI),
-		corev1.ResourceMemory: *resource.NewQuantity(share*memoryPerGPU, resource.BinarySI),
+		corev1.ResourceCPU:    *resource.NewMilliQuantity(cpus, resource.DecimalSI),
+		corev1.ResourceMemory: *resource.NewQuantity(memory, resource.BinarySI),
 	}
 	limits := corev1.ResourceList{corev1.ResourceMemory: request[corev1.ResourceMemory]}
 	if gpus > 0 {
-		request["nvidia.com/gpu"] = *resource.NewQuantity(gpus, resource.DecimalSI)
-		limits["nvidia.com/gpu"] = request["nvidia.com/gpu"]
+		request[name] = *resource.NewQuantity(int64(gpus), resource.DecimalSI)
+		limits[name] = request[name]
 	}
 	restart := corev1.RestartPolicyAlways
 	if wl.spec.Kind == Job {
@@ -241,6 +298,21 @@ func (wl *workload) podSpec() corev1.PodSpec {
 		Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}},
 		Containers: []corev1.Container{{Name: wl.container(), Image: wl.spec.Image, ImagePullPolicy: corev1.PullIfNotPresent,
 			Resources: corev1.ResourceRequirements{Requests: request, Limits: limits}}}}
+	if wl.spec.Pool != "" {
+		spec.NodeSelector = map[string]string{poolLabel: wl.spec.Pool}
+	}
+	if wl.spec.Intolerant {
+		spec.Tolerations = nil
+	}
+	if wl.spec.Kind == DaemonSet {
+		spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+	}
+	for _, key := range wl.spec.Tolerates {
+		spec.Tolerations = append(spec.Tolerations, corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule})
+	}
+	for _, name := range slices.Sorted(maps.Keys(wl.spec.Env)) {
+		spec.Containers[0].Env = append(spec.Containers[0].Env, corev1.EnvVar{Name: name, Value: wl.spec.Env[name]})
+	}
 	if wl.spec.Priority != 0 {
 		spec.Priority, spec.PriorityClassName, spec.PreemptionPolicy = &wl.spec.Priority, wl.priorityClass(), new(corev1.PreemptNever)
 	}

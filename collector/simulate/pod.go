@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -39,11 +40,17 @@ type pod struct {
 	exit   int
 	reason string // why it last ended: Error, Completed, StartError
 
+	message string // what the runtime said then
+
 	waiting       string // CrashLoopBackOff, between two starts
 	restarts      int
 	unschedulable string    // why it has no node
 	toldAt        time.Time // when that was last reported
 	group         int       // of ranks that it has joined
+	on            *node     // where it must be; nil is anywhere
+	stuck         bool      // its program goes on no further
+	swells        time.Time // from when to when its memory grows to its limit; zero where it does not
+	bursts        time.Time
 	gone          bool
 }
 
@@ -106,11 +113,15 @@ func (p *pod) launch(w *World) {
 	container := p.workload.container()
 	kubelet("Pulled", "Container image %q already present on machine", p.workload.spec.Image)
 	if i := slices.IndexFunc(p.gpus, func(g *gpu) bool { return g.lost }); i >= 0 {
-		w.event(p, "Warning", "Failed", "kubelet", p.node.name, "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: "+
+		p.refuse(w, "failed to create containerd task: failed to create shim task: OCI runtime create failed: "+
 			"runc create failed: unable to start container process: error during container init: error running prestart hook #0: exit status 1, "+
 			"stdout: , stderr: Auto-detected mode as 'legacy'\nnvidia-container-cli: device error: "+p.gpus[i].uuid+": unknown device: unknown")
-		p.exit, p.reason = 128, "StartError"
-		p.crashLoop(w)
+		return
+	}
+	fails := slices.IndexFunc(w.script.failing, func(f *failing) bool { return f.length > 0 && f.covers(w, p) })
+	if fails >= 0 && w.script.failing[fails].failure.Refused != "" {
+		p.write(w, w.script.failing[fails].failure, 0)
+		p.refuse(w, w.script.failing[fails].failure.Refused)
 		return
 	}
 	kubelet("Created", "Created container: %s", container)
@@ -118,6 +129,11 @@ func (p *pod) launch(w *World) {
 	p.phase, p.waiting, p.ran = running, "", w.now
 	p.containerID = fmt.Sprintf("%x", w.hash("container", p.uid, fmt.Sprint(p.restarts)))
 	w.touch(p)
+	if fails >= 0 {
+		f := w.script.failing[fails]
+		p.failLater(w, f, w.scripted(Duration(f.failure.After)*Duration(time.Second)))
+	}
+	w.din.starts(w, p)
 	restarts := p.restarts
 	w.after(w.seconds(p.workload.loading()), func() {
 		if p.running() && p.restarts == restarts {
@@ -125,6 +141,20 @@ func (p *pod) launch(w *World) {
 		}
 	})
 	p.workload.started(w, p)
+}
+
+// refuse is told that the runtime could not start p's container.
+func (p *pod) refuse(w *World, why string) {
+	w.event(p, "Warning", "Failed", "kubelet", p.node.name, "Error: "+why)
+	p.exit, p.reason, p.message = 128, "StartError", why
+	if p.workload.spec.Kind == Job {
+		p.ended, p.ran, p.phase, p.ready = w.now, w.now, failed, false
+		p.release()
+		w.touch(p)
+		p.workload.podFailed(w, p)
+		return
+	}
+	p.crashLoop(w)
 }
 
 func (p *pod) becomeReady(w *World) {
@@ -138,11 +168,18 @@ func (p *pod) becomeReady(w *World) {
 
 // crash ends p's process with an exit code. A job makes another pod of it; in
 // the other workloads the kubelet starts the container again.
-func (p *pod) crash(w *World, exit int) {
+func (p *pod) crash(w *World, exit int) { p.crashAs(w, exit, "") }
+
+// crashAs is crash for a reason; "" is Error.
+func (p *pod) crashAs(w *World, exit int, reason string) {
 	if p.gone || !p.running() {
 		return
 	}
-	p.exit, p.reason, p.ended, p.ready = exit, "Error", w.now, false
+	p.exit, p.reason, p.message, p.ended, p.ready = exit, cmp.Or(reason, "Error"), "", w.now, false
+	p.swells, p.bursts = time.Time{}, time.Time{}
+	for _, g := range p.gpus {
+		g.own = 0
+	}
 	if p.workload.spec.Kind != Job {
 		p.crashLoop(w)
 		return

@@ -58,7 +58,7 @@ func (p *pod) containerStatus() corev1.ContainerStatus {
 		s.ContainerID = "containerd://" + p.containerID
 	}
 	ended := &corev1.ContainerStateTerminated{ExitCode: int32(p.exit), Reason: p.reason, StartedAt: metav1.NewTime(p.ran),
-		FinishedAt: metav1.NewTime(p.ended), ContainerID: s.ContainerID}
+		FinishedAt: metav1.NewTime(p.ended), ContainerID: s.ContainerID, Message: p.message}
 	switch {
 	case p.over():
 		s.State.Terminated = ended
@@ -122,6 +122,12 @@ func (n *node) encode(w *World) json.RawMessage {
 	}
 	if len(n.gpus) > 0 {
 		labels["nvidia.com/gpu.product"] = dashed(n.gpus[0].model.name)
+		if n.pool.MIG != "" {
+			labels["nvidia.com/mig.capable"], labels["nvidia.com/mig.config"], labels["nvidia.com/mig.config.state"] = "true", "all-"+n.pool.MIG, "success"
+			if n.migFailed {
+				labels["nvidia.com/mig.config.state"] = "failed"
+			}
+		}
 		labels["nvidia.com/gpu.count"] = strconv.Itoa(len(n.gpus))
 		labels["nvidia.com/gpu.memory"] = strconv.Itoa(n.gpus[0].model.memory)
 		labels["nvidia.com/cuda.driver-version.full"] = driverVersion
@@ -173,7 +179,7 @@ func (n *node) taints() []corev1.Taint {
 	if n.diskPressure {
 		taints = append(taints, corev1.Taint{Key: "node.kubernetes.io/disk-pressure", Effect: corev1.TaintEffectNoSchedule})
 	}
-	return taints
+	return append(taints, n.moreTaints...)
 }
 
 // resources returns the node's, with gpus of them healthy, less reserved CPUs and 2 % of memory for each.
@@ -184,10 +190,24 @@ func (n *node) resources(gpus int, reserved int64) corev1.ResourceList {
 		corev1.ResourceEphemeralStorage: *resource.NewQuantity(rootFilesystem-reserved*(rootFilesystem/10), resource.BinarySI),
 		corev1.ResourcePods:             *resource.NewQuantity(maxPods, resource.DecimalSI),
 	}
-	if len(n.gpus) > 0 {
+	if len(n.gpus) > 0 && n.pool.MIG == "" {
 		r["nvidia.com/gpu"] = *resource.NewQuantity(int64(gpus), resource.DecimalSI)
 	}
+	if n.pool.MIG != "" && !n.migFailed {
+		r[corev1.ResourceName("nvidia.com/mig-"+n.pool.MIG)] = *resource.NewQuantity(int64(n.slices()), resource.DecimalSI)
+	}
 	return r
+}
+
+// slicesPerGPU is how many instances of the smallest profile there are on one GPU.
+const slicesPerGPU = 7
+
+// slices returns how many slices n's GPUs are cut into.
+func (n *node) slices() int {
+	if n.pool.MIG == "" || n.migFailed || n.pluginDown {
+		return 0
+	}
+	return slicesPerGPU * len(n.gpus)
 }
 
 const maxPods = 110

@@ -88,6 +88,10 @@ func (wl *workload) watchdogs(w *World, timeout time.Duration) {
 		}
 		late := w.seconds(0.01, 0.5)
 		w.after(late, func() {
+			if p.stuck {
+				p.dumpLines(w, sequence-2)
+				return
+			}
 			for k := range p.gpus {
 				rank := p.index*wl.spec.GPUsPerPod + k
 				ran := (timeout + late).Milliseconds() + int64(k)
@@ -110,10 +114,23 @@ func (p *pod) ncclLines(w *World, rank int, sequence int64, timeout time.Duratio
 	p.log(w, "terminate called after throwing an instance of 'c10::DistBackendError'")
 }
 
+// dumpLines is what a rank says that went on no further: its own watchdog waits for nothing, and the others' tells it.
+func (p *pod) dumpLines(w *World, last int64) {
+	for k := range p.gpus {
+		rank := p.index*p.workload.spec.GPUsPerPod + k
+		p.log(w, fmt.Sprintf("[rank%d]:[E%s ProcessGroupNCCL.cpp:1683] [PG ID 0 PG GUID 0(default_pg) Rank %d] Received a dump signal due to a collective timeout from rank 0 and we will try our best to dump the debug info. "+
+			"Last enqueued NCCL work: %d, last completed NCCL work: %d.This is most likely caused by incorrect usages of collectives, e.g., wrong sizes used across ranks, the order of collectives is not same for all ranks or the scheduled collective, for some reason, didn't run. "+
+			"Additionally, this can be caused by GIL deadlock or other reasons such as network errors or bugs in the communications library (e.g. NCCL), etc.",
+			rank, w.now.UTC().Format("0102 15:04:05.000000000"), rank, last, last))
+	}
+}
+
 // trainingLoad returns what one rank asks of its GPU.
 func (wl *workload) trainingLoad(w *World, g *gpu, mood, spike float64) load {
 	r := &wl.ranks
 	switch {
+	case g.pod.stuck: // the program never gets to the GPU
+		return load{memory: 0.9}
 	case !r.hung.IsZero() && g.pod.group == r.group: // spinning in a collective that will not end
 		return load{util: 1, dram: 0.03, power: 0.2 + 0.004*spike, memory: 0.9}
 	case !r.training: // waiting for the others to join

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"vedette.dev/collector"
@@ -43,6 +44,10 @@ func gpuReadings() []reading[*gpu] {
 		{dev + "CORRECTABLE_REMAPPED_ROWS", true, func(g *gpu) float64 { return g.remappedCE }},
 		{dev + "UNCORRECTABLE_REMAPPED_ROWS", true, func(g *gpu) float64 { return g.remappedUE }},
 		{dev + "ROW_REMAP_FAILURE", false, func(g *gpu) float64 { return number(g.remapFailed) }},
+		{dev + "ROW_REMAP_PENDING", false, func(g *gpu) float64 { return number(g.remapPending) }},
+		{dev + "NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL", true, func(g *gpu) float64 { return g.linkCRC }},
+		{dev + "NVLINK_REPLAY_ERROR_COUNT_TOTAL", true, func(g *gpu) float64 { return g.linkReplay }},
+		{dev + "NVLINK_RECOVERY_ERROR_COUNT_TOTAL", true, func(g *gpu) float64 { return g.linkRecovery }},
 		{dev + "CLOCKS_EVENT_REASONS", false, func(g *gpu) float64 { return float64(g.reasons) }},
 		{dev + "THERMAL_VIOLATION", true, func(g *gpu) float64 { return math.Floor(g.thermalNanos) }},
 		{dev + "POWER_VIOLATION", true, func(g *gpu) float64 { return math.Floor(g.powerNanos) }},
@@ -61,6 +66,18 @@ func number(b bool) float64 {
 
 // ratio rounds to the six digits that dcgm-exporter prints.
 func ratio(v float64) float64 { return math.Round(v*1e6) / 1e6 }
+
+// units returns the systemd units of n that are looked at.
+func (n *node) units() []string {
+	units := []string{"containerd.service", "kubelet.service"}
+	if len(n.gpus) > 0 {
+		units = append(units, "nvidia-persistenced.service")
+		if n.gpus[0].model.nvlink {
+			units = append(units, "nvidia-fabricmanager.service")
+		}
+	}
+	return units
+}
 
 // errLost is NVML's word for a GPU that is off the bus.
 // lost says of every GPU whether it no longer answers, as collector/dcgm does.
@@ -95,7 +112,7 @@ func (w *World) GPUs(node string) collector.Source {
 				errs = append(errs, fmt.Errorf("read GPU %d (%s) of %s: %w", g.index, g.pciBusID(), node, errLost))
 			}
 			for _, r := range readings {
-				if g.lost && r.metric != "DCGM_FI_DEV_XID_ERRORS" || r.metric == "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL" && !g.model.nvlink {
+				if g.lost && r.metric != "DCGM_FI_DEV_XID_ERRORS" || strings.HasPrefix(string(r.metric), "DCGM_FI_DEV_NVLINK_") && !g.model.nvlink {
 					continue
 				}
 				points = append(points, collector.Point{Metric: r.metric, Counter: r.counter, Value: r.value(g), At: w.now, Attrs: labels})
@@ -154,6 +171,12 @@ func (w *World) Host(node string) collector.Source {
 		s.gauge("node_filesystem_avail_bytes", math.Floor(rootFilesystem*(1-n.diskUsed)), root...)
 		s.counter("node_network_receive_bytes_total", math.Floor(n.receivedBytes), "instance", node, "device", "ens32")
 		s.counter("node_network_transmit_bytes_total", math.Floor(n.sentBytes), "instance", node, "device", "ens32")
+		for _, unit := range n.units() {
+			for _, state := range [...]string{"active", "failed", "inactive"} {
+				down := n.unitsDown[unit]
+				s.gauge("node_systemd_unit_state", number(!down && state == "active" || down && state == "failed"), "instance", node, "name", unit, "state", state, "type", "simple")
+			}
+		}
 		return collector.Batch{Points: s.points}, nil
 	})
 }

@@ -22,6 +22,47 @@ type Scenario struct {
 	Cluster    Cluster    `yaml:"cluster"`
 	Workloads  []Workload `yaml:"workloads"`
 	Faults     []Fault    `yaml:"faults"`
+
+	Background []Workload `yaml:"background"` // more workloads, which have nothing to do with the faults
+	Decoys     []Fault    `yaml:"decoys"`     // faults that another cause would show, and that do not matter
+	Unseen     []string   `yaml:"unseen"`     // what nobody collects: kernel, metrics, logs, holders (which pod has a GPU)
+	Noise      float64    `yaml:"noise"`      // 0..1: how much goes on that means nothing, of what is known of that
+	Ends       Duration   `yaml:"ends"`       // when there is something to explain, since the script was started
+	Truth      *Truth     `yaml:"truth"`      // what is to be explained then; nil is nothing
+	NearMiss   *NearMiss  `yaml:"nearMiss"`
+}
+
+// A NearMiss is the same cluster and noise with other faults, which make the
+// truth another.
+type NearMiss struct {
+	Text      string     `yaml:"text"`      // what is different
+	Workloads []Workload `yaml:"workloads"` // instead of the scenario's; none is those
+	Faults    []Fault    `yaml:"faults"`
+	Truth     *Truth     `yaml:"truth"`
+}
+
+// A Truth is what a diagnosis of a scenario should come to.
+type Truth struct {
+	Cause   string   `yaml:"cause"`   // of causes.csv
+	Accept  []string `yaml:"accept"`  // further causes that are right
+	Subject string   `yaml:"subject"` // gpu, node, pod, workload or namespace: that of At
+	At      Target   `yaml:"at"`
+	Exact   bool     `yaml:"exact"` // the subject itself, not what owns it or it owns
+	Focus   bool     `yaml:"focus"` // the question is about At's workload, and not what is wrong at all
+	Tells   []string `yaml:"tells"` // regular expressions that the report's words match
+}
+
+// Near returns the scenario of sc's near miss, and whether it has one.
+func (sc *Scenario) Near() (*Scenario, bool) {
+	if sc.NearMiss == nil {
+		return nil, false
+	}
+	near := *sc
+	near.Faults, near.Truth, near.NearMiss = sc.NearMiss.Faults, sc.NearMiss.Truth, nil
+	if sc.NearMiss.Workloads != nil {
+		near.Workloads = sc.NearMiss.Workloads
+	}
+	return &near, true
 }
 
 // A Cluster is the machines of a scenario.
@@ -34,6 +75,14 @@ type Cluster struct {
 	// DiskGrowth is the share of its root file system, 0..1, by which a node's
 	// disk fills in a day, for the nodes where it fills noticeably.
 	DiskGrowth map[string]float64 `yaml:"diskGrowth"`
+
+	Quotas []Quota `yaml:"quotas"`
+}
+
+// A Quota is how many GPUs the pods of a namespace may ask for.
+type Quota struct {
+	Namespace string `yaml:"namespace"`
+	GPUs      int    `yaml:"gpus"`
 }
 
 // A Pool is nodes of one kind. They are named after it: pool gpu has gpu-01, gpu-02 and so on.
@@ -46,6 +95,9 @@ type Pool struct {
 	RackSize     int    `yaml:"rackSize"`  // nodes in a rack; 0 is all in one
 	CPUs         int    `yaml:"cpus"`      // of a node; 0 is 24 a GPU
 	MemoryGiB    int    `yaml:"memoryGiB"` // of a node; 0 is 256 a GPU
+	MIG          string `yaml:"mig"`       // the profile that its GPUs are cut into seven of, 1g.10gb; "" is none
+
+	names []string // of the nodes, where Vary gave them others
 }
 
 // A WorkloadKind is the Kubernetes kind that owns a workload's pods.
@@ -56,6 +108,7 @@ const (
 	Job         WorkloadKind = "Job"
 	Deployment  WorkloadKind = "Deployment"
 	StatefulSet WorkloadKind = "StatefulSet"
+	DaemonSet   WorkloadKind = "DaemonSet"
 )
 
 // A Profile is how a workload uses its GPUs.
@@ -63,12 +116,14 @@ type Profile string
 
 // The profiles. The pods of a training job wait for one another: the slowest
 // GPU sets the pace, and a dead rank stops them all. A batch job ends, and is
-// run again after a pause. An idle workload holds its GPUs and does nothing.
+// run again after a pause. An idle workload holds its GPUs and does nothing. A
+// service has none, or does not use them.
 const (
 	Training  Profile = "training"
 	Inference Profile = "inference"
 	Batch     Profile = "batch"
 	Idle      Profile = "idle"
+	Service   Profile = "service"
 )
 
 // A Workload is pods that are alike.
@@ -88,6 +143,19 @@ type Workload struct {
 
 	RunTime Duration `yaml:"runTime"` // batch: how long a run takes, about
 	Pause   Duration `yaml:"pause"`   // batch: between a run and the next
+
+	// Arrives is when somebody makes the workload, since the script was started; 0 is long before.
+	Arrives    Duration          `yaml:"arrives"`
+	MIG        string            `yaml:"mig"`        // the profile of the slice that each pod asks for instead of GPUs
+	Pool       string            `yaml:"pool"`       // the pool on whose nodes the pods must be
+	OnGPUNodes bool              `yaml:"onGPUNodes"` // of a daemon set: not on other nodes
+	Beside     string            `yaml:"beside"`     // namespace/name: the workload on whose first pod's node all pods are, by nodeName
+	Intolerant bool              `yaml:"intolerant"` // the pods do not tolerate the taint of GPU nodes
+	Tolerates  []string          `yaml:"tolerates"`  // further taints' keys
+	Env        map[string]string `yaml:"env"`
+
+	// Retries is how many pods of a job may fail before the job has; 0 is 8 of each index.
+	Retries int `yaml:"retries"`
 
 	// NCCLTimeout is how long the ranks of a training job wait for a dead one,
 	// in script time like all that a fault sets off; 0 is PyTorch's 10m.
@@ -125,6 +193,19 @@ const (
 	DemandGrowth    FaultKind = "demand-growth"    // a deployment's demand grows to Factor times itself over For, and stays
 	ECCBurst        FaultKind = "ecc-burst"        // a GPU corrects Count single-bit errors within For
 	DiskFill        FaultKind = "disk-fill"        // a node's root file system fills to To within For, and stays so
+	PowerBrake      FaultKind = "power-brake"      // the power supply slows GPUs down for For
+	Fail            FaultKind = "fail"             // processes end as Failure says, and again when they are started within For
+	Hang            FaultKind = "hang"             // a rank goes on no further, and says nothing
+	MemoryGrowth    FaultKind = "memory-growth"    // the memory that is used on a GPU grows to To within For, and stays
+	NVLinkErrors    FaultKind = "nvlink-errors"    // a GPU's links make Count errors within For
+	SXidError       FaultKind = "sxid"             // an NVSwitch of a node reports Code
+	PluginDown      FaultKind = "plugin-down"      // the device plug-in of a node fails for For
+	UnitDown        FaultKind = "unit-down"        // Unit of a node is not active for For
+	MIGFailed       FaultKind = "mig-failed"       // the MIG manager could not cut a node's GPUs
+	Tainted         FaultKind = "taint"            // a node gets the taint Taint
+	Cordoned        FaultKind = "cordon"           // a node is cordoned
+	Rebooted        FaultKind = "reboot"           // a node boots anew, and its GPUs are whole again
+	Restarted       FaultKind = "restart"          // pods are deleted, and their controller makes others
 )
 
 // A Fault is one thing that goes wrong, at a time of the script.
@@ -134,12 +215,18 @@ type Fault struct {
 	For    Duration  `yaml:"for"`
 	Target Target    `yaml:"target"`
 
-	Peak   float64  `yaml:"peak"`   // thermal-throttle: °C; 0 is 92
-	Ramp   Duration `yaml:"ramp"`   // thermal-throttle: from the start to Peak; 0 is 2m
-	Code   int      `yaml:"code"`   // xid
-	Factor float64  `yaml:"factor"` // demand-growth
-	Count  int      `yaml:"count"`  // ecc-burst
-	To     float64  `yaml:"to"`     // disk-fill: the share that is used, 0..1
+	Peak     float64  `yaml:"peak"`     // thermal-throttle: °C; 0 is 92
+	Ramp     Duration `yaml:"ramp"`     // thermal-throttle: from the start to Peak; 0 is 2m
+	Code     int      `yaml:"code"`     // xid
+	Stranger bool     `yaml:"stranger"` // memory-growth: it is not the process of the pod that has the GPU
+	Factor   float64  `yaml:"factor"`   // demand-growth
+	Count    int      `yaml:"count"`    // ecc-burst
+	To       float64  `yaml:"to"`       // disk-fill, memory-growth: the share that is used, 0..1
+
+	Failure string `yaml:"failure"` // fail: the id of a row of failures.yaml
+	Unit    string `yaml:"unit"`    // unit-down: nvidia-fabricmanager.service
+	OnNode  bool   `yaml:"onNode"`  // fail: whatever starts with GPUs on the node where the workload's pod is
+	Taint   string `yaml:"taint"`   // taint: key=value, with the effect NoSchedule
 }
 
 // A Target is what a fault befalls: a node, a GPU of a node, a workload, or
@@ -149,6 +236,7 @@ type Target struct {
 	Workload string `yaml:"workload"` // namespace/name
 	Replica  int    `yaml:"replica"`  // the pod: its index in a job, its place by age in a deployment
 	GPU      int    `yaml:"gpu"`      // its index on the node, or among the pod's
+	All      bool   `yaml:"all"`      // every GPU of the node, every pod of the workload
 }
 
 // A Duration is written in Prometheus' notation: 1m30s, 2h, 7d.
@@ -165,10 +253,15 @@ func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 }
 
 // Parse reads a scenario. An error names file and line, or the field that is wrong.
-func Parse(file string, data []byte) (*Scenario, error) {
+func Parse(file string, data []byte) (*Scenario, error) { return ParseIn(new(Scenario), file, data) }
+
+// ParseIn reads a scenario that leaves to setting what it does not say itself:
+// the same cluster for many.
+func ParseIn(setting *Scenario, file string, data []byte) (*Scenario, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	sc := new(Scenario)
+	*sc = *setting
 	if err := dec.Decode(sc); err != nil {
 		return nil, located(file, err)
 	}

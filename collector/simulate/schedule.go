@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // retell is after how long the scheduler's words about a pod that does not fit
@@ -24,25 +26,48 @@ func (w *World) schedule() {
 	}
 	slices.SortStableFunc(queue, func(a, b *pod) int { return cmp.Compare(b.workload.spec.Priority, a.workload.spec.Priority) })
 	for _, p := range queue {
-		want := p.workload.spec.GPUsPerPod
-		n, gpus := w.place(want)
-		if n == nil && !p.workload.balloon() && w.deflate(want) {
-			n, gpus = w.place(want)
+		n, gpus := w.place(p)
+		if want := p.workload.spec.GPUsPerPod; n == nil && want > 0 && !p.workload.balloon() && w.deflate(want) {
+			n, gpus = w.place(p)
 		}
 		if n != nil {
 			p.bind(w, n, gpus)
 			continue
 		}
-		p.tellUnschedulable(w, w.whyNot(p.workload.spec))
+		p.tellUnschedulable(w, w.whyNot(p.workload))
 	}
 }
 
-// place returns the node with most free GPUs, the first of those alike, and want of its GPUs.
-func (w *World) place(want int) (*node, []*gpu) {
+// place returns the node with most free GPUs, the first of those alike, and as
+// many of its GPUs as p asks for. What asks for none is spread over the others.
+func (w *World) place(p *pod) (*node, []*gpu) {
+	wl := p.workload
+	if p.on != nil {
+		return p.on, nil
+	}
+	if beside := w.workload(wl.spec.Beside); beside != nil && len(beside.pods) > 0 {
+		n := beside.pods[0].node
+		if n == nil || len(n.free()) < wl.spec.GPUsPerPod {
+			return nil, nil
+		}
+		return n, n.free()[:wl.spec.GPUsPerPod]
+	}
+	if !wl.wantsGPUs() && !wl.balloon() {
+		return w.anywhere(p), nil
+	}
+	want := wl.spec.GPUsPerPod
+	if wl.spec.MIG != "" {
+		for _, n := range w.nodes {
+			if wl.admits(n) && n.pool.MIG == wl.spec.MIG && n.slices() > n.sliced(w) {
+				return n, nil
+			}
+		}
+		return nil, nil
+	}
 	var best *node
 	var gpus []*gpu
 	for _, n := range w.nodes {
-		if n.cordoned || n.diskPressure {
+		if !wl.admits(n) {
 			continue
 		}
 		if free := n.free(); len(free) >= want && (best == nil || len(free) > len(gpus)) {
@@ -55,9 +80,62 @@ func (w *World) place(want int) (*node, []*gpu) {
 	return best, slices.Clip(gpus[:want])
 }
 
+// anywhere returns the node for a pod without GPUs: one without any, by chance.
+func (w *World) anywhere(p *pod) *node {
+	var plain, others []*node
+	for _, n := range w.nodes {
+		switch {
+		case !p.workload.admits(n):
+		case len(n.gpus) == 0:
+			plain = append(plain, n)
+		default:
+			others = append(others, n)
+		}
+	}
+	if len(plain) == 0 {
+		plain = others
+	}
+	if len(plain) == 0 {
+		return nil
+	}
+	h := w.hash("place", p.uid)
+	return plain[int(h[0])%len(plain)]
+}
+
+// admits reports whether n takes pods of wl, as far as its taints go.
+func (wl *workload) admits(n *node) bool {
+	if n.cordoned || n.diskPressure || !wl.selects(n) {
+		return false
+	}
+	return !slices.ContainsFunc(n.taints(), func(t corev1.Taint) bool { return !wl.tolerates(t) })
+}
+
+// selects reports whether n is of the pool that wl's pods must be in.
+func (wl *workload) selects(n *node) bool { return wl.spec.Pool == "" || wl.spec.Pool == n.pool.Name }
+
+func (wl *workload) tolerates(t corev1.Taint) bool {
+	if t.Key == "nvidia.com/gpu" {
+		return !wl.spec.Intolerant
+	}
+	return slices.Contains(wl.spec.Tolerates, t.Key)
+}
+
+// sliced returns how many of n's slices pods hold.
+func (n *node) sliced(w *World) int {
+	held := 0
+	for _, p := range w.pods {
+		if p.node == n && p.workload.spec.MIG != "" && !p.over() {
+			held++
+		}
+	}
+	return held
+}
+
 // whyNot says why no node can take a pod of spec, as the scheduler does:
 // reasons with their counts, sorted as text, then what preemption could do.
-func (w *World) whyNot(spec *Workload) string {
+func (w *World) whyNot(wl *workload) string {
+	spec := wl.spec
+	name, want := wl.gpuResource()
 	counts := map[string]int{}
 	hopeless := 0 // not even an empty node would do
 	for _, n := range w.nodes {
@@ -68,9 +146,16 @@ func (w *World) whyNot(spec *Workload) string {
 		case n.diskPressure:
 			counts["node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }"]++
 			hopeless++
+		case !wl.selects(n):
+			counts["node(s) didn't match Pod's node affinity/selector"]++
+			hopeless++
+		case !wl.admits(n):
+			t := n.taints()[slices.IndexFunc(n.taints(), func(t corev1.Taint) bool { return !wl.tolerates(t) })]
+			counts[fmt.Sprintf("node(s) had untolerated taint {%s: %s}", t.Key, t.Value)]++
+			hopeless++
 		default:
-			counts["Insufficient nvidia.com/gpu"]++
-			if n.allocatable() < spec.GPUsPerPod {
+			counts["Insufficient "+string(name)]++
+			if have := n.resources(n.allocatable(), 1)[name]; have.Value() < int64(want) {
 				hopeless++
 			}
 		}

@@ -8,7 +8,8 @@
 // advances the world to a time, and the sources read it as it was then. And
 // only causes are scripted: a fault heats a GPU up or takes it off the bus,
 // and the rest (throttling, ranks that wait, pods that do not fit) follows
-// from how the cluster works.
+// from how the cluster works. How a program ends is a cause too: what it says
+// then is a row of failures.yaml, and who waits for it in vain is not.
 package simulate
 
 import (
@@ -44,6 +45,7 @@ type World struct {
 	pods      []*pod // all that the API server knows, the oldest first
 	script    script
 	record    record
+	din       din
 	serial    uint64 // counts names given; makes each unique
 }
 
@@ -57,13 +59,22 @@ func New(sc *Scenario, start time.Time) (*World, error) {
 	w.record.occurrences = map[string]*occurrence{}
 	w.script.speed = 1
 	w.furnish()
-	for i := range sc.Workloads {
-		w.workloads = append(w.workloads, newWorkload(w, &sc.Workloads[i]))
+	for i := range sc.Cluster.Quotas {
+		q := &sc.Cluster.Quotas[i]
+		w.register(&quota{meta: w.newMeta(start.Add(-20*24*time.Hour), "quota", q.Namespace), spec: q})
+	}
+	for _, list := range [][]Workload{sc.Workloads, sc.Background} {
+		for i := range list {
+			if list[i].Arrives == 0 {
+				w.workloads = append(w.workloads, newWorkload(w, &list[i]))
+			}
+		}
 	}
 	w.record.off = true // what happened before the start is not news
 	for _, wl := range w.workloads {
 		wl.settle(w)
 	}
+	w.din.settle(w)
 	w.record.off = false
 	w.step(start)
 	for _, n := range w.nodes {
@@ -103,10 +114,20 @@ func (w *World) StartScript(at time.Time, speed float64) {
 		speed = 1
 	}
 	w.script.started, w.script.speed = true, speed
-	for i := range w.sc.Faults {
-		f := &w.sc.Faults[i]
-		w.at(at.Add(w.scripted(f.At)), func() { w.begin(f) })
+	for _, list := range [][]Fault{w.sc.Faults, w.sc.Decoys} {
+		for i := range list {
+			f := &list[i]
+			w.at(at.Add(w.scripted(f.At)), func() { w.begin(f) })
+		}
 	}
+	for _, list := range [][]Workload{w.sc.Workloads, w.sc.Background} {
+		for i := range list {
+			if spec := &list[i]; spec.Arrives > 0 {
+				w.at(at.Add(w.scripted(spec.Arrives)), func() { w.arrive(spec) })
+			}
+		}
+	}
+	w.din.start(w, at)
 }
 
 // Nodes returns the names of the nodes, in order.
@@ -142,6 +163,7 @@ func (w *World) step(to time.Time) {
 	for _, n := range w.nodes {
 		n.live(w, air)
 	}
+	w.din.chat(w, to.Sub(from))
 	w.reviseObjects()
 }
 

@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,18 +28,59 @@ func (sc *Scenario) validate() []error {
 		p.check(share > 0 && share <= 1, "cluster.diskGrowth", "%s has %v, want a share above 0 and up to 1", node, share)
 	}
 	seen := map[string]*Workload{}
-	for i := range sc.Workloads {
-		wl := &sc.Workloads[i]
-		in := p.in("workloads[%d]", i)
-		wl.validate(in)
-		_, twice := seen[wl.id()]
-		in.check(!twice, "name", "%s is listed twice", wl.id())
-		seen[wl.id()] = wl
+	for _, list := range []struct {
+		name      string
+		workloads []Workload
+	}{{"workloads", sc.Workloads}, {"background", sc.Background}} {
+		for i := range list.workloads {
+			wl := &list.workloads[i]
+			in := p.in("%s[%d]", list.name, i)
+			wl.validate(in)
+			_, twice := seen[wl.id()]
+			in.check(!twice, "name", "%s is listed twice", wl.id())
+			seen[wl.id()] = wl
+		}
 	}
-	for i := range sc.Faults {
-		sc.Faults[i].validate(p.in("faults[%d]", i), nodes, seen)
+	for _, id := range slices.Sorted(maps.Keys(seen)) {
+		wl := seen[id]
+		_, ok := seen[wl.Beside]
+		p.check(wl.Beside == "" || ok, "workloads", "%s is to be beside %q, which there is not", id, wl.Beside)
+		known := slices.ContainsFunc(sc.Cluster.Pools, func(pool Pool) bool { return pool.Name == wl.Pool })
+		p.check(wl.Pool == "" || known, "workloads", "%s is to be in the pool %q, which there is not", id, wl.Pool)
+	}
+	faults := func(name string, list []Fault) {
+		for i := range list {
+			list[i].validate(p.in("%s[%d]", name, i), nodes, seen)
+		}
+	}
+	faults("faults", sc.Faults)
+	faults("decoys", sc.Decoys)
+	p.check(sc.Noise >= 0 && sc.Noise <= 1, "noise", "is %v, want a share of 0 to 1", sc.Noise)
+	for _, what := range sc.Unseen {
+		p.check(slices.Contains([]string{"kernel", "metrics", "logs", "holders"}, what), "unseen", "%q is not known; known are kernel, metrics, logs, holders", what)
+	}
+	sc.Truth.validate(p.in("truth"), nodes, seen)
+	if near, ok := sc.Near(); ok {
+		for _, err := range near.validate() {
+			p.errs = append(p.errs, fmt.Errorf("nearMiss: %w", err))
+		}
 	}
 	return p.errs
+}
+
+func (t *Truth) validate(p *problems, nodes map[string]int, workloads map[string]*Workload) {
+	if t == nil {
+		return
+	}
+	p.check(t.Cause != "", "cause", "is required")
+	_, node := nodes[t.At.Node]
+	_, workload := workloads[t.At.Workload]
+	p.check(node != workload, "at", "%q or %q: want a node or a workload that there is", t.At.Node, t.At.Workload)
+	p.check(slices.Contains([]string{"gpu", "node", "pod", "workload", "namespace"}, t.Subject), "subject", "is %q, want gpu, node, pod, workload or namespace", t.Subject)
+	for _, words := range t.Tells {
+		_, err := regexp.Compile(words)
+		p.check(err == nil, "tells", "%v", err)
+	}
 }
 
 // problems collects what is wrong with the fields below one path.
@@ -87,9 +129,12 @@ func (pool *Pool) validate(p *problems, nodes map[string]int) {
 func (wl *Workload) validate(p *problems) {
 	p.check(wl.Namespace != "", "namespace", "is required")
 	p.check(wl.Name != "", "name", "is required")
-	p.check(slices.Contains([]WorkloadKind{Job, Deployment, StatefulSet}, wl.Kind), "kind", "is %q, want Job, Deployment or StatefulSet", wl.Kind)
-	p.check(slices.Contains([]Profile{Training, Inference, Batch, Idle}, wl.Profile), "profile", "is %q, want training, inference, batch or idle", wl.Profile)
-	p.check(wl.Replicas > 0, "replicas", "is %d, want at least 1", wl.Replicas)
+	p.check(slices.Contains([]WorkloadKind{Job, Deployment, StatefulSet, DaemonSet}, wl.Kind), "kind", "is %q, want Job, Deployment, StatefulSet or DaemonSet", wl.Kind)
+	p.check(slices.Contains([]Profile{Training, Inference, Batch, Idle, Service}, wl.Profile), "profile", "is %q, want training, inference, batch, idle or service", wl.Profile)
+	p.check((wl.Replicas > 0) != (wl.Kind == DaemonSet), "replicas", "is %d, want at least 1, and none of a DaemonSet", wl.Replicas)
+	p.check(wl.Kind != DaemonSet || wl.Profile == Service, "profile", "is %q, want service: the kind is DaemonSet", wl.Profile)
+	p.check(wl.Retries >= 0 && (wl.Retries == 0 || wl.Kind == Job), "retries", "is %d, want 1 or more, and of a Job", wl.Retries)
+	p.check(wl.MIG == "" || wl.GPUsPerPod == 0, "mig", "goes with no gpusPerPod")
 	p.check(wl.GPUsPerPod >= 0, "gpusPerPod", "is %d", wl.GPUsPerPod)
 	p.check(wl.Image != "", "image", "is required")
 	p.check(wl.Profile != Training || wl.Kind == Job, "kind", "is %q, want Job: the profile is training", wl.Kind)
@@ -126,18 +171,30 @@ func (f *Fault) validate(p *problems, nodes map[string]int, workloads map[string
 	}{
 		{"for", f.For != 0}, {"peak", f.Peak != 0}, {"ramp", f.Ramp != 0}, {"code", f.Code != 0},
 		{"factor", f.Factor != 0}, {"count", f.Count != 0}, {"to", f.To != 0},
+		{"failure", f.Failure != ""}, {"unit", f.Unit != ""}, {"taint", f.Taint != ""}, {"onNode", f.OnNode}, {"stranger", f.Stranger},
 	} {
 		p.check(!set.is || slices.Contains(parameters, set.name), set.name, "does not go with %s", f.Kind)
 	}
-	p.check(!slices.Contains(parameters, "for") || f.For > 0, "for", "is required")
+	p.check(!slices.Contains(parameters, "for") || f.For > 0 || f.Kind == Fail, "for", "is required")
 	p.check(f.Kind != ThermalThrottle || f.Peak == 0 || f.Peak >= 40 && f.Peak <= 110, "peak", "is %v °C, want 40 to 110", f.Peak)
 	p.check(f.Kind != DemandGrowth || f.Factor > 0, "factor", "is %v, want more than 0", f.Factor)
-	p.check(f.Kind != ECCBurst || f.Count > 0, "count", "is %d, want at least 1", f.Count)
-	p.check(f.Kind != DiskFill || f.To > 0 && f.To <= 1, "to", "is %v, want a share above 0 and up to 1", f.To)
+	p.check(f.Kind != ECCBurst && f.Kind != NVLinkErrors || f.Count > 0, "count", "is %d, want at least 1", f.Count)
+	p.check(f.Kind != DiskFill && f.Kind != MemoryGrowth || f.To > 0 && f.To <= 1, "to", "is %v, want a share above 0 and up to 1", f.To)
 	if f.Kind == XidError {
 		_, ok := xidNotes()[f.Code]
 		p.check(ok, "code", "%d is not known", f.Code)
 	}
+	if f.Kind == SXidError {
+		_, ok := sxidNotes()[f.Code]
+		p.check(ok, "code", "%d is not known", f.Code)
+	}
+	if f.Kind == Fail {
+		_, ok := failures()[f.Failure]
+		p.check(ok, "failure", "%q is not known; known are %s", f.Failure, strings.Join(slices.Sorted(maps.Keys(failures())), ", "))
+	}
+	key, _, _ := strings.Cut(f.Taint, "=")
+	p.check(f.Kind != Tainted || key != "", "taint", "is %q, want key=value", f.Taint)
+	p.check(f.Kind != UnitDown || f.Unit != "", "unit", "is required")
 	f.Target.validate(p.in("target"), f.Kind, onGPU, nodes, workloads)
 }
 
@@ -154,6 +211,28 @@ func (f *Fault) form() (parameters []string, onGPU bool) {
 		return []string{"for", "factor"}, false
 	case DiskFill:
 		return []string{"for", "to"}, false
+	case PowerBrake:
+		return []string{"for"}, true
+	case Fail:
+		return []string{"for", "failure", "onNode"}, true
+	case Hang:
+		return []string{}, true
+	case MemoryGrowth:
+		return []string{"for", "to", "stranger"}, true
+	case NVLinkErrors:
+		return []string{"for", "count"}, true
+	case SXidError:
+		return []string{"code"}, false
+	case PluginDown:
+		return []string{"for"}, false
+	case UnitDown:
+		return []string{"for", "unit"}, false
+	case MIGFailed, Cordoned, Rebooted:
+		return []string{}, false
+	case Tainted:
+		return []string{"taint"}, false
+	case Restarted:
+		return []string{}, true
 	}
 	return nil, false
 }
@@ -165,8 +244,9 @@ func (t *Target) validate(p *problems, kind FaultKind, onGPU bool, nodes map[str
 	p.check(t.Workload == "" || workloadKnown, "workload", "there is no workload %q", t.Workload)
 	p.check(t.Node == "" || t.Workload == "", "workload", "cannot be the target together with a node")
 	p.check(kind != DemandGrowth || workloadKnown && wl.Demand != nil, "workload", "must be an inference workload: %s makes its demand grow", kind)
-	p.check(kind != DiskFill || nodeKnown, "node", "is required: %s fills its disk", kind)
-	if !onGPU {
+	ofNode := []FaultKind{DiskFill, SXidError, PluginDown, UnitDown, MIGFailed, Tainted, Cordoned, Rebooted}
+	p.check(!slices.Contains(ofNode, kind) || nodeKnown || workloadKnown && kind != DiskFill, "node", "is required: %s befalls one", kind)
+	if kind == DemandGrowth || kind == DiskFill {
 		p.check(t.GPU == 0 && t.Replica == 0, "gpu", "does not go with %s, nor does replica", kind)
 		return
 	}
@@ -180,11 +260,16 @@ func (t *Target) validate(p *problems, kind FaultKind, onGPU bool, nodes map[str
 		p.check(t.Replica >= 0 && t.Replica < most, "replica", "is %d, want 0 to %d", t.Replica, most-1)
 	}
 	if nodeKnown || workloadKnown {
-		p.check(t.GPU >= 0 && t.GPU < gpus, "gpu", "is %d, but there are %d", t.GPU, gpus)
+		p.check(t.GPU == 0 || t.GPU > 0 && t.GPU < gpus, "gpu", "is %d, but there are %d", t.GPU, gpus)
 		p.check(workloadKnown || t.Replica == 0, "replica", "does not go with a node")
 	}
 }
 
 func (wl *Workload) id() string { return wl.Namespace + "/" + wl.Name }
 
-func (pool *Pool) nodeName(i int) string { return fmt.Sprintf("%s-%02d", pool.Name, i+1) }
+func (pool *Pool) nodeName(i int) string {
+	if pool.names != nil {
+		return pool.names[i]
+	}
+	return fmt.Sprintf("%s-%02d", pool.Name, i+1)
+}

@@ -19,13 +19,17 @@ type workload struct {
 	demand   demandState
 	nextRun  time.Time // batch
 	failures map[int]int
+
+	owed    []int // indexes of pods that a quota did not let be
+	retry   time.Duration
+	retryAt time.Time
 }
 
 func newWorkload(w *World, spec *Workload) *workload {
 	wl := &workload{spec: spec, replicas: spec.Replicas, failures: map[int]int{}}
 	wl.demand.factor = 1
 	created := w.start.Add(-11 * 24 * time.Hour)
-	if wl.balloon() {
+	if wl.balloon() || spec.Arrives > 0 {
 		created = w.now // somebody has just asked for it
 	}
 	switch spec.Kind {
@@ -43,8 +47,21 @@ func newWorkload(w *World, spec *Workload) *workload {
 	case StatefulSet:
 		wl.owner = &statefulSet{meta: w.newMeta(created, "statefulset", spec.id()), wl: wl}
 		w.register(wl.owner)
+	case DaemonSet:
+		wl.owner = &daemonSet{meta: w.newMeta(created, "daemonset", spec.id()), wl: wl}
+		w.register(wl.owner)
 	}
 	return wl
+}
+
+// arrive makes a workload of spec now.
+func (w *World) arrive(spec *Workload) {
+	wl := newWorkload(w, spec)
+	w.workloads = append(w.workloads, wl)
+	wl.touchOwners(w)
+	if spec.Kind == Job {
+		wl.startRun(w)
+	}
 }
 
 // settle makes what the workload has had for a while before the start.
@@ -76,6 +93,7 @@ func (wl *workload) control(w *World) {
 	if wl.scaler != nil {
 		wl.autoscale(w)
 	}
+	wl.settleDebts(w)
 	wl.reconcile(w)
 }
 
@@ -84,8 +102,14 @@ func (wl *workload) reconcile(w *World) {
 	if wl.spec.Kind == Job {
 		return
 	}
-	for len(wl.pods) < wl.replicas {
-		w.newPod(wl, nil, len(wl.pods))
+	if wl.spec.Kind == DaemonSet {
+		wl.cover(w)
+		return
+	}
+	for len(wl.pods) < wl.replicas && !w.now.Before(wl.retryAt) {
+		if !w.create(wl, nil, len(wl.pods)) {
+			wl.refused(w, 0)
+		}
 		wl.touchOwners(w)
 	}
 	for len(wl.pods) > wl.replicas {
@@ -94,6 +118,21 @@ func (wl *workload) reconcile(w *World) {
 		victim.remove(w)
 		wl.touchOwners(w)
 	}
+}
+
+// cover makes a daemon set have a pod on each node that it is for.
+func (wl *workload) cover(w *World) {
+	has := map[*node]bool{}
+	for _, p := range wl.pods {
+		has[p.on] = true
+	}
+	for i, n := range w.nodes {
+		if !has[n] && (len(n.gpus) > 0 || !wl.spec.OnGPUNodes) {
+			w.newPod(wl, nil, i).on = n
+			wl.touchOwners(w)
+		}
+	}
+	wl.replicas = len(wl.pods)
 }
 
 // victim returns the pod to go first, as the replica set controller would
@@ -128,7 +167,9 @@ func (wl *workload) startRun(w *World) {
 	w.register(j)
 	w.touch(j)
 	for i := range wl.spec.Replicas {
-		w.newPod(wl, j, i)
+		if !w.create(wl, j, i) {
+			wl.refused(w, i)
+		}
 	}
 }
 
@@ -153,17 +194,45 @@ func (wl *workload) podFailed(w *World, p *pod) {
 	p.job.failed++
 	w.touch(p.job)
 	wl.rankDied(w)
+	if most := wl.spec.Retries; most > 0 && p.job.failed > most {
+		p.job.giveUp(w)
+	}
+	if wl.job != p.job {
+		return
+	}
 	if wl.failures[p.index] == 1 {
-		w.newPod(wl, p.job, p.index)
+		if !w.create(wl, p.job, p.index) {
+			wl.refused(w, p.index)
+		}
 		return
 	}
 	wait := min(10*time.Minute, 10*time.Second<<min(wl.failures[p.index]-2, 6))
 	w.after(wait, func() {
-		if wl.job == p.job {
-			w.newPod(wl, p.job, p.index)
-			w.touch(p.job)
+		if wl.job != p.job {
+			return
 		}
+		if !w.create(wl, p.job, p.index) {
+			wl.refused(w, p.index)
+		}
+		w.touch(p.job)
 	})
+}
+
+// giveUp ends the job as failed: the controller deletes its pods that have not ended.
+func (j *job) giveUp(w *World) {
+	if !j.gaveUp.IsZero() {
+		return
+	}
+	j.gaveUp = w.now
+	j.wl.job = nil
+	w.event(j, "Warning", "BackoffLimitExceeded", "job-controller", "", "Job has reached the specified backoff limit")
+	for _, p := range slices.Clone(j.wl.pods) {
+		if p.job == j && !p.over() {
+			w.event(j, "Normal", "SuccessfulDelete", "job-controller", "", "Deleted pod: "+p.name)
+			p.remove(w)
+		}
+	}
+	w.touch(j)
 }
 
 // podCompleted ends the job when all its pods have. It shows for ten minutes
@@ -204,6 +273,8 @@ func (wl *workload) container() string {
 		return "vllm"
 	case Batch:
 		return "worker"
+	case Service:
+		return wl.spec.Name
 	}
 	return "notebook"
 }
@@ -216,6 +287,9 @@ func (wl *workload) loading() (lo, hi float64) {
 	if wl.spec.Profile == Inference {
 		return 35, 60 // reading the weights and capturing graphs
 	}
+	if wl.spec.Profile == Service {
+		return 4, 12
+	}
 	return 0.5, 2
 }
 
@@ -227,6 +301,8 @@ func (wl *workload) podName(w *World, j *job, index int) string {
 		return fmt.Sprintf("%s-%d", wl.spec.Name, index)
 	case Deployment:
 		return wl.set.name + "-" + w.suffix(5, "pod", wl.set.name)
+	case DaemonSet:
+		return wl.spec.Name + "-" + w.suffix(5, "pod", wl.spec.Name)
 	}
 	panic("unreachable: kinds are validated")
 }
@@ -250,6 +326,8 @@ func (wl *workload) createdText(p *pod) (controller, text string) {
 		return "statefulset-controller", fmt.Sprintf("create Pod %s in StatefulSet %s successful", p.name, wl.spec.Name)
 	case Deployment:
 		return "replicaset-controller", "Created pod: " + p.name
+	case DaemonSet:
+		return "daemonset-controller", "Created pod: " + p.name
 	}
 	panic("unreachable: kinds are validated")
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"vedette.dev/rules/strictcsv"
 )
@@ -22,6 +23,7 @@ type xidNote struct {
 	unhealthy     bool
 	dbe, remapped float64
 	log           string
+	then          []int
 }
 
 //go:embed xids.csv
@@ -30,9 +32,15 @@ var xidTable []byte
 // xidNotes returns the table, by code.
 var xidNotes = sync.OnceValue(func() map[int]xidNote {
 	t := map[int]xidNote{}
-	err := strictcsv.Each("xids.csv", bytes.NewReader(xidTable), "code,who,text,kills,lost,unhealthy,dbe,remapped,log,source", func(r []string) error {
+	err := strictcsv.Each("xids.csv", bytes.NewReader(xidTable), "code,who,text,kills,lost,unhealthy,dbe,remapped,log,then,source", func(r []string) error {
+		var then []int
 		n := xidNote{text: r[2], log: r[8]}
-		var errs [7]error
+		var errs [8]error
+		for _, code := range strings.Fields(r[9]) {
+			n, err := strconv.Atoi(code)
+			errs[7] = errors.Join(errs[7], err)
+			then = append(then, n)
+		}
 		n.code, errs[0] = strconv.Atoi(r[0])
 		n.namesProcess, errs[1] = strconv.ParseBool(r[1])
 		n.kills, errs[2] = strconv.ParseBool(r[3])
@@ -40,6 +48,7 @@ var xidNotes = sync.OnceValue(func() map[int]xidNote {
 		n.unhealthy, errs[4] = strconv.ParseBool(r[5])
 		n.dbe, errs[5] = strconv.ParseFloat(r[6], 64)
 		n.remapped, errs[6] = strconv.ParseFloat(r[7], 64)
+		n.then = then
 		t[n.code] = n
 		return errors.Join(errs[:]...)
 	})
@@ -48,6 +57,9 @@ var xidNotes = sync.OnceValue(func() map[int]xidNote {
 	}
 	return t
 })
+
+// cleansUp is how long after an error the driver writes of what follows from it.
+const cleansUp = 240 * time.Millisecond
 
 // xid is a GPU that reports an error through the driver.
 type xid struct {
@@ -76,6 +88,15 @@ func (g *gpu) report(w *World, note xidNote) {
 	g.dbe += note.dbe
 	g.remappedUE += note.remapped
 	g.remapFailed = g.remapFailed || note.code == 64
+	g.remapPending = g.remapPending || note.remapped > 0
+	for i, code := range note.then {
+		w.after(time.Duration(i+1)*cleansUp, func() {
+			g.writeXid(w, xidNotes()[code], victim)
+			g.lastXid = code
+			g.remappedUE += xidNotes()[code].remapped
+			g.remapPending = g.remapPending || xidNotes()[code].remapped > 0
+		})
+	}
 	if note.lost {
 		g.lost, g.util = true, 0
 	}

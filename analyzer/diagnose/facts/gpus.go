@@ -129,7 +129,7 @@ type gpuMetric struct {
 
 func (w *World) indexGPUs() {
 	w.measures = map[gpuMetric][]snapshot.Series{}
-	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive, clockReasons, oldReasons} {
+	for _, name := range []catalog.ID{gpuTemp, gpuUtil, grActive, clockReasons, oldReasons, remapPending} {
 		for _, m := range w.s.Series(string(name)) {
 			if gpu, ok := w.gpuOf(m); ok {
 				k := gpuMetric{gpu, name}
@@ -163,17 +163,50 @@ func runStart(m snapshot.Series, is func(float64) bool) (time.Time, int) {
 	return m.Samples[len(m.Samples)-n].At, n
 }
 
+// Slower clocks cool a GPU below the limit at which they were lowered, so that
+// the state comes and goes with it. It goes on where it was there in most of a
+// stretch of samples that has no longer gap, and in one of the newest two.
+const (
+	flapping = 5 // samples of it, to be more than a few moments
+	lull     = 2 // samples without it, one after the other
+)
+
+// stateStart returns since when a state is there that may come and go, and the
+// newest value that says so. It reports false where there is none.
+func stateStart(m snapshot.Series, is func(float64) bool) (at time.Time, value float64, ok bool) {
+	if at, n := runStart(m, is); n >= 2 {
+		return at, m.Last().Value, true
+	}
+	first, set, gap := -1, 0, 0
+	for i, p := range slices.Backward(m.Samples) {
+		if is(p.Value) {
+			if set == 0 {
+				value = p.Value
+			}
+			first, gap, set = i, 0, set+1
+			continue
+		}
+		if gap++; gap > lull || set == 0 && gap > 1 {
+			break
+		}
+	}
+	if set < flapping || 2*set < len(m.Samples)-first {
+		return time.Time{}, 0, false
+	}
+	return m.Samples[first].At, value, true
+}
+
 // readReasons reads the bits by which the driver says why clocks are low. One
 // sample is a moment: two in a row are a state.
 func (w *World) readReasons(gpu analyzer.Subject, m snapshot.Series) {
 	bit := func(mask int64) func(float64) bool {
 		return func(v float64) bool { return !math.IsNaN(v) && int64(v)&mask != 0 }
 	}
-	if at, n := runStart(m, bit(reasonThermal)); n >= 2 {
-		w.measured(gpu, m, "thermal-throttle", at, 2, fmt.Sprintf("clocks are lowered because of heat (event reasons %#x)", int64(m.Last().Value)))
+	if at, v, ok := stateStart(m, bit(reasonThermal)); ok {
+		w.measured(gpu, m, "thermal-throttle", at, 2, fmt.Sprintf("clocks are lowered because of heat (event reasons %#x)", int64(v)))
 	}
-	if at, n := runStart(m, bit(reasonPower)); n >= 2 {
-		w.measured(gpu, m, "power-brake", at, 2, fmt.Sprintf("the power supply asserts its brake (event reasons %#x)", int64(m.Last().Value)))
+	if at, v, ok := stateStart(m, bit(reasonPower)); ok {
+		w.measured(gpu, m, "power-brake", at, 2, fmt.Sprintf("the power supply asserts its brake (event reasons %#x)", int64(v)))
 	}
 }
 
@@ -280,6 +313,7 @@ func (w *World) nearMisses() {
 		ended[f.Subject] = ended[f.Subject] || f.Name == "gpu-metrics-ended"
 	}
 	w.weighViolations()
+	w.readReplaced()
 	for _, f := range w.Facts {
 		if f.Name == "gpu-hot" && f.Standing && !throttled[f.Subject] {
 			w.reject(analyzer.Rejected{Cause: "gpu-thermal-throttle", Subject: f.Subject,
@@ -312,6 +346,19 @@ func (w *World) weighViolations() {
 	for _, f := range w.named["thermal-violation"] {
 		if f.Standing && low[f.Subject] {
 			f.Weight = 1
+		}
+	}
+}
+
+// readReplaced says of rows that were marked and are not waiting any more that a
+// reset has replaced them: the counter of rows never goes back.
+func (w *World) readReplaced() {
+	for _, f := range w.named["row-remapped"] {
+		for _, m := range w.measures[gpuMetric{f.Subject, remapPending}] {
+			if m.Last().Value == 0 && w.fresh(m) && !m.Last().At.Before(f.At) {
+				f.Standing = false
+				w.reject(analyzer.Rejected{Cause: "gpu-row-remap-pending", Subject: f.Subject, Why: "rows were marked to be replaced, and none waits for it now: the GPU was reset since", Cites: []string{m.Source, f.Source}})
+			}
 		}
 	}
 }

@@ -1,13 +1,19 @@
 package facts
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/topology"
 )
 
 // together is how far apart ranks may say that they reach nobody: they start,
@@ -23,6 +29,10 @@ func (w *World) readRanks() {
 			f := w.add(Fact{Fact: analyzer.Fact{Subject: first.Subject, Name: "rank-died-first", At: first.At, Standing: true, Source: first.Source,
 				Text: "it ended before the other ranks complained: " + first.Text}, Kind: first.Kind, Weight: 0})
 			f.Detail["exit"] = first.Detail["exit"]
+			f.Detail["which"] = w.whichRank(f.Subject)
+			continue
+		}
+		if w.readStalled(top) {
 			continue
 		}
 		var said []*Fact
@@ -44,6 +54,134 @@ func (w *World) readRanks() {
 		}
 	}
 }
+
+// readStalled finds the pod whose ranks had begun fewer collectives than all
+// others when these gave up waiting: what it did not begin, they waited for.
+// Nobody else need say anything, and its own end may come last.
+func (w *World) readStalled(top analyzer.Subject) bool {
+	least := map[string]map[analyzer.Subject]int64{} // by group of processes and pod
+	said := map[analyzer.Subject]*Fact{}
+	var newest time.Time
+	for _, f := range w.Called("nccl-progress") {
+		if w.Workload(f.Subject) == top {
+			said[f.Subject] = f
+			newest = later(newest, latest(f))
+		}
+	}
+	for _, f := range said {
+		for _, line := range append([]analyzer.Evidence{{At: f.At, Text: f.Text}}, f.Also...) {
+			group, n, ok := progress(line.Text)
+			if !ok || newest.Sub(line.At) > together {
+				continue // those of a run before had counts of their own
+			}
+			if least[group] == nil {
+				least[group] = map[analyzer.Subject]int64{}
+			}
+			if was, ok := least[group][f.Subject]; !ok || n < was {
+				least[group][f.Subject] = n
+			}
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(least)) {
+		pods := slices.SortedFunc(maps.Keys(least[group]), func(a, b analyzer.Subject) int {
+			return cmp.Or(cmp.Compare(least[group][a], least[group][b]), topology.Compare(a, b))
+		})
+		if len(pods) < 2 || least[group][pods[0]] == least[group][pods[1]] {
+			continue
+		}
+		at := said[pods[0]].At
+		for _, f := range w.Called("collective-timeout") {
+			if w.Workload(f.Subject) == top && f.At.Before(at) {
+				at = f.At // when they began to wait
+			}
+		}
+		f := w.add(Fact{Fact: analyzer.Fact{Subject: pods[0], Name: "rank-stalled", At: at, Standing: true, Source: said[pods[0]].Source,
+			Text: fmt.Sprintf("it had begun %d collectives when the others had begun %d or more and waited", least[group][pods[0]], least[group][pods[1]])}, Kind: LogKind})
+		f.Detail["which"] = w.whichRank(pods[0])
+		f.Also = append(f.Also, analyzer.Evidence{Source: said[pods[1]].Source, At: said[pods[1]].At, Text: said[pods[1]].Text})
+		return true
+	}
+	return false
+}
+
+var (
+	beganCollectives = regexp.MustCompile(`(?i)last enqueued (?:NCCL )?work: (-?\d+)`)
+	processGroup     = regexp.MustCompile(`PG GUID ([^ \]]+)`)      // each counts its own collectives
+	rankPrefix       = regexp.MustCompile(`^\[rank(\d+)\]:( |\[E)`) // of a trace, of an error of the library
+)
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// progress reads the group of processes and how many collectives a rank of it had begun.
+func progress(line string) (group string, began int64, ok bool) {
+	m := beganCollectives.FindStringSubmatch(line)
+	if m == nil {
+		return "", 0, false
+	}
+	if g := processGroup.FindStringSubmatch(line); g != nil {
+		group = g[1]
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	return group, n, err == nil && n >= 0
+}
+
+// whichRank says where a pod's ranks are: on which node, which ranks they are
+// as far as its last lines tell, and which GPU it is where that is one rank.
+func (w *World) whichRank(pod analyzer.Subject) string {
+	var ended, ranks []int
+	for _, l := range w.s.Logs {
+		if l.Namespace != pod.Namespace || l.Pod != pod.Name {
+			continue
+		}
+		for _, line := range l.Lines[max(0, len(l.Lines)-lastRanks):] {
+			m := rankPrefix.FindStringSubmatch(line.Text)
+			if m == nil {
+				continue
+			}
+			n, err := strconv.Atoi(m[1])
+			switch {
+			case err != nil:
+			case m[2] == " " && !slices.Contains(ended, n):
+				ended = append(ended, n)
+			case m[2] != " " && !slices.Contains(ranks, n):
+				ranks = append(ranks, n)
+			}
+		}
+	}
+	if len(ended) > 0 {
+		ranks = ended // the others only heard of it
+	}
+	var says []string
+	if n := w.NodeOf(pod); n != "" {
+		says = append(says, w.Words(analyzer.Node(n)))
+	}
+	gpus := w.Graph.Held(pod)
+	slices.SortFunc(gpus, func(a, b analyzer.Subject) int {
+		return cmp.Or(cmp.Compare(len(w.Graph.Index(a)), len(w.Graph.Index(b))), cmp.Compare(w.Graph.Index(a), w.Graph.Index(b)))
+	})
+	slices.Sort(ranks)
+	switch {
+	case len(ranks) == 1 && len(gpus) > 0:
+		says = append(says, fmt.Sprintf("rank %d", ranks[0]), w.Words(gpus[ranks[0]%len(gpus)]))
+	case len(ranks) == 1:
+		says = append(says, fmt.Sprintf("rank %d", ranks[0]))
+	case len(ranks) > 1:
+		says = append(says, fmt.Sprintf("ranks %d to %d", ranks[0], ranks[len(ranks)-1]))
+	}
+	if len(says) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(says, ", ") + ")"
+}
+
+// lastRanks is how many lines at the end of a log tell which rank ended: a
+// trace of PyTorch with its remarks is shorter.
+const lastRanks = 40
 
 // readTaken records pods of the workload that were deleted while others of it
 // went on: who has no rank any more has not ended by any word of its own.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vedette.dev/analyzer"
+	"vedette.dev/analyzer/diagnose/placement"
 )
 
 // refusesNow is the autoscaler's word that it would add a node and could not.
@@ -16,6 +17,16 @@ var refusesNow = regexp.MustCompile(`(?i)in backoff after failed scale-up|not re
 // a rule how many were bought, so that for pods with GPUs it tells of use.
 var atLimits = regexp.MustCompile(`(?i)max node group size reached|max cluster (?:cpu|memory|nodes|.* limit)|limit reached`)
 
+// wantsDevices reports whether p asks for GPUs, whole or in slices, or other devices.
+func wantsDevices(p *pod) bool {
+	for r := range placement.Requests(p.Pod) {
+		if placement.Device(r) {
+			return true
+		}
+	}
+	return false
+}
+
 // readScaleUps records that nodes are missing and the cluster's autoscaler adds none.
 func (w *World) readScaleUps() {
 	self := analyzer.Cluster(w.s.Cluster.Name)
@@ -25,7 +36,7 @@ func (w *World) readScaleUps() {
 	}
 	for _, f := range pending {
 		for _, e := range w.events[f.Subject] {
-			if e.Reason == "NotTriggerScaleUp" && (refusesNow.MatchString(e.Message) || atLimits.MatchString(e.Message) && gpuRequest(w.pods[f.Subject]) == 0) {
+			if e.Reason == "NotTriggerScaleUp" && (refusesNow.MatchString(e.Message) || atLimits.MatchString(e.Message) && !wantsDevices(w.pods[f.Subject])) {
 				w.addOnce(Fact{Fact: analyzer.Fact{Subject: self, Name: "no-scale-up", At: e.Onset(), Standing: true, Source: e.Source, Text: clip(e.Reason + ": " + e.Message)}, Kind: EventKind, Until: e.Latest(), Seen: []analyzer.Subject{f.Subject}})
 			}
 		}

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,6 +20,7 @@ func (w *World) readWorkloads() {
 	for _, j := range w.s.Jobs() {
 		self := analyzer.Subject{Kind: "job", Namespace: j.Object.Namespace, Name: j.Object.Name}
 		w.readIdleJob(self, j)
+		w.readFailingJob(self, j)
 		for _, c := range j.Object.Status.Conditions {
 			if c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue {
 				w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "job-failed", At: c.LastTransitionTime.Time, Standing: !w.outdated(&j.Object, c.LastTransitionTime.Time), Source: j.Source,
@@ -74,6 +76,32 @@ func (w *World) readIdleJob(self analyzer.Subject, j snapshot.Typed[batchv1.Job]
 	w.add(Fact{Fact: analyzer.Fact{Subject: w.Workload(self), Name: "workload-short", At: started, Standing: true, Source: j.Source, Text: "the job should run and has no pod"},
 		Kind: ObjectKind, Weight: 1, Seen: []analyzer.Subject{self}})
 }
+
+// readFailingJob records a job whose pods fail again and again: each is replaced
+// and looks well for as long as it lasts, and the job gets nowhere.
+func (w *World) readFailingJob(self analyzer.Subject, j snapshot.Typed[batchv1.Job]) {
+	if jobComplete(&j.Object) || jobFailed(&j.Object) {
+		return
+	}
+	var times []time.Time // of failures, those of one moment counted once: one rank takes the others along
+	for _, p := range w.order {
+		if p.Status.Phase != corev1.PodFailed || p.ended().IsZero() || w.Workload(p.subject) != w.Workload(self) {
+			continue
+		}
+		times = append(times, p.ended())
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	times = slices.CompactFunc(times, func(a, b time.Time) bool { return a.Sub(b).Abs() <= startupGrace })
+	if n := len(times); n >= keepsFailing && w.now.Sub(times[n-1]) <= times[n-1].Sub(times[n-keepsFailing]) {
+		w.add(Fact{Fact: analyzer.Fact{Subject: self, Name: "job-failed", At: times[0], Standing: true, Source: j.Source,
+			Text: fmt.Sprintf("pods of the job failed at %d times since %s, and again at %s", n, times[0].UTC().Format(time.TimeOnly), times[n-1].UTC().Format(time.TimeOnly))}, Kind: ObjectKind, Weight: 1})
+	}
+}
+
+// keepsFailing is how often a job's pods must have failed to fail again: two
+// ends may be two accidents. It must have been within as long a time as passed
+// between them, or else it has come to rest.
+const keepsFailing = 3
 
 // outdated reports whether the end of a job at that time no longer matters:
 // a later run of its owner, or of the same containers under another name, went
