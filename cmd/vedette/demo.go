@@ -269,20 +269,24 @@ func greet(ctx context.Context, svc *service, sc *simulate.Scenario, out io.Writ
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+	look, why := `the fleet: within some minutes a GPU slows down from heat, one falls off
+              the bus under a training job, and demand outgrows the GPUs. Then: incidents.`, "why is llama-pretrain failing"
+	if sc.Name != "demo" { // another scenario has other faults and other workloads
+		look, why = fmt.Sprintf("what scenario %s has happen. Then: incidents.", sc.Name), "what is wrong"
+	}
 	fmt.Fprintf(out, `
   Vedette is watching a simulated cluster of %[1]d GPUs (%.1[2]f s after the start).
 
     page      http://%[3]s
-    look at   the fleet: within some minutes a GPU slows down from heat, one falls off
-              the bus under a training job, and demand outgrows the GPUs. Then: incidents.
+    look at   %[5]s
     type      %[4]s ask "which GPUs are hotter than 80 degrees"
               %[4]s ask "alert when GPU temperature is above 85 for 5 minutes" --publish
-              %[4]s ask "why is llama-pretrain failing"
+              %[4]s ask "%[6]s"
               %[4]s ask "when will GPUs run out"
               %[4]s scale list   (and, once the past is filled in: %[4]s actions list)
     stop      Ctrl-C
 
-`, want, time.Since(started).Seconds(), svc.page.Addr(), os.Args[0])
+`, want, time.Since(started).Seconds(), svc.page.Addr(), os.Args[0], look, why)
 	return nil
 }
 
