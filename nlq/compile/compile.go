@@ -11,7 +11,6 @@ package compile
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metricsql"
@@ -119,44 +118,54 @@ func measure(m nlq.Measure, c *catalog.Catalog) (parser.Expr, error) {
 	if !ok {
 		return nil, fmt.Errorf("compile %s: there is no aggregation %q", m.Metric, m.Agg)
 	}
-	if mean, ok := meanOf(e); ok && m.Agg == nlq.Mean {
-		for _, side := range []*parser.Expr{&mean.LHS, &mean.RHS} {
-			*side = &parser.AggregateExpr{Op: parser.SUM, Expr: *side, Grouping: slices.Clone(m.By)}
-		}
-		return mean, nil
-	}
 	for _, l := range m.By {
 		if !d.Has(l) && !c.Splits(m.Metric, l) {
 			return nil, fmt.Errorf("compile %s: its series have no label %s to keep", m.Metric, l)
 		}
 	}
+	if m.Agg == nlq.Mean && divides(e) {
+		if whole, ok := together(e, m.By); ok {
+			return whole, nil
+		}
+	}
 	return &parser.AggregateExpr{Op: op, Expr: e, Grouping: slices.Clone(m.By)}, nil
 }
 
-// meanOf returns e where it is what observations come to divided by how many
-// there are: of several series, their mean is that of all observations, for a
-// replica that answers one request weighs less than one that answers a thousand.
-func meanOf(e parser.Expr) (*parser.BinaryExpr, bool) {
-	b, ok := e.(*parser.BinaryExpr)
-	if !ok || b.Op != parser.DIV {
-		return nil, false
+// divides reports whether e is what one thing comes to by another.
+func divides(e parser.Expr) bool {
+	b, ok := plain(e).(*parser.BinaryExpr)
+	if !ok {
+		return false
 	}
-	sum, count := rated(b.LHS), rated(b.RHS)
-	of, isSum := strings.CutSuffix(sum, "_sum")
-	return b, isSum && count == of+"_count"
+	_, number := b.RHS.(*parser.NumberLiteral)
+	return b.Op == parser.DIV && !number || divides(b.LHS) || divides(b.RHS)
 }
 
-// rated returns the metric of which e is the rate.
-func rated(e parser.Expr) string {
-	c, ok := e.(*parser.Call)
-	if !ok || c.Func.Name != "rate" && c.Func.Name != "increase" {
-		return ""
+// together returns e, made of flows and sums, of all series that have the same
+// labels by: each flow is added up first, for of several shares or means the one
+// of a thousand requests counts for more than the one of a single request.
+func together(e parser.Expr, by []string) (parser.Expr, bool) {
+	switch e := e.(type) {
+	case *parser.NumberLiteral:
+		return e, true
+	case *parser.ParenExpr:
+		of, ok := together(e.Expr, by)
+		return &parser.ParenExpr{Expr: of}, ok
+	case *parser.BinaryExpr:
+		l, lok := together(e.LHS, by)
+		r, rok := together(e.RHS, by)
+		b := &parser.BinaryExpr{Op: e.Op, LHS: l, RHS: r}
+		if e.VectorMatching != nil {
+			b.VectorMatching = &parser.VectorMatching{}
+		}
+		return b, lok && rok
+	case *parser.AggregateExpr:
+		return &parser.AggregateExpr{Op: e.Op, Expr: e.Expr, Grouping: slices.Clone(by)}, e.Op == parser.SUM
+	case *parser.Call:
+		flow := e.Func.Name == "rate" || e.Func.Name == "increase"
+		return &parser.AggregateExpr{Op: parser.SUM, Expr: e, Grouping: slices.Clone(by)}, flow
 	}
-	m, ok := c.Args[0].(*parser.MatrixSelector)
-	if !ok {
-		return ""
-	}
-	return m.VectorSelector.(*parser.VectorSelector).Name
+	return nil, false
 }
 
 // quantiled returns what a quantile of a histogram is taken of, where its

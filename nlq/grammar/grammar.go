@@ -143,6 +143,11 @@ type frame struct {
 	extra      []string   // measure words that other words imply: hotter is temperature
 	implied    []string   // weak measure words that names imply: an H100 is a GPU
 
+	given     *catalog.Metric // what is measured, where its words were read already
+	partFrom  int             // and partTo: the items that say values of its labels
+	partTo    int
+	lent      []string // words of what it is divided by, of which one may be left out: accepted / draft tokens
+	quotient  bool     // what is measured is divided by something of its kind: limits are shares
 	values    []shaper // see formula
 	scale     shaper   // into the unit that is wanted
 	test      shaper

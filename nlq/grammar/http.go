@@ -41,7 +41,13 @@ func (f *frame) httpCodes() (out []answered) {
 		if it.whole != "" {
 			low = strings.ToLower(it.whole)
 		}
+		if it.number != nil && f.lexicon.sets["http"][it.number.unitRaw] {
+			low = strings.Fields(low)[0] // 429 responses
+		}
 		before := at(f.items, i-1)
+		if before.low == "with" || before.low == "a" {
+			before = at(f.items, i-2) // answered with 404
+		}
 		no := before.low == "non" || before.low == "not" || before.low == "no"
 		if class := classShape.FindStringSubmatch(low); class != nil {
 			out = append(out, answered{i, class[2] + "xx", no || class[1] != ""})
@@ -49,7 +55,7 @@ func (f *frame) httpCodes() (out []answered) {
 		}
 		code := codeShape.FindStringSubmatch(low)
 		_, compares := before.has("compare")
-		if code == nil || compares || code[2] == "" && !f.lexicon.sets["http"][before.low] && !f.lexicon.sets["http"][at(f.items, i+1).low] {
+		if code == nil || compares || code[2] == "" && !f.lexicon.sets["http"][before.low] && !f.lexicon.sets["http"][at(f.items, i+1).low] && (it.number == nil || !f.lexicon.sets["http"][it.number.unitRaw]) {
 			continue
 		}
 		if _, over := before.has("over"); !over {

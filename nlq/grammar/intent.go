@@ -74,7 +74,7 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	}
 	if f.shaped() {
 		out := f.formula(ms, m, compare)
-		if b, ok := out.Term.(nlq.Binary); ok && reflect.DeepEqual(b.Left, b.Right) {
+		if ofItself(out.Term) {
 			return nil, f.ask("What is " + f.title(m.ID) + " to be compared with?")
 		}
 		return out, nil
@@ -86,6 +86,12 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 		return f.whenIntent(ms, m, compare)
 	}
 	return nlq.Lookup{Measure: ms, Top: f.top, Compare: compare, Since: since}, nil
+}
+
+// ofItself reports whether something is compared with, or divided by, itself.
+func ofItself(t nlq.Term) bool {
+	b, ok := t.(nlq.Binary)
+	return ok && (reflect.DeepEqual(b.Left, b.Right) || ofItself(b.Left))
 }
 
 // takeCode makes a comparison of a filter by a code, where the code is the
@@ -199,11 +205,11 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	d, derived := f.catalog.Derived(m.ID)
 	for _, p := range f.each {
-		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole) && len(f.labelsOf(m, p)) > 0 {
+		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole || f.given != nil) && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
 		}
 	}
-	if derived && d.Pooled() && len(f.by) == 0 && f.kind != lookup {
+	if (derived && d.Pooled() || f.given != nil) && len(f.by) == 0 && (f.kind != lookup || f.distributes()) {
 		f.by = slices.DeleteFunc(f.eachPlace(), func(p string) bool { return len(f.labelsOf(m, p)) == 0 }) // "p99 above 3 s on a node"
 	}
 	for _, by := range f.by {
@@ -243,7 +249,11 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	if len(ms.By) > 0 && ms.Agg == nlq.Each {
 		ms.Agg = f.natural(m)
-		f.assume(0.05, "the %s of what each %s has", aggName[ms.Agg], strings.Join(append(f.by, f.subject)[:1], ""))
+		if each := strings.Join(append(f.by, f.subject)[:1], ""); derived && d.Quotient() {
+			f.assume(0.05, "all of each %s together", each)
+		} else {
+			f.assume(0.05, "the %s of what each %s has", aggName[ms.Agg], each)
+		}
 	}
 	return nil
 }
@@ -252,10 +262,21 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 // whatever their code, path or verb: nobody limits each of those by itself, but
 // for wanting none.
 func (f *frame) sumsDetails(ms *nlq.Measure, m catalog.Metric) bool {
-	if m.Type != catalog.Counter || len(f.compares) != 1 || f.compares[0].limit.value == 0 || f.kind == lookup || f.test != nil || len(ms.By)+len(f.each)+len(f.weakPlaces()) > 0 || f.subject != "" {
+	if m.Type != catalog.Counter || len(f.compares) != 1 || f.compares[0].limit.value == 0 || f.kind == lookup || f.test != nil || len(ms.By)+len(f.each) > 0 || f.looksAtOther(m.Entity) || f.subject != "" {
 		return false
 	}
 	return slices.ContainsFunc(m.Labels, func(l string) bool { return f.lexicon.sets["detail"][l] })
+}
+
+// looksAtOther reports whether the question is about single places other than those
+// of its kind which it only names: on nginx ingress, but not on an ingress.
+func (f *frame) looksAtOther(entity string) bool {
+	for i := range f.items {
+		if p, _, ok := f.place(i); ok && f.items[i].weak && (p.Name != entity || f.lexicon.stop[at(f.items, i-1).low] || f.after(i, "determiner")) {
+			return true
+		}
+	}
+	return false
 }
 
 // distributes reports whether each of what is measured has its answer.
@@ -311,6 +332,9 @@ func (f *frame) meanByItself(m catalog.Metric) bool {
 // natural is how series of m are put together where nobody says: what adds up
 // is added up, shares are averaged unless a limit makes one of them matter.
 func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
+	if d, ok := f.catalog.Derived(m.ID); ok && d.Quotient() {
+		return nlq.Mean
+	}
 	up := len(f.compares) == 0 || strings.HasPrefix(f.compares[0].op, ">")
 	switch d := f.dimension(m.Unit); {
 	case m.Unit == "{bool}" && f.kind == lookup && len(f.compares) == 0:

@@ -21,6 +21,7 @@ func (f *frame) measure() (catalog.Metric, error) {
 		return m, f.settle(fmt.Sprintf("What of %s should be measured? %s says nothing of it.", of, f.title(m.ID)))
 	}
 	f.narrow(m)
+	f.takeWords(f.partFrom, f.partTo)
 	return m, nil
 }
 
@@ -55,6 +56,9 @@ func (f *frame) lookUp() (catalog.Metric, error) {
 	if i := slices.IndexFunc(f.items, func(it item) bool { return it.metric && !it.used }); i >= 0 {
 		return f.exactly(i)
 	}
+	if f.given != nil {
+		return f.divided()
+	}
 	if f.aggItem >= 0 {
 		if m, err := f.strictly((*frame).findWithAgg); err == nil {
 			f.agg, f.items[f.aggItem].used = nlq.Each, true
@@ -76,6 +80,10 @@ func (f *frame) lookUp() (catalog.Metric, error) {
 		return m, nil
 	}
 	if f.quantile() {
+		return f.find(false)
+	}
+	if len(f.lent) > 0 {
+		f.implied, f.lent = append(f.implied, f.lent...), nil
 		return f.find(false)
 	}
 	return m, err

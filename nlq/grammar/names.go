@@ -470,7 +470,7 @@ func (f *frame) shapeOf(i int) nlq.Place {
 // nameFor reports whether item i can be the name of a p right behind the word
 // for it; said: a word such as "named" stands between.
 func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
-	if f.items[i].used || f.items[i].sign || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
+	if f.items[i].used || f.items[i].sign || !said && f.lexicon.sets["verb"][f.items[i].low] || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
 		return false
 	}
 	switch p.Name {
@@ -542,7 +542,7 @@ func (f *frame) allKnown(i int) bool {
 // unknown reports whether item i is a plain word without any meaning here.
 func (f *frame) unknown(i int) bool {
 	it := f.items[i]
-	if it.used || it.sign || it.metric || it.number != nil || it.inside || len(it.roles) > 0 || f.lexicon.stop[it.low] {
+	if it.used || it.sign || it.metric || it.number != nil || it.inside || len(it.roles) > 0 || f.lexicon.stop[it.low] || f.lexicon.sets["verb"][it.low] {
 		return false
 	}
 	_, _, isPlace := f.place(i)

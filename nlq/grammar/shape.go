@@ -61,6 +61,7 @@ func (f *frame) takeShapes() {
 	f.takeChange()
 	f.takeSpread()
 	f.takeShareOf()
+	f.takePart()
 	f.takeRatio()
 	f.takeSum()
 	f.takeDistance()

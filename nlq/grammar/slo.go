@@ -55,6 +55,9 @@ func (f *frame) slo() (nlq.Parse, bool, error) {
 	strong, weak := f.said(false)
 	strong = slices.DeleteFunc(strong, func(w string) bool { return w == "request" || w == "query" || w == "call" })
 	if len(strong) == 0 {
+		strong, weak = weak, nil // of an ingress
+	}
+	if len(strong) == 0 {
 		return nlq.Parse{}, true, f.settle("Of which requests? For example those to the API server, to an ingress, or to vLLM.")
 	}
 	if s.Limit > 0 {

@@ -14,6 +14,9 @@ func (f *frame) takeSum() {
 	for i := range f.items {
 		_, and := f.says(i, "and")
 		op, plus := f.says(i, "operator")
+		if !plus && (f.items[i].low == "to" && f.ratioBefore(i) || f.items[i].low == "/" && f.between(i)) {
+			op, plus = "/", true
+		}
 		if !plus {
 			op = "+"
 		}
@@ -29,21 +32,35 @@ func (f *frame) takeSum() {
 				f.useAll(i)
 				return // "memory divided by its limit" is measured
 			}
-			m, ok := f.second(i+1, to, f.items[:i])
+			var m catalog.Metric
+			ok := false
+			if op == "/" {
+				m, ok = f.second(i+1, to, nil) // a share has two names
+			}
+			if !ok {
+				m, ok = f.second(i+1, to, f.items[:i])
+			}
 			if !ok {
 				continue
+			}
+			if op == "/" && f.kind == unsaid && !f.condition(slices.Concat(f.items[:i], f.items[to:])) {
+				f.kind = lookup
 			}
 			if both {
 				f.useAll(span(to, after)...)
 			}
 			for _, it := range f.items[i+1 : to] {
 				if op == "/" {
-					break // a share has two names
+					f.lent = append(f.lent, it.norms...) // "accepted / draft tokens"
+				} else {
+					f.implied = append(f.implied, it.norms...) // "receive plus transmit bandwidth"
 				}
-				f.implied = append(f.implied, it.norms...) // "receive plus transmit bandwidth"
+			}
+			if op == "/" && f.brand(brandOf(m.ID)) {
+				f.lent = append(f.lent, brandOf(m.ID))
 			}
 			f.useAll(span(i, to)...)
-			if op != "/" {
+			if f.quotient = op == "/"; !f.quotient {
 				f.outUnit = f.dimension(m.Unit)
 			}
 			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
@@ -53,6 +70,30 @@ func (f *frame) takeSum() {
 			return
 		}
 	}
+}
+
+// between reports whether item i, a sign, stands between words that measures are
+// called by: / alone is a file system.
+func (f *frame) between(i int) bool {
+	if i == 0 {
+		return false
+	}
+	before, after := at(f.items, i-1), at(f.items, i+1)
+	_, _, place := f.place(i - 1)
+	place = place || subset(before.norms, []string{"filesystem", "disk", "partition", "fs", "volume"})
+	return !place && len(before.norms) > 0 && f.words.all(before.norms) && len(after.norms) > 0 && f.words.all(after.norms) && !f.lexicon.stop[before.low] && !f.lexicon.stop[after.low]
+}
+
+// ratioBefore reports whether item i stands between the two that a ratio is of, and
+// takes what says so: the ratio of waiting to running requests.
+func (f *frame) ratioBefore(i int) bool {
+	for k := i - 1; k >= max(0, i-longestName); k-- {
+		if low := f.items[k].low; low == "ratio of" || low == "ratio" && at(f.items, k+1).low == "of" {
+			f.useAll(k)
+			return true
+		}
+	}
+	return false
 }
 
 // takeEitherWay reads that both directions count: of what has two, such as

@@ -243,17 +243,21 @@ func (l *lexicon) outOf(n *number, ts []token) int {
 	if n.isUnit || len(ts) < 2 || !strings.EqualFold(ts[0].raw, "in") && !strings.EqualFold(ts[0].raw, "of") || ts[1].quoted {
 		return 0
 	}
-	m := numeral.FindStringSubmatch(ts[1].raw)
-	if m == nil || m[2] != "" {
-		return 0
+	var all float64
+	used := 2
+	if m := numeral.FindStringSubmatch(ts[1].raw); m != nil && m[2] == "" {
+		all, _ = strconv.ParseFloat(m[1], 64)
+	} else if it, k := l.phrase(ts[1:]); m == nil && strings.EqualFold(ts[0].raw, "in") { // one in twenty
+		v, _ := it.has("number")
+		all, _ = strconv.ParseFloat(v, 64)
+		used = 1 + k
 	}
-	all, err := strconv.ParseFloat(m[1], 64)
 	of := number{value: all}
-	if err != nil || all <= n.value || n.value <= 0 || l.unitAfter(&of, ts[2:]) > 0 || of.isUnit {
+	if all <= n.value || n.value <= 0 || l.unitAfter(&of, ts[used:]) > 0 || of.isUnit {
 		return 0
 	}
 	n.value, n.unit, n.isUnit, n.unitRaw = n.value/all, l.units["1"], true, ""
-	return 2
+	return used
 }
 
 // restOfNumber reads the words that go on with a number in words, twenty five

@@ -26,6 +26,9 @@ func (f *frame) comparable(m catalog.Metric, n number) bool {
 		return true
 	}
 	said := n.unit.dimension
+	if f.quotient {
+		return said == "ratio"
+	}
 	if said == f.dimension(m.Unit) {
 		return true
 	}

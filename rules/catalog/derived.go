@@ -26,6 +26,15 @@ func (d Derived) Takes(label string) bool { return d.Has(label) || slices.Contai
 // each thing is asked for: a percentile.
 func (d Derived) Pooled() bool { return strings.Contains(d.Expr, "sum by (le)") }
 
+// Quotient reports whether d is what one flow, or one sum, comes to by another:
+// of several series together it is their sums that are divided, for a share of
+// few says less than one of many.
+func (d Derived) Quotient() bool {
+	flows := func(s string) bool { return strings.Contains(s, "rate(") || strings.Contains(s, "increase(") || strings.Contains(s, "sum") }
+	of, by, ok := strings.Cut(d.Expr, " / ")
+	return ok && !d.Pooled() && flows(of) && flows(by)
+}
+
 //go:embed derived.csv
 var builtinDerived []byte
 
@@ -74,8 +83,41 @@ func (c *Catalog) derive() derivedMeasures {
 	slices.SortFunc(d.all, func(a, b Derived) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for i, m := range d.all {
 		d.byID[m.ID] = i
+		if m.Quotient() {
+			d.all[i].Filters = c.shared(m)
+		}
 	}
 	return d
+}
+
+// shared returns the labels that everything has of which d is made, but for those
+// that it is made of.
+func (c *Catalog) shared(d Derived) []string {
+	var labels []string
+	for i, id := range c.namedIn(d.Expr) {
+		m, _ := c.Metric(id)
+		if i == 0 {
+			labels = slices.Clone(m.Labels)
+		}
+		labels = slices.DeleteFunc(labels, func(l string) bool {
+			return !m.Has(l) || slices.ContainsFunc([]string{"=", "!"}, func(op string) bool {
+				return strings.Contains(d.Expr, "{"+l+op) || strings.Contains(d.Expr, ","+l+op)
+			})
+		})
+	}
+	return labels
+}
+
+// namedIn returns the metrics of c that expr names.
+func (c *Catalog) namedIn(expr string) (ids []ID) {
+	for _, w := range strings.FieldsFunc(expr, func(r rune) bool {
+		return r != '_' && r != ':' && (r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a')
+	}) {
+		if _, ok := c.byID[ID(w)]; ok {
+			ids = append(ids, ID(w))
+		}
+	}
+	return ids
 }
 
 // Derived returns the derived measure named id. It reports false where there is none.
@@ -103,10 +145,10 @@ func (c *Catalog) Measure(id ID) (Metric, bool) {
 
 // Splits reports whether there can be a result of the measure id for each
 // value of label: it is a label of its series, or of the histogram that a
-// quantile is taken of.
+// quantile is taken of, or of both parts of a quotient.
 func (c *Catalog) Splits(id ID, label string) bool {
 	label = strings.TrimPrefix(label, Renamed)
-	if d, ok := c.Derived(id); ok && d.Pooled() && d.Takes(label) {
+	if d, ok := c.Derived(id); ok && (d.Pooled() || d.Quotient()) && d.Takes(label) {
 		return true
 	}
 	m, _ := c.Metric(id)

@@ -21,10 +21,8 @@ var (
 func (c *Catalog) ofPairs() []Derived {
 	own := map[ID]bool{}
 	for _, d := range c.rows {
-		for _, w := range strings.FieldsFunc(d.Expr, func(r rune) bool {
-			return r != '_' && r != ':' && (r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a')
-		}) {
-			own[ID(w)] = true
+		for _, id := range c.namedIn(d.Expr) {
+			own[id] = true
 		}
 	}
 	var ds []Derived

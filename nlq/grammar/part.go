@@ -1,0 +1,377 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// takePart reads how much of something is of one kind: what share of the vLLM
+// requests stops for their length, more than 5% of the etcd proposals fail, over
+// 2% of API requests end in a 5xx. What has a measure of its own is left to it.
+func (f *frame) takePart() {
+	if f.test != nil || len(f.values) > 0 || f.kind == when || f.shareOfCodes() {
+		return
+	}
+	for i := range f.items {
+		j, ok := f.shareAt(i)
+		if !ok {
+			continue
+		}
+		end := f.clauseFrom(j)
+		if f.shareOfBoth(f.items[j:end], nil) {
+			if f.items[i].number == nil {
+				f.useAll(span(i, j)...)
+			}
+			return // "share of failed requests" is measured
+		}
+		for k := end - 1; k > j; k-- {
+			if whole, ok := f.wholeAt(j, k, nil); ok && f.dividedBy(whole, j, k, k, end) {
+				if f.items[i].number != nil {
+					f.takeShareLimit(i, j)
+				}
+				f.useAll(span(i, j)...)
+				return
+			}
+		}
+		for k := j + 1; k < end; k++ { // a share of aborted requests
+			if whole, ok := f.wholeAt(k, end, f.items[j:k]); ok && f.dividedBy(whole, k, end, j, k) {
+				if f.items[i].number != nil {
+					f.takeShareLimit(i, j)
+				}
+				f.useAll(span(i, j)...)
+				return
+			}
+		}
+		from := f.limitBefore(i)
+		for k := end; k > j && from > 0 && f.items[i].number != nil; k-- { // 503s above 2% of the requests
+			if f.shareOfBoth(f.items[:from], f.items[j:k]) {
+				break
+			}
+			if whole, ok := f.wholeAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
+				f.takeShareLimit(i, j)
+				return
+			}
+		}
+	}
+}
+
+// limitBefore returns where the comparison with the number at item i begins.
+func (f *frame) limitBefore(i int) int {
+	for _, k := range []int{i - 2, i - 1} {
+		_, cmp := f.says(k, "compare")
+		_, over := f.says(k, "over")
+		if cmp || over {
+			return k
+		}
+	}
+	return i
+}
+
+// takeShareLimit reads items up to the number at item i as a limit, which is reached
+// where no word says which way, and takes what stands before item to.
+func (f *frame) takeShareLimit(i, to int) {
+	from := f.limitBefore(i)
+	n, _ := f.amount(i)
+	op := ">="
+	for k := from; k < i; k++ {
+		if v, cmp := f.says(k, "compare"); cmp && len(v) <= 2 {
+			op = v
+		} else if _, over := f.says(k, "over"); over {
+			op = ">"
+		}
+	}
+	f.useAll(span(from, to)...)
+	f.compares = append(f.compares, compare{op: op, limit: n})
+}
+
+// shareAt reads a share of something from item i on, and returns the first item
+// of what it is of.
+func (f *frame) shareAt(i int) (of int, ok bool) {
+	v, isKind := f.says(i, "kind")
+	n, isNumber := f.amount(i)
+	of = i + 1
+	switch {
+	case isKind && v == "share":
+		if f.kind == unsaid && f.lexicon.sets["asking"][strings.Fields(f.items[i].low)[0]] {
+			f.kind = lookup
+		}
+	case isNumber && n.isUnit && n.unit.dimension == "ratio" && (at(f.items, of).low == "of" || strings.HasSuffix(f.items[i].low, " of") || strings.Contains(f.items[i].low, " in ")):
+	default:
+		return 0, false
+	}
+	for of < len(f.items) && f.lexicon.sets["whole of"][f.items[of].low] {
+		of++
+	}
+	return of, of < len(f.items)
+}
+
+// clauseFrom returns where what begins at item i ends: before a limit, a time or
+// a number.
+func (f *frame) clauseFrom(i int) int {
+	for k := i; k < len(f.items); k++ {
+		it := f.items[k]
+		_, isTime := at(f.items, k+1).number.duration()
+		ends := it.used && it.low != "with" || it.number != nil || it.low == "," || it.low == ";" || f.placedAt(k)
+		for _, r := range []role{"compare", "over", "hold", "window", "during", "join", "by", "severity", "route"} {
+			_, is := it.has(r)
+			ends = ends || is && (isTime || it.low != "in" && it.low != "with") // ends in an error
+		}
+		if ends {
+			return k
+		}
+	}
+	return len(f.items)
+}
+
+// placedAt reports whether item i says of which one what stands before it is: on
+// ingress shop.
+func (f *frame) placedAt(i int) bool {
+	if _, preposition := f.items[i].preposition(); !preposition {
+		return false
+	}
+	_, n, is := f.place(i + 1)
+	if !is {
+		_, n, _ = f.labelAt(i + 1)
+	}
+	return f.isName(i+1+n) || n > 0 && i+1+n < len(f.items) && f.unknown(i+1+n)
+}
+
+// wholeAt reads items j to k as things that are counted, those of what was named
+// before where only that tells which.
+func (f *frame) wholeAt(j, k int, before []item) (catalog.Metric, bool) {
+	m, ok := f.second(j, k, before)
+	for i, it := range before {
+		if ok {
+			break
+		}
+		if !it.used && it.number == nil && len(it.norms) == 1 && f.brand(it.norms[0]) {
+			g := f.part(append([]item{before[i]}, f.items[j:k]...), nil)
+			m, ok = g.second(0, len(g.items), nil)
+		}
+	}
+	counts := strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{bool}" && m.Unit != "{state}"
+	return m, ok && (m.Type == catalog.Counter || counts) && m.Bad != "high" // errors are a part, and no whole
+}
+
+// dividedBy reads items from to end as which part of whole, items j to k, is meant:
+// another measure, or values of labels of the same.
+func (f *frame) dividedBy(whole catalog.Metric, j, k, from, end int) bool {
+	if !slices.ContainsFunc(f.items[from:end], func(it item) bool { return !f.plain(it) && !it.used }) {
+		return false
+	}
+	labels := f.toldApart(whole, from, end)
+	of, ok := whole, true
+	if len(labels) == 0 {
+		if of, ok = f.kin(f.contents(from, end), whole); !ok {
+			of, ok = f.second(from, end, f.items[j:k])
+			ok = ok && of.ID != whole.ID && of.Type == whole.Type && of.Exporter == whole.Exporter && f.dimension(of.Unit) == f.dimension(whole.Unit)
+		}
+	}
+	if !ok {
+		return false
+	}
+	f.takeWords(j, k)
+	if len(labels) == 0 {
+		f.takeWords(from, end)
+	} else {
+		f.partFrom, f.partTo = from, end
+	}
+	f.divide(of, whole, labels)
+	return true
+}
+
+// shareOfCodes reads a share of requests by how they were answered, where nothing
+// says what it is of: 5xx ratio of ingress shop, 429s above 1%.
+func (f *frame) shareOfCodes() bool {
+	codes := f.httpCodes()
+	if len(codes) == 0 {
+		return false
+	}
+	said := slices.ContainsFunc(f.items, func(it item) bool {
+		return !it.used && it.number != nil && it.number.isUnit && it.number.unit.dimension == "ratio"
+	})
+	var words []int
+	g := f.part(nil, nil)
+	for i := 0; i < len(f.items); i++ {
+		it := f.items[i]
+		_, cmp := it.has("compare")
+		_, isKind := it.has("kind")
+		_, by := it.has("by")
+		share := f.lexicon.sets["share"][strings.TrimSuffix(it.low, " of")] && !it.used
+		if share {
+			said = said || isKind || !strings.HasPrefix(it.low, "rate") // which is so many a second, too
+			f.takeWords(i, i+1)
+		}
+		_, n, _ := f.place(i + 1)
+		switch {
+		case f.placedAt(i):
+			g.items = append(g.items, f.items[i+1:i+1+n]...)
+			i += max(n, 1)
+		case by:
+			i += max(n, 1)
+		case share, it.used, it.number != nil, cmp, isKind, f.plain(it) && !it.lead, slices.ContainsFunc(codes, func(c answered) bool { return c.item == i }):
+		default:
+			words = append(words, i)
+		}
+	}
+	if !said {
+		return false
+	}
+	for _, i := range words {
+		if it := f.items[i]; !f.lexicon.sets["http"][it.low] {
+			g.items = append(g.items, it)
+		}
+	}
+	g.items = append(g.items, item{raw: "requests", low: "requests", norms: []string{"request"}})
+	m, ok := g.second(0, len(g.items), nil)
+	f.answered = codes
+	label := f.httpLabel(m)
+	f.answered = nil
+	if !ok || m.Type != catalog.Counter || label == "" {
+		return false
+	}
+	for _, i := range words {
+		f.takeWords(i, i+1)
+	}
+	f.divide(m, m, []string{label})
+	return true
+}
+
+// divide has of divided by whole: by the same without the values of labels, where
+// those tell which part is meant.
+func (f *frame) divide(of, whole catalog.Metric, labels []string) {
+	f.given = &of
+	if own, ok := f.catalog.Derived(of.ID + ":share"); ok && len(labels) == 0 {
+		f.given = &own.Metric // of what failed and what did not
+		return
+	}
+	f.quotient = true
+	f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+		ms, ok := t.(nlq.Measure)
+		if ok && ms.Agg == nlq.Each && len(labels) == 0 && (!subset(of.Labels, whole.Labels) || !subset(whole.Labels, of.Labels)) {
+			ms.Agg = nlq.Sum // series of errors have codes, those of requests methods
+			t = ms
+		}
+		if !ok || len(labels) == 0 {
+			right, on := nlq.Joint(t, f.like(t, whole), f.catalog)
+			return nlq.Binary{Op: "/", Left: t, Right: right, On: on}
+		}
+		if ms.Agg == nlq.Each {
+			ms.Agg = nlq.Sum // what tells the part apart is in no other series
+		}
+		all := ms
+		all.Where = slices.DeleteFunc(slices.Clone(ms.Where), func(w nlq.Matcher) bool { return slices.Contains(labels, w.Label) })
+		return nlq.Binary{Op: "/", Left: ms, Right: all}
+	})
+}
+
+// divided returns what takePart found to be measured, with the codes that were said.
+func (f *frame) divided() (catalog.Metric, error) {
+	if len(f.httpCodes()) > 0 {
+		f.takeHTTP()
+	}
+	return *f.given, f.fits(*f.given)
+}
+
+// kin returns the one of whole's family that is called by all of words: what has
+// most of its name in common.
+func (f *frame) kin(words []string, whole catalog.Metric) (best catalog.Metric, ok bool) {
+	closest := 0
+	for _, n := range f.words.having(words) {
+		m, _ := f.catalog.Metric(n.id)
+		if m.ID == "" || m.ID == whole.ID || m.ID == best.ID || m.Type != whole.Type || m.Exporter != whole.Exporter || m.Entity != whole.Entity || f.dimension(m.Unit) != f.dimension(whole.Unit) {
+			continue
+		}
+		common := inCommon(string(m.ID), string(whole.ID))
+		if common < leastInCommon {
+			continue
+		}
+		own := strings.Join(strings.FieldsFunc(string(m.ID), isJoint)[common:], " ")
+		if !subset(words, catalogWords(own)) {
+			continue // "etcd" tells none apart
+		}
+		switch near := common*longestName - len(n.words); {
+		case near > closest:
+			best, closest, ok = m, near, true
+		case near == closest:
+			ok = false
+		}
+	}
+	return best, ok
+}
+
+// leastInCommon is with how many words alike names begin at least that are of one
+// family: a word for the exporter, and one for what it counts.
+const leastInCommon = 2
+
+// contents returns the words from item i to end that could be of a name, but for
+// what only says that they are so where others are left: requests end in an error.
+func (f *frame) contents(i, end int) []string {
+	var words, verbs []string
+	for k, it := range f.items[i:end] {
+		switch _, _, place := f.place(i + k); {
+		case it.used, place, it.number != nil, f.plain(it):
+		case f.lexicon.sets["verb"][it.low]:
+			verbs = append(verbs, it.norms...)
+		default:
+			words = append(words, it.norms...)
+		}
+	}
+	if len(words) == 0 {
+		return verbs
+	}
+	return words
+}
+
+// inCommon returns how many words two names of metrics begin with alike.
+func inCommon(a, b string) (n int) {
+	x, y := strings.FieldsFunc(a, isJoint), strings.FieldsFunc(b, isJoint)
+	for n < min(len(x), len(y)) && x[n] == y[n] {
+		n++
+	}
+	return n
+}
+
+func isJoint(r rune) bool { return r == '_' || r == ':' }
+
+// takeWords takes items from i to end, but for places and names, which say whose
+// it is.
+func (f *frame) takeWords(i, end int) {
+	for i < end {
+		if _, n, place := f.place(i); place {
+			for ; n > 0; n, i = n-1, i+1 {
+				f.items[i].weak = true
+			}
+			continue
+		}
+		_, any := f.says(i, "determiner")
+		if _, preposition := f.items[i].preposition(); !any && !preposition && !f.isName(i) && f.items[i].match == nil {
+			f.use(i)
+		}
+		i++
+	}
+}
+
+// toldApart returns the labels of m that items from i to end say values of, but
+// for those that say whose it is.
+func (f *frame) toldApart(m catalog.Metric, i, end int) (labels []string) {
+	g := f.part(slices.Clone(f.items[i:end]), nil)
+	g.kind, g.quiet = lookup, true
+	g.takeNames()
+	g.takeCodesOf(m)
+	g.narrow(m)
+	ms := nlq.Measure{Metric: m.ID}
+	g.where(&ms, m)
+	for _, w := range ms.Where {
+		place := slices.ContainsFunc(f.places, func(p nlq.Place) bool {
+			return !f.lexicon.sets["kind of"][p.Name] && slices.Contains(p.Labels, w.Label)
+		})
+		if !place && f.catalog.Takes(m.ID, w.Label) && !slices.Contains(labels, w.Label) {
+			labels = append(labels, w.Label)
+		}
+	}
+	return labels
+}
