@@ -310,6 +310,12 @@ func narrow(v *parser.VectorSelector, where []nlq.Matcher, c *catalog.Catalog) e
 		if err != nil {
 			return err
 		}
+		if i := slices.IndexFunc(v.LabelMatchers, func(own *labels.Matcher) bool { return own.Name == w.Label && own.Type == labels.MatchEqual }); i >= 0 && m.Type == labels.MatchEqual {
+			if own := v.LabelMatchers[i].Value; own != w.Value {
+				return fmt.Errorf("its %s is %s, and never %s", w.Label, own, w.Value)
+			}
+			continue
+		}
 		v.LabelMatchers = append(v.LabelMatchers, m)
 	}
 	return nil

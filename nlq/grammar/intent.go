@@ -209,7 +209,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			f.by = append(f.by, p)
 		}
 	}
-	if (derived && d.Pooled() || f.given != nil) && len(f.by) == 0 && (f.kind != lookup || f.distributes()) {
+	if (derived && (d.Pooled() || d.Quotient()) || f.given != nil) && len(f.by) == 0 && (f.kind != lookup || f.distributes()) {
 		f.by = slices.DeleteFunc(f.eachPlace(), func(p string) bool { return len(f.labelsOf(m, p)) == 0 }) // "p99 above 3 s on a node"
 	}
 	for _, by := range f.by {
@@ -244,6 +244,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		ms.Agg = f.natural(m)
 		f.assume(0.05, "the %s of all", aggName[ms.Agg])
 	}
+	if derived && d.Quotient() && ms.Agg == nlq.Each && len(ms.By) == 0 && m.Entity == "model" && f.namesModel() {
+		ms.Agg = nlq.Mean // one model is one, however many replicas it has
+	}
 	if own := f.labelsOf(m, m.Entity); ms.Agg == nlq.Mean && len(ms.By) > len(own) && len(own) > 0 && subset(own, ms.By) && f.kind == lookup {
 		ms.By = slices.DeleteFunc(ms.By, func(l string) bool { return slices.Contains(own, l) }) // "average watts per card for each model"
 	}
@@ -256,6 +259,13 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		}
 	}
 	return nil
+}
+
+// namesModel reports whether one model is named.
+func (f *frame) namesModel() bool {
+	return slices.ContainsFunc(f.filters, func(fl filter) bool {
+		return (fl.place == "model" || fl.bare) && !fl.not && !strings.ContainsAny(fl.value, "*|")
+	})
 }
 
 // sumsDetails reports whether a limit is one of all requests that m counts,

@@ -384,7 +384,7 @@ func (f *frame) silent() []string {
 			return []string{fl.place}
 		case fl.place == "mountpoint" && f.bytesLeft:
 			return []string{"disk"}
-		case fl.place == "claim" && f.bytesLeft:
+		case fl.place == "pvc" && f.bytesLeft:
 			return []string{"volume"}
 		}
 	}

@@ -524,7 +524,7 @@ func (f *frame) isName(i int) bool {
 	if it.whole != "" {
 		return !f.allKnown(i)
 	}
-	return it.name && !f.words.all(it.norms)
+	return it.name && !f.words.all(it.norms) && len(f.words.values[it.low]) == 0
 }
 
 // allKnown reports whether the parts of the hyphenated word at i are all words
@@ -551,7 +551,7 @@ func (f *frame) unknown(i int) bool {
 
 // pastTense is what a verb looks like that says what a thing did: "a container
 // died" names none.
-var pastTense = regexp.MustCompile(`^[a-z]{2,}ed$`)
+var pastTense = regexp.MustCompile(`^[a-z]{2,}(?:ed|ing)$`)
 
 // name returns the whole name that starts at i and the item after it.
 func (f *frame) name(i int) (string, int) {

@@ -24,6 +24,7 @@ func (f *frame) takePart() {
 		if f.shareOfBoth(f.items[j:end], nil) {
 			if f.items[i].number == nil {
 				f.useAll(span(i, j)...)
+				f.takeInUse(j, end)
 			}
 			return // "share of failed requests" is measured
 		}
@@ -87,6 +88,17 @@ func (f *frame) takeShareLimit(i, to int) {
 	f.compares = append(f.compares, compare{op: op, limit: n})
 }
 
+// takeInUse takes "in use" from items j to end for what is measured: it compares
+// nothing where a share is asked for.
+func (f *frame) takeInUse(j, end int) {
+	for k := j; k < end; k++ {
+		if v, ok := f.says(k, "compare"); ok && strings.HasPrefix(v, "> allocated") {
+			f.use(k)
+			f.extra = append(f.extra, "usage")
+		}
+	}
+}
+
 // shareAt reads a share of something from item i on, and returns the first item
 // of what it is of.
 func (f *frame) shareAt(i int) (of int, ok bool) {
@@ -115,6 +127,9 @@ func (f *frame) clauseFrom(i int) int {
 		it := f.items[k]
 		_, isTime := at(f.items, k+1).number.duration()
 		ends := it.used && it.low != "with" || it.number != nil || it.low == "," || it.low == ";" || f.placedAt(k)
+		if v, _ := it.has("compare"); strings.HasPrefix(v, "> allocated") {
+			continue
+		}
 		for _, r := range []role{"compare", "over", "hold", "window", "during", "join", "by", "severity", "route"} {
 			_, is := it.has(r)
 			ends = ends || is && (isTime || it.low != "in" && it.low != "with") // ends in an error
@@ -355,21 +370,22 @@ func (f *frame) takeWords(i, end int) {
 	}
 }
 
-// toldApart returns the labels of m that items from i to end say values of, but
-// for those that say whose it is.
+// toldApart returns the labels of m that items from i to end say values of: codes,
+// reasons and states, but not whose it is.
 func (f *frame) toldApart(m catalog.Metric, i, end int) (labels []string) {
 	g := f.part(slices.Clone(f.items[i:end]), nil)
 	g.kind, g.quiet = lookup, true
+	for k := i; k < end; k++ {
+		g.items[k-i].used = g.items[k-i].used || f.inName(k) // that says whose it is
+	}
 	g.takeNames()
+	g.filters = slices.DeleteFunc(g.filters, func(fl filter) bool { return !f.lexicon.sets["kind of"][fl.place] })
 	g.takeCodesOf(m)
 	g.narrow(m)
 	ms := nlq.Measure{Metric: m.ID}
 	g.where(&ms, m)
 	for _, w := range ms.Where {
-		place := slices.ContainsFunc(f.places, func(p nlq.Place) bool {
-			return !f.lexicon.sets["kind of"][p.Name] && slices.Contains(p.Labels, w.Label)
-		})
-		if !place && f.catalog.Takes(m.ID, w.Label) && !slices.Contains(labels, w.Label) {
+		if f.catalog.Takes(m.ID, w.Label) && !slices.Contains(labels, w.Label) {
 			labels = append(labels, w.Label)
 		}
 	}

@@ -74,6 +74,7 @@ func (f *frame) takeRatio() {
 			if after != "" {
 				op = after
 			}
+			f.narrowBy(m, j, to)
 			f.useAll(took...)
 			f.beside(m)
 			f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {

@@ -48,6 +48,7 @@ func (f *frame) takeShapes() {
 	f.takeHours()
 	f.takeRecent()
 	f.takeThroughout()
+	f.takeLost()
 	f.takeUnit()
 	f.takeForecast()
 	f.takeBetween()

@@ -24,6 +24,9 @@ type saying struct {
 func (f *frame) sayings() []saying {
 	var out []saying
 	for i := range f.items {
+		if f.inName(i) {
+			continue // a pool that is called gpu-spot
+		}
 		words := ""
 		for to := i; to < min(len(f.items), i+mostSaid) && !f.items[to].used; to++ {
 			words = strings.TrimSpace(words + " " + f.items[to].low)
@@ -32,8 +35,31 @@ func (f *frame) sayings() []saying {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b saying) int { return len(b.words) - len(a.words) })
+	slices.SortStableFunc(out, func(a, b saying) int {
+		if len(a.words) != len(b.words) {
+			return len(b.words) - len(a.words)
+		}
+		return min(len(b.Metrics), 1) - min(len(a.Metrics), 1) // each exporter writes a resource in its own way
+	})
 	return out
+}
+
+// inName reports whether item i is within a hyphenated name: all of its words may
+// be known, where the word for what is called so stands before it.
+func (f *frame) inName(i int) bool {
+	for i > 0 && f.items[i].inside {
+		i--
+	}
+	if f.items[i].whole == "" {
+		return false
+	}
+	called := false
+	if i > 0 {
+		_, _, place := f.place(i - 1)
+		_, _, label := f.labelAt(i - 1)
+		called = place || label
+	}
+	return called || f.isName(i)
 }
 
 // sure reports whether the words of s mean nothing but a value: there are
@@ -117,7 +143,10 @@ func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
 
 // narrow reads the values of labels of m that no word of what it is called
 // says: of the nodepools' usage, that of CPU.
-func (f *frame) narrow(m catalog.Metric) {
+func (f *frame) narrow(m catalog.Metric) { f.narrowBy(m, 0, len(f.items)) }
+
+// narrowBy reads the values of labels of m that items from one to another say.
+func (f *frame) narrowBy(m catalog.Metric, from, to int) {
 	var called []string
 	for _, words := range m.Words {
 		called = append(called, catalogWords(words)...)
@@ -128,7 +157,7 @@ func (f *frame) narrow(m catalog.Metric) {
 	}
 	for _, s := range f.sayings() {
 		label, ok := f.labelOf(m, s)
-		if !ok || taken[label] || !f.of(s, m) || f.items[s.from].used || len(s.Metrics) == 0 {
+		if !ok || taken[label] || !f.of(s, m) || f.items[s.from].used || len(s.Metrics) == 0 || s.from < from || s.to > to {
 			continue
 		}
 		if slices.ContainsFunc(f.items[s.from:s.to], func(it item) bool {

@@ -59,6 +59,7 @@ func (f *frame) takeSum() {
 			if op == "/" && f.brand(brandOf(m.ID)) {
 				f.lent = append(f.lent, brandOf(m.ID))
 			}
+			f.narrowBy(m, i+1, to)
 			f.useAll(span(i, to)...)
 			if f.quotient = op == "/"; !f.quotient {
 				f.outUnit = f.dimension(m.Unit)

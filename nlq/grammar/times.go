@@ -44,6 +44,11 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	if is("over") && f.kind == unsaid && d >= shortest && !f.hasLimit(i) && f.lists() {
 		f.kind = lookup
 	}
+	if d < time.Second && is("hold") && len(f.compares) == 0 {
+		f.compares = append(f.compares, compare{op: ">", limit: *f.items[i].number}) // "queue longer than 50 ms": nothing is held so briefly
+		f.useAll(i, i-1)
+		return
+	}
 	switch over, overTime := prev.has("over time"); {
 	case is("pace"), is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && (d < leastWindow || !f.hasLimit(i)):
 		return

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -36,9 +37,13 @@ func (f *frame) takeUnit() {
 			f.extra = append(f.extra, word)
 		}
 	}
+	spent := f.spent()
+	if spent >= 0 {
+		last = spent
+	}
 	it := &f.items[last]
 	u, ok := f.lexicon.unit(it.raw)
-	asTime := u.dimension == "time" && at(f.items, last-1).low == "in" && strings.HasSuffix(it.low, "s") && (len(it.low) > 3 || it.low == "ms") // uptime in days
+	asTime := last == spent || u.dimension == "time" && at(f.items, last-1).low == "in" && strings.HasSuffix(it.low, "s") && (len(it.low) > 3 || it.low == "ms") // uptime in days
 	if !ok || it.number != nil || it.inside || it.whole != "" || u.dimension == "time" && !asTime || u.factor == 0 || u.dimension == "count/s" {
 		return
 	}
@@ -58,6 +63,48 @@ func (f *frame) takeUnit() {
 		}
 		return nlq.Binary{Op: "*", Left: t, Right: nlq.Number(round(own.factor / u.factor))}
 	}
+}
+
+// spent returns the item that says in which unit the time is wanted that goes to
+// something, -1 where none does: the seconds each card lost to heat.
+func (f *frame) spent() int {
+	for i, it := range f.items {
+		u, ok := f.lexicon.unit(it.raw)
+		switch {
+		case it.used, f.plain(it), f.lexicon.sets["how many"][it.low]:
+			continue
+		case !ok || u.dimension != "time" || it.number != nil || len(it.low) < 4:
+			return -1
+		}
+		f.extra = append(f.extra, "time")
+		f.takeLosing()
+		return i
+	}
+	return -1
+}
+
+// takeLost reads how long something costs at most: lost more than 30 seconds to
+// heat. It is no loss of what tells about it.
+func (f *frame) takeLost() {
+	for i := range f.items {
+		if _, isTime := f.items[i].number.duration(); !isTime || f.items[i].used || !f.lexicon.sets["costs"][at(f.items, i+1).low] {
+			continue
+		}
+		if f.takeLosing() {
+			f.use(i + 1)
+			f.extra = append(f.extra, "time")
+			return
+		}
+	}
+}
+
+// takeLosing takes the word for losing or spending time.
+func (f *frame) takeLosing() bool {
+	i := slices.IndexFunc(f.items, func(it item) bool { return f.lexicon.sets["losing"][it.low] && !it.used })
+	if i >= 0 {
+		f.items[i].used = true
+	}
+	return i >= 0
 }
 
 // before returns the item before i if it is low, else one that is none.

@@ -52,6 +52,7 @@ func (f *frame) takeVersus() {
 			if err != nil {
 				continue
 			}
+			f.narrowBy(m, from, to)
 			f.useAll(span(i, to)...)
 			if implied != "" {
 				f.extra = append(f.extra, implied) // narrower is about the width

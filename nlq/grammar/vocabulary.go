@@ -95,7 +95,7 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	v.labels = labelWords(c)
 	v.values = map[string][]catalog.LabelValue{}
 	for _, l := range catalog.LabelValues() {
-		if strings.ContainsAny(l.Value, ".*") {
+		if strings.HasSuffix(l.Op, "~") && strings.ContainsAny(l.Value, ".*") {
 			continue // a pattern: codes
 		}
 		for _, w := range l.Words {

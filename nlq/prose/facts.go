@@ -86,6 +86,10 @@ func (f *facts) take(p lexicon.Pattern, ws []grammar.Word, weight *float64, l *l
 	for _, w := range ws {
 		f.said[w.Low] = true
 	}
+	if (p.Role == "hold" || p.Role == "window") && d > 0 && d < time.Second {
+		f.condition(">", n) // nothing is looked at so briefly: "over 50ms" is a limit
+		return
+	}
 	switch p.Role {
 	case "hold":
 		if f.hold == 0 {
