@@ -2,8 +2,10 @@ package grammar
 
 import (
 	"slices"
+	"strings"
 
 	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
 )
 
 // deepest and mostJoins bound how long it takes to find out that a text of
@@ -26,7 +28,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if both, said := f.both(); ok && said && op == "and" && !f.condition(left) {
 			op, left = both, slices.Concat(left, conditionOf(right))
 		}
-		if !ok || !f.condition(left) || at(f.items, i+1).metric {
+		if !ok || !f.condition(left) || at(f.items, i+1).metric || op == "or" && f.sameLabel(i) {
 			continue
 		}
 		if !f.condition(right) && !f.clause(right) && op != "unless" {
@@ -65,6 +67,7 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if err := f.contradiction(op, lt, rt); err != nil {
 			return nlq.Parse{}, true, err
 		}
+		lt, rt = f.alike(lt, rt), f.alike(rt, lt)
 		to, on := nlq.Joint(lt, rt, f.catalog)
 		if len(on) == 0 && on != nil && (len(nlq.Labels(lt, f.catalog)) > 0 && len(nlq.Labels(rt, f.catalog)) > 0) {
 			continue // nothing says which belong together
@@ -79,6 +82,41 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	f.useAll(f.loose...) // "although the pods of train hold it" only says which
 	return nlq.Parse{}, false, nil
+}
+
+// alike returns t put together as other is, where other is of each of some things
+// and t of a counter's single series: each ingress, and the requests that it gets.
+func (f *frame) alike(t, other nlq.Term) nlq.Term {
+	by := nlq.Labels(other, f.catalog)
+	return nlq.Map(t, func(ms nlq.Measure) nlq.Measure {
+		m, ok := f.catalog.Metric(ms.Metric)
+		if ok && m.Type == catalog.Counter && ms.Agg == nlq.Each && len(by) > 0 && len(by) < len(m.Labels) && subset(by, m.Labels) && f.aggregated(other) {
+			ms.Agg, ms.By = nlq.Sum, by
+		}
+		return ms
+	})
+}
+
+// aggregated reports whether what t compares is put together of several series.
+func (f *frame) aggregated(t nlq.Term) bool {
+	sum := false
+	nlq.Map(t, func(ms nlq.Measure) nlq.Measure {
+		d, derived := f.catalog.Derived(ms.Metric)
+		sum = sum || ms.Agg == nlq.Sum || ms.Agg == nlq.Mean || derived && strings.Contains(d.Expr, "sum by (")
+		return ms
+	})
+	return sum
+}
+
+// sameLabel reports whether what stands before and behind item i are values of one
+// label: waiting with ErrImagePull or ImagePullBackOff.
+func (f *frame) sameLabel(i int) bool {
+	said := f.sayings()
+	return slices.ContainsFunc(said, func(a saying) bool {
+		return a.to == i && slices.ContainsFunc(said, func(b saying) bool {
+			return b.from == i+1 && slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Metrics, b.Metrics) && a.Value != b.Value && a.Op == b.Op
+		})
+	})
 }
 
 // both reports that two measures share one condition, and how they are joined.

@@ -66,13 +66,28 @@ func (f *frame) trendOver() time.Duration {
 			continue
 		}
 		for j := i + 1; j < min(i+4, len(f.items)); j++ {
-			if d, ok := f.items[j].number.duration(); ok && !f.items[j].used {
+			d, ok := f.items[j].number.duration()
+			if n, is := f.amount(j); is && !n.isUnit {
+				d, ok = f.asLong(n.value, i)
+			}
+			if ok && !f.items[j].used {
 				f.useAll(span(i, j+1)...)
 				return d
 			}
 		}
 	}
 	return 0
+}
+
+// asLong returns n of what the time before item i is told in: within 24 hours,
+// judging by the last 6.
+func (f *frame) asLong(n float64, i int) (time.Duration, bool) {
+	for k := i - 1; k >= 0; k-- {
+		if was := f.items[k].number; was != nil && was.unit.dimension == "time" {
+			return (&number{value: n, unit: was.unit, isUnit: true}).duration()
+		}
+	}
+	return 0, false
 }
 
 // ahead finds how far ahead is looked after item i: in 6 h, before tomorrow.

@@ -379,6 +379,10 @@ func (f *frame) takeBy(i int) {
 			f.by = append(f.by, "label "+f.items[j].raw)
 			f.use(j)
 			j++
+		} else if raw := f.items[j].raw; f.words.exactly[raw] && !f.items[j].used {
+			f.by = append(f.by, "label "+raw)
+			f.use(j)
+			j++
 		} else if p, ok := f.placeOfLabel(j); ok {
 			f.by = append(f.by, p.Name)
 			f.use(j)

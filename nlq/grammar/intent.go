@@ -209,7 +209,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			f.by = append(f.by, p)
 		}
 	}
-	if (derived && (d.Pooled() || d.Quotient()) || f.given != nil) && len(f.by) == 0 && (f.kind != lookup || f.distributes()) {
+	if (derived && (d.Pooled() || d.Quotient()) || f.given != nil && m.Type == catalog.Counter) && len(f.by) == 0 && (f.kind != lookup || f.distributes()) {
 		f.by = slices.DeleteFunc(f.eachPlace(), func(p string) bool { return len(f.labelsOf(m, p)) == 0 }) // "p99 above 3 s on a node"
 	}
 	for _, by := range f.by {

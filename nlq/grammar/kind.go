@@ -46,6 +46,9 @@ func (f *frame) takeKind() error {
 			continue
 		}
 		k, implied, _ := strings.Cut(v, " ")
+		if before := at(f.items, i-1); it.low == "what" && (before.low == "of" || before.low == "than" || strings.HasSuffix(before.low, " of") || strings.HasSuffix(before.low, " than")) {
+			continue // "half of what it was"
+		}
 		if it.low == "which" && i > 0 && f.kind == unsaid {
 			it.used = true // "a GPU which was there"
 			continue

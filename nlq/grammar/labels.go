@@ -56,7 +56,8 @@ func (f *frame) takeNamedLabel(i int) bool {
 	}
 	before := at(f.items, i-1).low
 	of := before == "of" || before == "for" // of ingress shop
-	if !ok || !f.isName(i+n) && at(f.items, i+n).whole == "" && !((n > 1 || of) && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
+	exact := ok && strings.Contains(f.items[i].raw, "_") && i+n < len(f.items) && f.items[i+n].number == nil && !f.items[i+n].sign && f.onlyWord(i+n)
+	if !ok || !exact && !f.isName(i+n) && at(f.items, i+n).whole == "" && !((n > 1 || of) && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
 		return false
 	}
 	name, to := f.name(i + n)
@@ -141,6 +142,12 @@ func (f *frame) ownLabel(m catalog.Metric, label string) string {
 	if f.lexicon.sets["goes by name"][label] && m.Has("name") {
 		return "name" // ipmi_exporter says so which sensor it is
 	}
+	for _, p := range f.places {
+		if slices.Contains(p.Labels, label) {
+			l, _ := f.keptLabel(m, p) // model_name, which others call model
+			return l
+		}
+	}
 	return ""
 }
 
@@ -155,6 +162,9 @@ var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 // labelAt returns the label whose name the items from i say, and how many they are.
 func (f *frame) labelAt(i int) (label string, n int, ok bool) {
 	if it := at(f.items, i); strings.Contains(it.low, "_") && !it.used { // model_name, as it is written
+		if f.words.exactly[it.raw] {
+			return it.raw, 1, true
+		}
 		if l, ok := f.words.labels[strings.ReplaceAll(it.low, "_", " ")]; ok {
 			return l, 1, true
 		}

@@ -20,6 +20,7 @@ func (f *frame) takePart() {
 		if !ok {
 			continue
 		}
+		f.takeWindows(j)
 		end := f.clauseFrom(j)
 		if f.shareOfBoth(f.items[j:end], nil) {
 			if f.items[i].number == nil {
@@ -29,7 +30,7 @@ func (f *frame) takePart() {
 			return // "share of failed requests" is measured
 		}
 		for k := end - 1; k > j; k-- {
-			if whole, ok := f.wholeAt(j, k, nil); ok && f.dividedBy(whole, j, k, k, end) {
+			if whole, ok := f.wholeAt(j, k, f.items[:i]); ok && f.dividedBy(whole, j, k, k, end) {
 				if f.items[i].number != nil {
 					f.takeShareLimit(i, j)
 				}
@@ -120,13 +121,26 @@ func (f *frame) shareAt(i int) (of int, ok bool) {
 	return of, of < len(f.items)
 }
 
+// takeWindows reads the times that stand within what begins at item i: of the
+// requests in the last hour that failed.
+func (f *frame) takeWindows(i int) {
+	for k := i + 1; k < len(f.items); k++ {
+		if d, ok := f.items[k].number.duration(); ok && !f.items[k].used && isWindow(f.items[k-1]) && d >= shortest {
+			f.takeTime(k, d)
+		}
+	}
+}
+
 // clauseFrom returns where what begins at item i ends: before a limit, a time or
 // a number.
 func (f *frame) clauseFrom(i int) int {
 	for k := i; k < len(f.items); k++ {
 		it := f.items[k]
+		if it.used {
+			continue
+		}
 		_, isTime := at(f.items, k+1).number.duration()
-		ends := it.used && it.low != "with" || it.number != nil || it.low == "," || it.low == ";" || f.placedAt(k)
+		ends := it.number != nil || it.low == "," || it.low == ";" || f.placedAt(k)
 		if v, _ := it.has("compare"); strings.HasPrefix(v, "> allocated") {
 			continue
 		}
@@ -370,6 +384,12 @@ func (f *frame) takeWords(i, end int) {
 	}
 }
 
+// valued reports whether the catalog lists values of a label: it says which kind
+// something is of, and not which one it is.
+func valued(label string) bool {
+	return slices.ContainsFunc(catalog.LabelValues(), func(v catalog.LabelValue) bool { return slices.Contains(v.Labels, label) })
+}
+
 // toldApart returns the labels of m that items from i to end say values of: codes,
 // reasons and states, but not whose it is.
 func (f *frame) toldApart(m catalog.Metric, i, end int) (labels []string) {
@@ -379,7 +399,7 @@ func (f *frame) toldApart(m catalog.Metric, i, end int) (labels []string) {
 		g.items[k-i].used = g.items[k-i].used || f.inName(k) // that says whose it is
 	}
 	g.takeNames()
-	g.filters = slices.DeleteFunc(g.filters, func(fl filter) bool { return !f.lexicon.sets["kind of"][fl.place] })
+	g.filters = slices.DeleteFunc(g.filters, func(fl filter) bool { return !f.lexicon.sets["kind of"][fl.place] && !valued(fl.label) })
 	g.takeCodesOf(m)
 	g.narrow(m)
 	ms := nlq.Measure{Metric: m.ID}

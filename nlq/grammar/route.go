@@ -7,6 +7,14 @@ import "strings"
 // know: what was said is noted, and none is made.
 func (f *frame) takeRoute() {
 	for i := range f.items {
+		_, tells := at(f.items, i-1).has("tell")
+		_, asks := at(f.items, i-1).has("kind")
+		if (tells || asks) && i > 1 && f.items[i].raw == "#" && i+1 < len(f.items) { // notify #ml-ops
+			_, to := f.name(i + 1)
+			f.useAll(span(i-1, to)...)
+			f.assume(0, "whom alerts reach is set in Alertmanager, not here")
+			return
+		}
 		if _, ok := f.says(i, "route"); !ok || i == 0 {
 			continue
 		}

@@ -119,7 +119,7 @@ type relation struct {
 // 30% below" is below.
 func (f *frame) relationBefore(end, after int) relation {
 	var r relation
-	skipped := 0
+	skipped, did := 0, false
 	for i := end - 1; i >= 0; i-- {
 		it := &f.items[i]
 		if it.used {
@@ -157,6 +157,9 @@ func (f *frame) relationBefore(end, after int) relation {
 			case "half":
 				r.factor, r.op = 0.5, "<"
 			}
+		case f.lexicon.sets["did"][it.low]:
+			did = true
+		case did && f.placeWord(it.low): // of what the same card ran at
 		case isVs, it.low == "by", f.lexicon.stop[it.low] && len(it.roles) == 0:
 		case n != nil && r.by == nil && (n.unit.dimension != "time" || !n.isUnit):
 			r.by = n

@@ -83,7 +83,7 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 			continue
 		}
 		rest := slices.Clone(strong)
-		for _, it := range f.items[s.from:s.to] {
+		for _, it := range f.items[s.from:f.orTo(s)] {
 			rest = slices.DeleteFunc(rest, func(w string) bool { return slices.Contains(it.norms, w) })
 		}
 		rest = slices.DeleteFunc(rest, func(w string) bool { return f.filler(w) || f.lexicon.sets["stay"][w] })
@@ -94,6 +94,17 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 		return f.narrowed(m, s), true
 	}
 	return catalog.Metric{}, false
+}
+
+// orTo returns where values end that are said to be as good as s.
+func (f *frame) orTo(s saying) int {
+	to := s.to
+	for _, next := range f.sayings() {
+		if or, _ := f.says(to, "join"); or == "or" && next.from == to+1 && slices.Equal(next.Labels, s.Labels) {
+			to = next.to
+		}
+	}
+	return to
 }
 
 // namedSo reports whether one of hits has the words of s in its name.

@@ -64,6 +64,12 @@ func tag(ts []token, l *lexicon) []item {
 				continue
 			}
 		}
+		if m := timesShape.FindStringSubmatch(t.raw); m != nil && t.part == 0 {
+			v, _ := strconv.ParseFloat(m[1], 64)
+			out = append(out, item{raw: m[1], low: m[1], number: &number{value: v}}, item{raw: m[2], low: m[2], roles: []phrase{{role: "times", value: "n"}}})
+			i++
+			continue // 1.5x
+		}
 		if it, n := l.quantity(ts[i:]); n > 0 && t.part == 0 {
 			out = append(out, it)
 			i += n
@@ -88,6 +94,9 @@ func tag(ts []token, l *lexicon) []item {
 	}
 	return out
 }
+
+// timesShape is a multiple written as one word.
+var timesShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)([xX×])$`)
 
 // limits reports whether a limit follows: "or below" does not end "below 10 GB
 // or below 5%", as it ends "10 GB or below, for 2 minutes".

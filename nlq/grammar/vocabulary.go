@@ -26,16 +26,17 @@ type wordID int32
 
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
-	names  []named
-	known  map[string]wordID               // every word in them
-	byWord [][]int32                       // by word, the names that have it, in their order
-	weight []float64                       // by word, how much it tells: more the fewer names have it
-	byLen  map[int][]string                // known words by their length
-	brands map[string]bool                 // the first words of metrics' own names, such as vllm
-	makers map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
-	labels map[string]string               // by the words of its name, a label that no place goes by
-	values map[string][]catalog.LabelValue // by what people say for them
-	facts  []fact
+	names   []named
+	known   map[string]wordID               // every word in them
+	byWord  [][]int32                       // by word, the names that have it, in their order
+	weight  []float64                       // by word, how much it tells: more the fewer names have it
+	byLen   map[int][]string                // known words by their length
+	brands  map[string]bool                 // the first words of metrics' own names, such as vllm
+	makers  map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
+	labels  map[string]string               // by the words of its name, a label that no place goes by
+	exactly map[string]bool                 // labels whose names no word looks like: destination_service
+	values  map[string][]catalog.LabelValue // by what people say for them
+	facts   []fact
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -92,7 +93,12 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			delete(v.brands, w)
 		}
 	}
-	v.labels = labelWords(c)
+	v.labels, v.exactly = labelWords(c), map[string]bool{}
+	for _, m := range c.All() {
+		for _, l := range m.Labels {
+			v.exactly[l] = v.exactly[l] || strings.Contains(l, "_")
+		}
+	}
 	v.values = map[string][]catalog.LabelValue{}
 	for _, l := range catalog.LabelValues() {
 		if strings.HasSuffix(l.Op, "~") && strings.ContainsAny(l.Value, ".*") {
