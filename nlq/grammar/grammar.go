@@ -52,6 +52,11 @@ func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
 	f := e.frame(q.Text)
 	goesOn := f.continues()
 	p, err := f.parse()
+	if err == nil {
+		if lost := f.lost(p.Intent); lost != nil {
+			p, err = nlq.Parse{}, lost
+		}
+	}
 	if len(q.Before) > 0 && (goesOn || err != nil) {
 		var not *nlq.NotUnderstood
 		if errors.As(err, &not) && not.Refused {

@@ -108,15 +108,13 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 	ms.Where = append(ms.Where, f.ofCodes(m)...)
 	filters := f.filters
 	for _, fl := range f.shared {
-		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); ok || fl.label != "" && m.Has(fl.label) {
+		if l, ok := f.filtered(fl, m); ok && (fl.label == "" || m.Has(l)) {
 			filters = append(slices.Clone(filters), fl)
 		}
 	}
 	for _, fl := range filters {
-		w := nlq.Matcher{Label: fl.label, Op: "=", Value: fl.value}
-		if fl.label == "" {
-			w.Label, _ = f.placeNamed(fl.place).Label(m.ID, f.catalog)
-		}
+		w := nlq.Matcher{Op: "=", Value: fl.value}
+		w.Label, _ = f.filtered(fl, m)
 		if fl.bare && (fl.place == "pod" || fl.place == "node") && m.Entity == "model" && f.modelLabel(m) != "" {
 			w.Label = f.modelLabel(m) // what is measured of models is asked for by their names
 		}

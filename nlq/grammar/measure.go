@@ -13,13 +13,20 @@ import (
 
 // measure finds what is measured, and the values of its labels that were said.
 func (f *frame) measure() (catalog.Metric, error) {
+	was := *f
+	was.items = slices.Clone(f.items)
 	m, err := f.lookUp()
 	if err != nil {
-		return m, err
+		var ok bool
+		if m, ok = was.asideFrom(); !ok {
+			return m, err
+		}
+		*f = was
 	}
 	if of := f.unanswered(m); of != "" {
 		return m, f.settle(fmt.Sprintf("What of %s should be measured? %s says nothing of it.", of, f.title(m.ID)))
 	}
+	f.takeKinds(m)
 	f.narrow(m)
 	return m, nil
 }
@@ -467,13 +474,14 @@ func subset[E comparable](a, b []E) bool {
 // fits reports why m cannot be what is meant, by places and units.
 func (f *frame) fits(m catalog.Metric) error {
 	for _, fl := range f.filters {
-		if fl.must && !f.catalog.Takes(m.ID, fl.label) {
-			return f.ask(fmt.Sprintf("%s has no label %s. What should it be narrowed to?", f.title(m.ID), fl.label))
-		}
-		if fl.label != "" || fl.place == "xid" && m.Unit == "{xid}" {
+		if fl.place == "xid" && m.Unit == "{xid}" {
 			continue
 		}
-		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); !ok {
+		switch _, ok := f.filtered(fl, m); {
+		case ok:
+		case fl.label != "":
+			return f.ask(fmt.Sprintf("%s has no label %s. What should it be narrowed to?", f.title(m.ID), fl.label))
+		default:
 			return f.ask(fmt.Sprintf("%s cannot be narrowed to one %s. What should it be narrowed to?", f.title(m.ID), fl.place))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 type filter struct {
 	place string
 	label string // where no place was said
+	kind  string // the word that says of which kind of things
 	must  bool   // what is measured must have the label
 	value string // several are joined by |
 	not   bool
@@ -192,7 +193,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 	if prefix {
 		name += "*"
 	}
-	fl := filter{place: p.Name, value: name, not: not}
+	fl := filter{place: p.Name, kind: strings.Join(f.normsOf(i, i+n), " "), value: name, not: not}
 	f.implied = append(f.implied, p.Name)
 	for _, it := range f.items[i : i+n] {
 		f.implied = append(f.implied, it.norms...)
@@ -470,7 +471,7 @@ func (f *frame) shapeOf(i int) nlq.Place {
 // nameFor reports whether item i can be the name of a p right behind the word
 // for it; said: a word such as "named" stands between.
 func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
-	if f.items[i].used || f.items[i].sign || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
+	if f.items[i].used || f.items[i].sign || at(f.items, i-1).ends || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
 		return false
 	}
 	switch p.Name {
@@ -480,12 +481,44 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 	case "namespace":
 		return f.isName(i) || f.unknown(i) || said || f.onlyName(i, p)
 	}
-	return f.items[i].whole != "" && p.Name != "node" && p.Shape == nil || f.isName(i) || said || !f.anyOf(i-2) && (f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p))
+	return f.items[i].whole != "" && (p.Name != "node" && p.Shape == nil || f.compoundName(i)) || f.isName(i) || said || !f.anySuch(i-2) && (f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p))
 }
+
+// compoundName reports whether the hyphenated word at item i is a name, although
+// measures are called by its parts: none is called by all of them, and none of
+// them does anything in a question. It is asked of what stands where names do.
+func (f *frame) compoundName(i int) bool {
+	var norms []string
+	_, to := f.name(i)
+	for k := i; k < to; k++ {
+		if !f.onlyWord(k) || f.lexicon.stop[f.items[k].low] {
+			return false
+		}
+		norms = append(norms, f.items[k].norms...)
+	}
+	return len(norms) > 0 && !f.items[i].used && (endsInNumber.MatchString(f.items[i].whole) || len(f.words.having(norms)) == 0)
+}
+
+// endsInNumber is what names of one of several look like: cache-1, churn-v3.
+var endsInNumber = regexp.MustCompile(`^[a-z].*[0-9]$`)
 
 // anyOf reports whether item i says that what follows is one of many: "tasks on
 // a host spend …" tells of no host named spend.
 func (f *frame) anyOf(i int) bool { return f.lexicon.sets["some"][at(f.items, i).low] }
+
+// anySuch is anyOf for a kind of things that words before it tell more of: a Ray
+// Serve application.
+func (f *frame) anySuch(i int) bool {
+	for k := i; k >= max(0, i-2); k-- {
+		if f.anyOf(k) {
+			return true
+		}
+		if it := f.items[k]; it.number != nil || len(it.roles) > 0 || f.lexicon.stop[it.low] {
+			return false
+		}
+	}
+	return false
+}
 
 // onlyName reports whether item i, a word that measures are called by too, can
 // only be a name behind the word for p: no measure has both in what it is

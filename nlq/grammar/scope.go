@@ -49,7 +49,7 @@ func (s Scope) Where(m catalog.Metric, plain func(word string) bool) []nlq.Match
 	f := *s.frame
 	f.filters = nil
 	for _, fl := range s.frame.filters {
-		_, takes := f.placeNamed(fl.place).Label(m.ID, f.catalog)
+		_, takes := f.filtered(fl, m)
 		named := strings.ContainsAny(fl.value, "0123456789*/") || !fl.bare && (strings.Contains(fl.value, "-") || plain(fl.value))
 		if (takes || fl.label != "") && named && !adjective(fl.value) {
 			f.filters = append(f.filters, fl)

@@ -25,7 +25,7 @@ func (f *frame) sayings() []saying {
 	var out []saying
 	for i := range f.items {
 		words := ""
-		for to := i; to < min(len(f.items), i+mostSaid) && !f.items[to].used; to++ {
+		for to := i; to < min(len(f.items), i+mostSaid) && (!f.items[to].used || to > i && f.after(to+1, "by")); to++ {
 			words = strings.TrimSpace(words + " " + f.items[to].low)
 			for _, v := range f.words.values[words] {
 				out = append(out, saying{v, words, i, to + 1})

@@ -39,7 +39,22 @@ func Readers(c *catalog.Catalog) *ByStyle {
 	free := &Engine{Catalog: c}
 	text := nlq.First(&Compound{Of: free, Catalog: c}, free)
 	strict, lenient := &grammar.Engine{Catalog: c}, &grammar.Engine{Catalog: c, Lenient: true}
-	return &ByStyle{Request: lenient, Text: text, Either: nlq.First(strict, text)}
+	return &ByStyle{Request: lenient, Text: nlq.First(&particular{strict}, text), Either: nlq.First(strict, text)}
+}
+
+// A particular is a grammar that understands what names something: a node, a queue.
+// In published texts there are no names, they went with their templates.
+type particular struct{ *grammar.Engine }
+
+// Parse finds the intent of q. Its error is a *[nlq.NotUnderstood], none of
+// which is the last word: others may read q as a text.
+func (e *particular) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
+	if s, err := e.Scope(q.Text); err == nil && len(s.Names) > 0 {
+		if p, err := e.Engine.Parse(ctx, q); err == nil {
+			return p, nil
+		}
+	}
+	return nlq.Parse{}, &nlq.NotUnderstood{}
 }
 
 // A style is how something is written.
