@@ -56,7 +56,7 @@ func (f *frame) takeNamedLabel(i int) bool {
 	}
 	before := at(f.items, i-1).low
 	of := before == "of" || before == "for" // of ingress shop
-	if !ok || at(f.items, i+n-1).ends || !f.isName(i+n) && at(f.items, i+n).whole == "" && !((n > 1 || of) && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
+	if !ok || at(f.items, i+n-1).ends || !f.isName(i+n) && at(f.items, i+n).whole == "" && !((n > 1 || of || len(f.items[i].norms) > 1) && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
 		return false
 	}
 	name, to := f.name(i + n)
@@ -117,13 +117,17 @@ func (f *frame) filtered(fl filter, m catalog.Metric) (label string, ok bool) {
 // isKind reports whether said is the word for a kind of things.
 func (f *frame) isKind(said string) bool {
 	_, label := f.words.labels[said]
-	return label || f.placeWord(said) || len(f.lexicon.sets["called "+said]) > 0
+	_, joined := f.words.joined[said]
+	return label || joined || f.placeWord(said) || len(f.lexicon.sets["called "+said]) > 0
 }
 
 // asideFrom looks for what is measured without a word that may be a name behind
 // the word for a kind of things, although measures are called by it, if by what is
 // found then it is one: the Slurm partition debug.
 func (f *frame) asideFrom() (catalog.Metric, bool) {
+	if f.quiet {
+		return catalog.Metric{}, false
+	}
 	for j := 1; j < len(f.items); j++ {
 		if it := f.items[j]; it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || !f.isKind(strings.Join(f.items[j-1].norms, " ")) {
 			continue
@@ -135,6 +139,7 @@ func (f *frame) asideFrom() (catalog.Metric, bool) {
 		g := *f
 		g.items = slices.Clone(f.items)
 		g.useAll(span(j, to)...)
+		g.items[j-1].weak = true
 		m, err := g.lookUp()
 		if err != nil {
 			continue
@@ -277,7 +282,6 @@ func labelWords(c *catalog.Catalog) map[string]string {
 		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
 			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
 				out[w] = l
-				out[strings.ReplaceAll(w, " ", "")] = l // ClusterQueue
 			}
 		}
 	}
@@ -325,6 +329,14 @@ func (f *frame) labelAt(i int) (label string, n int, ok bool) {
 		}
 		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
 			return l, n, true
+		}
+		if l, ok := f.words.joined[strings.Join(said, "")]; ok && n == 1 && said != nil {
+			return l, n, true // ClusterQueue
+		}
+		if _, word := at(f.items, i).has("word"); word && n == 1 && said != nil {
+			if l, ok := f.words.labels[strings.Join(f.items[i].norms, " ")]; ok {
+				return l, n, true // cq is a cluster queue
+			}
 		}
 	}
 	return "", 0, false

@@ -17,10 +17,10 @@ import (
 func (f *frame) lost(intent nlq.Intent) error {
 	var kept strings.Builder
 	look := func(m nlq.Measure) nlq.Measure {
+		kept.WriteString(bare(string(m.Metric)+strings.Join(m.By, " ")) + " ")
 		for _, w := range m.Where {
-			kept.WriteString(" " + bare(w.Value))
+			kept.WriteString(bare(w.Value) + " ")
 		}
-		kept.WriteString(" " + bare(string(m.Metric)+strings.Join(m.By, " ")))
 		return m
 	}
 	switch i := intent.(type) {
@@ -33,6 +33,16 @@ func (f *frame) lost(intent nlq.Intent) error {
 	default:
 		return nil
 	}
+	for _, name := range f.allNames() {
+		if !strings.Contains(kept.String(), bare(name)) {
+			return f.settle(fmt.Sprintf("What is %s, of what should be measured?", name))
+		}
+	}
+	return nil
+}
+
+// allNames returns the names that f says, whatever is measured.
+func (f *frame) allNames() (names []string) {
 	g := *f
 	g.items, g.filters, g.assumed = slices.Clone(f.items), nil, nil
 	g.takeRoute()
@@ -42,21 +52,24 @@ func (f *frame) lost(intent nlq.Intent) error {
 	g.takeTimes()
 	g.takeNames()
 	for _, fl := range g.filters {
-		if fl.place == "xid" {
-			continue // a code is a limit
-		}
-		for _, name := range strings.Split(fl.value, "|") {
-			if !strings.Contains(kept.String(), bare(name)) {
-				return f.settle(fmt.Sprintf("What is %s, of what should be measured?", name))
-			}
+		if fl.place != "xid" { // a code is a limit
+			names = append(names, strings.Split(fl.value, "|")...)
 		}
 	}
-	for i := range g.items {
-		if name, _ := g.name(i); g.isName(i) && numbered.MatchString(name) && !f.lexicon.stop[strings.ToLower(name)] && !stepShape.MatchString(name) && !strings.Contains(kept.String(), bare(name)) {
-			return f.settle(fmt.Sprintf("What is %s, of what should be measured?", name))
+	for i, it := range g.items {
+		if name, _ := g.name(i); g.isName(i) && numbered.MatchString(name) && !f.lexicon.stop[it.low] && !stepShape.MatchString(name) {
+			names = append(names, name)
+		} else if i > 0 && g.unknown(i) && g.does(i) && g.isKind(strings.Join(g.items[i-1].norms, " ")) && g.onlyNames(i-1, i) {
+			names = append(names, name)
 		}
 	}
-	return nil
+	return names
+}
+
+// does reports whether what item i says has, uses or is something: only names do.
+func (f *frame) does(i int) bool {
+	next := at(f.items, i+1).low
+	return !pastTense.MatchString(f.items[i].low) && (f.items[i].lead || f.acts(i+1) || next == "is" || next == "was")
 }
 
 // numbered is what only a name looks like: letters, and behind them a number.

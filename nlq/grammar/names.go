@@ -10,15 +10,16 @@ import (
 
 // A filter narrows a measure to a place by name, or by a label said outright.
 type filter struct {
-	place string
-	label string // where no place was said
-	kind  string // the word that says of which kind of things
-	must  bool   // what is measured must have the label
-	value string // several are joined by |
-	not   bool
-	bare  bool // only a preposition says so
-	free  bool // no place is meant by value ""
-	end   int  // the item after the last that says it
+	place  string
+	label  string // where no place was said
+	kind   string // the word that says of which kind of things
+	must   bool   // what is measured must have the label
+	value  string // several are joined by |
+	not    bool
+	bare   bool // only a preposition says so
+	within bool // that namespace, or outside of it
+	free   bool // no place is meant by value ""
+	end    int  // the item after the last that says it
 }
 
 // takeNames reads which series are meant: "in namespace prod", "the team-a
@@ -167,6 +168,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 	for j < len(f.items) {
 		v, called := f.items[j].has("called")
 		_, except := f.items[j].has("not")
+		if _, each := at(f.items, i-1).has("determiner"); each && j == i+n && f.items[j].low == "but" {
+			except = true // every namespace but dev
+		}
 		if !called && !except && f.items[j].low != "=" && f.items[j].low != "==" {
 			break
 		}
@@ -194,6 +198,8 @@ func (f *frame) takeNamedPlace(i int) bool {
 		name += "*"
 	}
 	fl := filter{place: p.Name, kind: strings.Join(f.normsOf(i, i+n), " "), value: name, not: not}
+	_, preposition := prepositions[at(f.items, i-1).low]
+	fl.within = p.Name == "namespace" && (preposition || not)
 	f.implied = append(f.implied, p.Name)
 	for _, it := range f.items[i : i+n] {
 		f.implied = append(f.implied, it.norms...)
@@ -298,113 +304,6 @@ func (f *frame) modelName(said string) string {
 	return "*" + strings.ToUpper(said) + "*"
 }
 
-// prepositions say the place of a bare name.
-var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace", "excluding": "namespace", "ignoring": "namespace", "but ignore the": "pod", "ignore the": "pod", "but ignore": "pod", "apart from": "namespace", "besides": "namespace", "leaving out": "namespace"}
-
-func (it item) preposition() (place string, ok bool) {
-	low := it.low
-	if strings.HasSuffix(low, " of") {
-		low = "of"
-	}
-	place, ok = prepositions[low]
-	return place, ok
-}
-
-// takePreposition reads: on gpu-03, in prod. What it takes the name for is assumed.
-func (f *frame) takePreposition(i int) bool {
-	place, ok := f.items[i].preposition()
-	if !ok || i+1 >= len(f.items) {
-		return false
-	}
-	from, j := i, i+1
-	if strings.HasSuffix(f.items[i].low, " of") {
-		from = j // the hit rate of qwen3-32b: "rate of" says more
-	}
-	if f.items[j].low == "the" && j+1 < len(f.items) {
-		j++
-	}
-	if stepShape.MatchString(f.items[j].raw) || !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
-		return false
-	}
-	name, to := f.name(j)
-	if _, _, followed := f.place(to); followed && place != "node" {
-		return false // "in team-a namespace"
-	}
-	if _, unit := f.lexicon.units[name]; unit && f.items[i].low == "in" {
-		return false // "in ms"
-	}
-	if p, n, followed := f.place(to); followed && p.Name == place {
-		to += n // "on the tc-* nodes"
-	} else if strings.Contains(name, "*") && (place == "namespace" && f.items[i].low != "in" || place == "node") {
-		place = "pod" // what goes by a pattern is mostly pods
-	}
-	known := ""
-	if f.known != nil {
-		known = f.known(name)
-	}
-	switch {
-	case known != "":
-		place = known
-	case place == "pod":
-		f.assume(0.1, "%q is taken for the name of a pod", name)
-	default:
-		f.assume(0.02, "%q is taken for the name of a %s", name, place)
-	}
-	f.add(i, filter{place: place, value: name, bare: known == ""}, span(from, to)...)
-	return true
-}
-
-// alternatives joins a name that was read from item i on with one of the same
-// place before it, and goes on to those after it: in prod and staging, H100s
-// or A100s.
-func (f *frame) alternatives(i int) {
-	last := len(f.filters) - 1
-	this := &f.filters[last]
-	if this.label != "" || this.place == "xid" {
-		return
-	}
-	if last > 0 && f.filters[last-1].place == this.place && (f.filters[last-1].not == this.not || f.filters[last-1].not) && f.onlyJoins(f.filters[last-1].end, i) {
-		before := &f.filters[last-1]
-		if !slices.ContainsFunc(strings.Split(before.value, "|"), func(v string) bool { return strings.EqualFold(v, this.value) }) {
-			before.value += "|" + this.value
-		}
-		f.useAll(span(before.end, i)...)
-		before.end = this.end
-		if f.kind == lookup && f.firstWord("compare") && !slices.Contains(f.by, this.place) {
-			f.by = append(f.by, this.place)
-		}
-		f.filters = f.filters[:last]
-		this, last = before, last-1
-	}
-	j := this.end
-	if _, or := f.says(j, "and"); !or || j+1 >= len(f.items) || f.shapeOf(j+1).Name != "" {
-		return
-	}
-	if _, _, place := f.place(j + 1); place || !f.isName(j+1) && !(this.place == "namespace" && f.unknown(j+1)) {
-		return
-	}
-	name, to := f.name(j + 1)
-	if _, _, followed := f.place(to); followed {
-		return // "on gpu-03 and train-0 pods"
-	}
-	this.value += "|" + name
-	f.useAll(span(j, to)...)
-	this.end = to
-	f.alternatives(j + 1)
-}
-
-// onlyJoins reports whether the items from i to to only join two names.
-func (f *frame) onlyJoins(i, to int) bool {
-	for ; i < to; i++ {
-		_, and := f.items[i].has("and")
-		_, versus := f.items[i].has("versus")
-		if !and && !versus && !slices.Contains([]string{"with", "the", "to", "on", "in", "of"}, f.items[i].low) {
-			return false
-		}
-	}
-	return true
-}
-
 func span(from, to int) []int {
 	var is []int
 	for i := from; i < to; i++ {
@@ -453,7 +352,7 @@ func (f *frame) placeNamed(name string) nlq.Place {
 
 // shapeOf returns the place whose names look like item i, or the zero place.
 func (f *frame) shapeOf(i int) nlq.Place {
-	if f.items[i].used || !f.items[i].name && f.items[i].whole == "" || f.items[i].metric {
+	if f.items[i].used || !f.items[i].name && f.items[i].whole == "" && !f.unheardOf(i) || f.items[i].metric {
 		return nlq.Place{}
 	}
 	name, _ := f.name(i)
@@ -580,6 +479,12 @@ func (f *frame) unknown(i int) bool {
 	}
 	_, _, isPlace := f.place(i)
 	return !isPlace && !f.words.all(it.norms)
+}
+
+// unheardOf reports whether no measure is called by item i, which does nothing in a question.
+func (f *frame) unheardOf(i int) bool {
+	it := f.items[i]
+	return len(it.norms) > 0 && it.raw == it.low && len(it.roles) == 0 && it.number == nil && !it.inside && !f.lexicon.stop[it.low] && !f.words.anyOf(it.norms)
 }
 
 // pastTense is what a verb looks like that says what a thing did: "a container

@@ -34,6 +34,7 @@ type vocabulary struct {
 	brands map[string]bool                 // the first words of metrics' own names, such as vllm
 	makers map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
 	labels map[string]string               // by the words of its name, a label that no place goes by
+	joined map[string]string               // labels whose names have several words, by these in one: clusterqueue
 	values map[string][]catalog.LabelValue // by what people say for them
 	facts  []fact
 }
@@ -92,7 +93,12 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			delete(v.brands, w)
 		}
 	}
-	v.labels = labelWords(c)
+	v.labels, v.joined = labelWords(c), map[string]string{}
+	for words, l := range v.labels {
+		if one := strings.ReplaceAll(words, " ", ""); one != words && v.labels[one] == "" {
+			v.joined[one] = l
+		}
+	}
 	v.values = map[string][]catalog.LabelValue{}
 	for _, l := range catalog.LabelValues() {
 		if strings.ContainsAny(l.Value, ".*") {
