@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
 )
 
 // lost asks about a name that the question says and the answer lacks: an answer
@@ -38,7 +39,40 @@ func (f *frame) lost(intent nlq.Intent) error {
 			return f.settle(fmt.Sprintf("What is %s, of what should be measured?", name))
 		}
 	}
+	if i, given := f.comparative(); i >= 0 && !compares(intent, given, f.catalog) {
+		return f.settle(fmt.Sprintf("What is it to be compared with: %s …?", f.items[i].raw))
+	}
 	return nil
+}
+
+// comparative returns the item behind which something is compared with that is
+// said, and whether that is a number. It returns -1 where nothing is.
+func (f *frame) comparative() (than int, given bool) {
+	for i, it := range f.items {
+		op, cmp := it.has("compare")
+		if cmp && strings.HasSuffix(it.low, " than") && (op[0] == '<' || op[0] == '>') {
+			_, given := f.limitOf(i)
+			return i, given
+		}
+		if it.low == "than" && slices.ContainsFunc(f.items[max(0, i-4):i], func(it item) bool { return it.low == "more" || it.low == "fewer" || it.low == "less" }) {
+			_, given := f.limitOf(i)
+			return i, given
+		}
+	}
+	return -1, false
+}
+
+// compares reports whether intent compares anything: with a number, or where none
+// is given, with another measure.
+func compares(intent nlq.Intent, given bool, c *catalog.Catalog) bool {
+	switch i := intent.(type) {
+	case nlq.Lookup:
+		return i.Compare.Op != "" || i.Measure.Only.Op != "" || i.Top != 0
+	case nlq.Alert:
+		_, derived := c.Derived(i.Measure.Metric)
+		return given || derived || i.Compare.Limit != 0
+	}
+	return true
 }
 
 // allNames returns the names that f says, whatever is measured.
