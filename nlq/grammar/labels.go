@@ -279,7 +279,7 @@ func labelWords(c *catalog.Catalog) map[string]string {
 		if first, _, more := strings.Cut(words, " "); more && (first == "to" || first == "from") {
 			continue // "to model" is where requests go, and no label
 		}
-		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
+		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id"), strings.TrimPrefix(words, fieldID)} {
 			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
 				out[w] = l
 			}
@@ -288,13 +288,18 @@ func labelWords(c *catalog.Catalog) map[string]string {
 	return out
 }
 
+// fieldID is how DCGM calls its fields; some are labels: DCGM_FI_DRIVER_VERSION.
+const fieldID = "dcgm fi "
+
 // ownLabel returns the label of m that is called like label, however exporters
 // write it: State, state. It is "" where there is none.
 func (f *frame) ownLabel(m catalog.Metric, label string) string {
 	if f.catalog.Splits(m.ID, label) {
 		return label
 	}
-	if i := slices.IndexFunc(m.Labels, func(l string) bool { return labelName(l) == labelName(label) }); i >= 0 {
+	if i := slices.IndexFunc(m.Labels, func(l string) bool {
+		return strings.TrimPrefix(labelName(l), fieldID) == strings.TrimPrefix(labelName(label), fieldID)
+	}); i >= 0 {
 		return m.Labels[i]
 	}
 	if f.lexicon.sets["goes by name"][label] && m.Has("name") {

@@ -328,7 +328,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, it.norms...)
 		}
 	}
-	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0) {
+	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0 && len(f.words.having(f.unbranded(strong))) == 0) {
 		strong = less // "which H100s run hot"
 	}
 	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "usage" }) && f.test == nil && !f.counting {
@@ -364,6 +364,11 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 	}
 	slices.Sort(strong)
 	return slices.Compact(strong), append(weak, f.implied...)
+}
+
+// unbranded returns words without those that only say whose a measure is.
+func (f *frame) unbranded(words []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), f.brand)
 }
 
 // silent returns the measure word that goes without saying: of a limit's unit,
