@@ -18,6 +18,13 @@ func (f *frame) takeAsked() {
 			continue
 		}
 		severity, told := "", false
+		if i == 0 && it.low != "when" && it.low != "as soon as" { // "when will"
+			for k := range f.items {
+				if v, tell := f.says(k, "tell"); tell {
+					severity, told = v, true // if it stays so, let us know
+				}
+			}
+		}
 		for k := range f.items[:i] {
 			if v, tell := f.says(k, "tell"); tell {
 				severity, told = v, true

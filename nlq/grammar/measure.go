@@ -27,8 +27,7 @@ func (f *frame) measure() (catalog.Metric, error) {
 		return m, f.settle(fmt.Sprintf("What of %s should be measured? %s says nothing of it.", of, f.title(m.ID)))
 	}
 	f.takeKinds(m)
-	f.narrow(m)
-	return m, nil
+	return f.narrow(m), nil
 }
 
 // limitsShare reports whether the limit is a share.
@@ -239,7 +238,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		f.badSaid = true
 		return m, nil
 	}
-	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.maker), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
+	for _, less := range [][]string{f.unbranded(strong), f.without(strong, f.brand), f.without(strong, f.maker), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
 		if len(less) == len(strong) {
 			continue
 		}
@@ -442,7 +441,7 @@ func (f *frame) plain(it item) bool {
 	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
 		return true // it is asked for the limit
 	}
-	for _, r := range []role{"happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now"} {
+	for _, r := range []role{"happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now", "means"} {
 		if _, ok := it.has(r); ok {
 			return true
 		}

@@ -42,6 +42,9 @@ func (e *Engine) Scope(text string) (Scope, error) {
 	return s, nil
 }
 
+// Narrows reports whether the text says of which series, however it does.
+func (s Scope) Narrows() bool { return len(s.frame.filters) > 0 }
+
 // Where returns the matchers of series of m that the text names, as far as
 // they have labels for it. What only a preposition
 // says is a name needs a digit; plain words are names where plain reports so, and

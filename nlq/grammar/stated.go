@@ -116,8 +116,8 @@ func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
 }
 
 // narrow reads the values of labels of m that no word of what it is called
-// says: of the nodepools' usage, that of CPU.
-func (f *frame) narrow(m catalog.Metric) {
+// says: of the nodepools' usage, that of CPU. It returns m as what they make of it.
+func (f *frame) narrow(m catalog.Metric) catalog.Metric {
 	var called []string
 	for _, words := range m.Words {
 		called = append(called, catalogWords(words)...)
@@ -137,8 +137,9 @@ func (f *frame) narrow(m catalog.Metric) {
 			continue
 		}
 		taken[label] = true
-		f.narrowed(m, s)
+		m = f.narrowed(m, s)
 	}
+	return m
 }
 
 // of reports whether s is a value of a label of m, or of what m is derived from.

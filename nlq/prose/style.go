@@ -54,7 +54,7 @@ func (e *particular) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, erro
 	if err != nil {
 		return nlq.Parse{}, &nlq.NotUnderstood{}
 	}
-	if s, err := e.Scope(q.Text); err == nil && len(s.Names) > 0 || versus(p.Intent) {
+	if s, err := e.Scope(q.Text); err == nil && s.Narrows() || versus(p.Intent) {
 		return p, nil
 	}
 	return nlq.Parse{}, &nlq.NotUnderstood{}
