@@ -20,8 +20,13 @@ func (f *frame) takeAsked() {
 		severity, told := "", false
 		if i == 0 && it.low != "when" && it.low != "as soon as" { // "when will"
 			for k := range f.items {
-				if v, tell := f.says(k, "tell"); tell {
-					severity, told = v, true // if it stays so, let us know
+				v, tell := f.says(k, "tell")
+				if !tell {
+					continue
+				}
+				severity, told = v, true // if it stays so, let us know
+				if f.use(k); f.last(k) && at(f.items, k-2).low == "let" {
+					f.use(k - 2)
 				}
 			}
 		}

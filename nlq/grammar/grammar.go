@@ -124,6 +124,8 @@ type frame struct {
 	per      time.Duration // of "100 an hour"
 
 	throughout time.Duration // of "all day"
+	distinct   string        // a label whose values are counted, each once
+	sometime   bool          // it was so once at least: the end of the values counts
 	keep       time.Duration // how long it goes on firing
 	inWindow   bool          // so many in the window are meant: "20 requests in 5m"
 	during     bool          // a hold that is a window for what is counted
@@ -225,6 +227,12 @@ func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
 	plain.items, absent.items = slices.Clone(f.items), slices.Clone(f.items)
 	plain.assumed, absent.assumed = slices.Clone(f.assumed), slices.Clone(f.assumed)
 	plain.lenient, absent.lenient = lenient, lenient
+	if early := absent; early.saysReadings() && early.takeAbsence() {
+		if p, err := early.read(); err == nil {
+			return p, nil
+		}
+		absent.items = slices.Clone(f.items)
+	}
 	p, err := plain.read()
 	var not *nlq.NotUnderstood
 	if errors.As(err, &not) && !not.Sure && absent.takeAbsence() {
@@ -250,6 +258,9 @@ func (f *frame) read() (nlq.Parse, error) {
 	}
 	f.takeShapes()
 	f.takeTimes()
+	if f.sometime && f.window == 0 {
+		return nlq.Parse{}, f.settle("How far back is looked for it?")
+	}
 	f.takeNames()
 	f.takeGroups()
 	f.takeComparisons()

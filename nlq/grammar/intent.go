@@ -197,7 +197,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	d, derived := f.catalog.Derived(m.ID)
 	for _, p := range f.each {
-		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole) && len(f.labelsOf(m, p)) > 0 {
+		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole || f.counting && f.agg == nlq.Each && ms.Agg == nlq.Sum) && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
 		}
 	}
@@ -362,6 +362,11 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		}
 	case ms.Over != nlq.AsIs:
 		ms.Window = f.windowOr(usual)
+	case f.sometime && f.window > 0 && f.agg == nlq.Each:
+		ms.Window, ms.Over = f.window, nlq.Highest
+		if op := append(f.compares, compare{op: ms.Only.Op})[0].op; strings.HasPrefix(op, "<") {
+			ms.Over = nlq.Lowest
+		}
 	case f.window > 0:
 		ms.Window = f.window
 		over := map[nlq.Aggregation]nlq.OverTime{nlq.Maximum: nlq.Highest, nlq.Minimum: nlq.Lowest, nlq.Mean: nlq.Average}[f.agg]

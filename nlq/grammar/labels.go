@@ -335,6 +335,9 @@ func (f *frame) labelAt(i int) (label string, n int, ok bool) {
 		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
 			return l, n, true
 		}
+		if l, ok := f.words.labels[strings.Join(f.normsOf(i, i+n), " ")]; ok && n > 1 && said != nil {
+			return l, n, true // kernel versions
+		}
 		if l, ok := f.words.joined[strings.Join(said, "")]; ok && n == 1 && said != nil {
 			return l, n, true // ClusterQueue
 		}

@@ -39,10 +39,26 @@ func (f *frame) lost(intent nlq.Intent) error {
 			return f.settle(fmt.Sprintf("What is %s, of what should be measured?", name))
 		}
 	}
+	for i, it := range f.items {
+		if label, _, ok := f.labelAt(i + 1); ok && f.lexicon.sets["distinct"][it.low] && !distincts(intent) {
+			return f.settle(fmt.Sprintf("Of what should each %s be counted once?", label))
+		}
+	}
 	if i, given := f.comparative(); i >= 0 && !compares(intent, given, f.catalog) {
 		return f.settle(fmt.Sprintf("What is it to be compared with: %s …?", f.items[i].raw))
 	}
 	return nil
+}
+
+// distincts reports whether intent counts values.
+func distincts(intent nlq.Intent) bool {
+	f, ok := intent.(nlq.Formula)
+	g, count := compared(f.Term).(nlq.Group)
+	if !ok || !count {
+		return false
+	}
+	of, again := g.Of.(nlq.Group)
+	return again && g.Agg == nlq.Count && of.Agg == nlq.Count
 }
 
 // comparative returns the item behind which something is compared with that is

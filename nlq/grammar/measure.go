@@ -340,6 +340,9 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 	if f.unattached() && f.kind == lookup && len(strong) == 0 {
 		strong = []string{"gpu", "usage"}
 	}
+	if f.distinct != "" && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) && w != "usage" }) {
+		strong = f.ofThings()
+	}
 	if f.vanished && (len(strong) == 0 || len(strong) == 1 && strong[0] == "gpu") {
 		strong = []string{"gpu", "usage"} // what every exporter of GPUs has
 	}
@@ -491,6 +494,9 @@ func (f *frame) fits(m catalog.Metric) error {
 	}
 	if len(f.answered) > 0 && f.httpLabel(m) == "" {
 		return f.ask(f.title(m.ID) + " is not told apart by codes of HTTP. What should be measured?")
+	}
+	if f.distinct != "" && f.ownLabel(m, f.distinct) == "" {
+		return f.ask(f.title(m.ID) + " is not told apart by " + f.distinct + ".")
 	}
 	for _, by := range append(f.weakPlaces(), f.by...) {
 		if f.lastResort && !slices.Contains(f.by, by) {
