@@ -124,6 +124,7 @@ type frame struct {
 	per      time.Duration // of "100 an hour"
 
 	throughout time.Duration // of "all day"
+	fixed      string        // what was said of which series, and what is measured is of others
 	distinct   string        // a label whose values are counted, each once
 	sometime   bool          // it was so once at least: the end of the values counts
 	keep       time.Duration // how long it goes on firing

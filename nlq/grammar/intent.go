@@ -349,6 +349,11 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 			ms.Over = f.ofCounter(m)
 		}
 		ms.Window = f.windowOr(usual)
+	case f.sometime && f.window > 0 && f.agg == nlq.Each:
+		ms.Window, ms.Over = f.window, nlq.Highest
+		if op := append(f.compares, compare{op: ms.Only.Op})[0].op; strings.HasPrefix(op, "<") {
+			ms.Over = nlq.Lowest
+		}
 	case ranges && ms.Over == nlq.AsIs:
 		ms.Window = f.window
 		if f.window == 0 && f.kind == alert && f.holdSaid && f.hold < usual {
@@ -362,11 +367,6 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		}
 	case ms.Over != nlq.AsIs:
 		ms.Window = f.windowOr(usual)
-	case f.sometime && f.window > 0 && f.agg == nlq.Each:
-		ms.Window, ms.Over = f.window, nlq.Highest
-		if op := append(f.compares, compare{op: ms.Only.Op})[0].op; strings.HasPrefix(op, "<") {
-			ms.Over = nlq.Lowest
-		}
 	case f.window > 0:
 		ms.Window = f.window
 		over := map[nlq.Aggregation]nlq.OverTime{nlq.Maximum: nlq.Highest, nlq.Minimum: nlq.Lowest, nlq.Mean: nlq.Average}[f.agg]
@@ -489,6 +489,8 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{Op: ">"}, nil
 	case f.kind == lookup && f.subject != "" && f.top == 0 && f.troubled() && m.Bad == "high" && f.agg == nlq.Each && !f.counting && m.Unit != "{bool}":
 		return nlq.Comparison{Op: ">"}, nil // "which GPUs are throttled": those that are, at all
+	case f.kind == lookup && f.happens() && f.subject != "" && f.event(m) && f.top == 0 && !f.counting && f.test == nil:
+		return nlq.Comparison{Op: ">"}, nil // "which pods restarted at least once"
 	case f.kind != alert, f.test != nil:
 		return nlq.Comparison{}, nil
 	case f.within > 0 && strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{value}" && m.Unit != "{bool}" && m.Type == catalog.Gauge:

@@ -179,7 +179,7 @@ func (f *frame) onlyNames(kind, j int) bool {
 	if plural := f.items[j-1].low; by || determiner || f.anySuch(kind-1) || singular(plural) != plural {
 		return false
 	}
-	return !slices.ContainsFunc(f.items[j].norms, func(w string) bool { return f.words.called(w, f.items[j-1].norms[0]) })
+	return f.items[j].whole != "" && f.compoundName(j) || !slices.ContainsFunc(f.items[j].norms, func(w string) bool { return f.words.called(w, f.items[j-1].norms[0]) })
 }
 
 // kindOf returns the label of m by which it tells the kind of things apart that
@@ -205,7 +205,7 @@ func (f *frame) labelCalled(m catalog.Metric, said string) (string, bool) {
 	}
 	var ends []string
 	for _, l := range m.Labels {
-		words := strings.TrimSuffix(strings.TrimSuffix(labelName(l), " name"), " id")
+		words := strings.TrimSuffix(labelName(l), " name")
 		if whose, rest, ok := strings.Cut(words, " "); ok && whose == brandOf(m.ID) {
 			words = rest
 		}

@@ -2,9 +2,7 @@ package grammar
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -27,7 +25,11 @@ func (f *frame) measure() (catalog.Metric, error) {
 		return m, f.settle(fmt.Sprintf("What of %s should be measured? %s says nothing of it.", of, f.title(m.ID)))
 	}
 	f.takeKinds(m)
-	return f.narrow(m), nil
+	m = f.narrow(m)
+	if f.fixed != "" {
+		return m, f.settle(fmt.Sprintf("%s is not %q. What should be measured?", f.title(m.ID), f.fixed))
+	}
+	return m, nil
 }
 
 // limitsShare reports whether the limit is a share.
@@ -96,41 +98,6 @@ func (f *frame) strictly(find func(*frame) (catalog.Metric, error)) (catalog.Met
 	defer func() { f.lenient = was }()
 	return find(f)
 }
-
-// quantile makes "p95" and "median", which no measure found is called by, one
-// over series.
-func (f *frame) quantile() bool {
-	for i := range f.items {
-		it := &f.items[i]
-		if it.used {
-			continue
-		}
-		said := strings.Join(it.norms, "")
-		if n := it.number; n != nil && strings.HasPrefix(at(f.items, i+1).low, "percentile") {
-			said = "p" + strconv.FormatFloat(n.value, 'f', -1, 64) // "95 percentile"
-			f.use(i + 1)
-		}
-		if nth := ordinal.FindStringSubmatch(it.low); nth != nil && strings.HasPrefix(at(f.items, i+1).low, "percentile") {
-			said = "p" + nth[1]
-			f.use(i + 1)
-		}
-		q, err := strconv.ParseFloat(strings.TrimPrefix(said, "p"), 64)
-		if err != nil || !strings.HasPrefix(said, "p") || q <= 0 || q >= 100 {
-			continue
-		}
-		it.used = true
-		by := append(slices.Clone(f.by), f.eachPlace()...)
-		f.by, f.subject, f.whole = nil, "", false
-		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
-			return nlq.Group{Agg: nlq.Quantile, Param: round(q / 100), Of: t, By: f.kept(m, by)}
-		})
-		return true
-	}
-	return false
-}
-
-// ordinal is what stands before "percentile".
-var ordinal = regexp.MustCompile(`^([0-9]+)(?:st|nd|rd|th)$`)
 
 // eachPlace returns the places for each of which something is put together,
 // where a determiner says so: on any node.
@@ -499,7 +466,7 @@ func (f *frame) fits(m catalog.Metric) error {
 		return f.ask(f.title(m.ID) + " is not told apart by " + f.distinct + ".")
 	}
 	for _, by := range append(f.weakPlaces(), f.by...) {
-		if f.lastResort && !slices.Contains(f.by, by) {
+		if f.lastResort && !slices.Contains(f.by, by) && !slices.Contains(f.each, by) {
 			continue // looked at, and not told apart
 		}
 		if label, outright := strings.CutPrefix(by, "label "); outright && f.ownLabel(m, label) != "" || f.groupable(m, by) {

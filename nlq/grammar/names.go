@@ -390,7 +390,7 @@ func (f *frame) compoundName(i int) bool {
 	var norms []string
 	_, to := f.name(i)
 	for k := i; k < to; k++ {
-		if !f.onlyWord(k) || f.lexicon.stop[f.items[k].low] {
+		if !f.onlyWord(k) || k == i && f.lexicon.stop[f.items[k].low] {
 			return false
 		}
 		norms = append(norms, f.items[k].norms...)
@@ -454,7 +454,7 @@ func (f *frame) isName(i int) bool {
 		return false
 	}
 	if it.whole != "" {
-		return !f.allKnown(i)
+		return !f.allKnown(i) || endsInNumber.MatchString(it.whole) && !f.lexicon.sets["step"][it.low]
 	}
 	return it.name && !f.words.all(it.norms)
 }

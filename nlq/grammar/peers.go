@@ -280,7 +280,11 @@ func (f *frame) takeShareOf() {
 		}
 		present := -1
 		if k := f.next(f.behindPlace(j + words)); ok && !share {
-			if _, is := f.says(k, "present"); is {
+			_, is := f.says(k, "present")
+			if _, none := f.says(k+1, "none"); is && (none || f.vanished) {
+				continue // of what is not there, there is nothing to count
+			}
+			if is {
 				present = k
 			}
 		}
@@ -313,6 +317,9 @@ func (f *frame) takeShareOf() {
 		by := f.takeWithin(j + words)
 		f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
 			labels := f.kept(m, by)
+			if _, compares := t.(nlq.Binary); present >= 0 && m.Unit == "{bool}" && !compares {
+				t = nlq.Binary{Op: "==", Left: t, Right: nlq.Number(1)} // of those that report that it is so
+			}
 			count := nlq.Term(nlq.Group{Agg: nlq.Count, Of: t, By: labels})
 			limit := n.value
 			if share {

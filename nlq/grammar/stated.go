@@ -128,6 +128,11 @@ func (f *frame) narrow(m catalog.Metric) catalog.Metric {
 	}
 	for _, s := range f.sayings() {
 		label, ok := f.labelOf(m, s)
+		if d, derived := f.catalog.Derived(m.ID); !ok && derived && f.of(s, m) && len(s.Metrics) > 0 && strings.Contains(s.words, " ") {
+			if strings.Contains(d.Expr, s.Labels[0]+"=") && !strings.Contains(d.Expr, `"`+s.Value+`"`) {
+				f.fixed = s.words
+			}
+		}
 		if !ok || taken[label] || !f.of(s, m) || f.items[s.from].used || len(s.Metrics) == 0 {
 			continue
 		}
