@@ -1,9 +1,22 @@
 package grammar
 
 import (
+	"strings"
+
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
+
+// saysReadings reports whether it is values that are said to be there no more: a
+// reading that is no longer told is not 0.
+func (f *frame) saysReadings() bool {
+	more, readings := false, false
+	for _, it := range f.items {
+		more = more || f.lexicon.sets["no more"][it.low]
+		readings = readings || f.lexicon.sets["told values"][it.low]
+	}
+	return more && readings
+}
 
 // takeAbsence reads that something is no longer told: no temperature from
 // gpu-03 any more, power readings missing. It is only tried where the words
@@ -11,7 +24,8 @@ import (
 func (f *frame) takeAbsence() bool {
 	found := false
 	for i := range f.items {
-		if _, ok := f.says(i, "absent"); ok {
+		none, compares := f.says(i, "compare")
+		if _, ok := f.says(i, "absent"); ok || compares && none == "==  0" && strings.HasPrefix(f.items[i].low, "there ") && f.saysReadings() {
 			f.use(i)
 			found = true
 		}

@@ -18,6 +18,18 @@ func (f *frame) takeAsked() {
 			continue
 		}
 		severity, told := "", false
+		if i == 0 && it.low != "when" && it.low != "as soon as" { // "when will"
+			for k := range f.items {
+				v, tell := f.says(k, "tell")
+				if !tell {
+					continue
+				}
+				severity, told = v, true // if it stays so, let us know
+				if f.use(k); f.last(k) && at(f.items, k-2).low == "let" {
+					f.use(k - 2)
+				}
+			}
+		}
 		for k := range f.items[:i] {
 			if v, tell := f.says(k, "tell"); tell {
 				severity, told = v, true

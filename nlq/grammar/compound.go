@@ -114,7 +114,7 @@ func (f *frame) sameLabel(i int) bool {
 	said := f.sayings()
 	return slices.ContainsFunc(said, func(a saying) bool {
 		return a.to == i && slices.ContainsFunc(said, func(b saying) bool {
-			return b.from == i+1 && slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Metrics, b.Metrics) && a.Value != b.Value && a.Op == b.Op
+			return b.from == i+1 && slices.Equal(a.Labels, b.Labels) && a.Value != b.Value && a.Op == b.Op
 		})
 	})
 }

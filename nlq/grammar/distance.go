@@ -163,9 +163,13 @@ func (f *frame) fewerThan(i int) bool {
 	for from < len(f.items) && (f.items[from].low == "the" || f.items[from].low == "its") {
 		from++
 	}
+	if f.ofOwn(i, from, dir, 1) {
+		f.useAll(i, j+1)
+		return true // more memory than requested
+	}
 	for to := min(len(f.items), from+longestName); to > from; to-- {
 		m, ok := f.second(from, to, f.items[:i])
-		if !ok {
+		if !ok || f.unlike(f.items[:i], m) {
 			continue
 		}
 		if d, derived := f.catalog.Derived(m.ID); f.calledByAll(f.items[:to]) || derived && strings.Contains(d.Expr, " - ") {
@@ -182,11 +186,12 @@ func (f *frame) fewerThan(i int) bool {
 	return false
 }
 
-// calledByAll reports whether some measure goes by all words of items that
-// measures are called by.
+// calledByAll reports whether some measure that is made of others goes by all
+// words of items that measures are called by.
 func (f *frame) calledByAll(items []item) bool {
-	var words []string
+	var words, said []string
 	for _, it := range items {
+		said = append(said, it.norms...)
 		_, cmp := it.has("compare")
 		_, dir := it.has("direction")
 		if cmp || dir || it.used || it.name || f.plain(it) || it.inside || it.whole != "" {
@@ -198,7 +203,10 @@ func (f *frame) calledByAll(items []item) bool {
 			}
 		}
 	}
-	return len(f.words.having(words)) > 0
+	return slices.ContainsFunc(f.words.having(words), func(n *named) bool {
+		_, derived := f.catalog.Derived(n.id)
+		return derived && subset(n.words, said)
+	})
 }
 
 // beside notes that what is measured is compared with m.

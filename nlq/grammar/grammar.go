@@ -52,6 +52,11 @@ func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
 	f := e.frame(q.Text)
 	goesOn := f.continues()
 	p, err := f.parse()
+	if err == nil {
+		if lost := f.lost(p.Intent); lost != nil {
+			p, err = nlq.Parse{}, lost
+		}
+	}
 	if len(q.Before) > 0 && (goesOn || err != nil) {
 		var not *nlq.NotUnderstood
 		if errors.As(err, &not) && not.Refused {
@@ -119,6 +124,9 @@ type frame struct {
 	per      time.Duration // of "100 an hour"
 
 	throughout time.Duration // of "all day"
+	fixed      string        // what was said of which series, and what is measured is of others
+	distinct   string        // a label whose values are counted, each once
+	sometime   bool          // it was so once at least: the end of the values counts
 	keep       time.Duration // how long it goes on firing
 	inWindow   bool          // so many in the window are meant: "20 requests in 5m"
 	during     bool          // a hold that is a window for what is counted
@@ -225,6 +233,12 @@ func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
 	plain.items, absent.items = slices.Clone(f.items), slices.Clone(f.items)
 	plain.assumed, absent.assumed = slices.Clone(f.assumed), slices.Clone(f.assumed)
 	plain.lenient, absent.lenient = lenient, lenient
+	if early := absent; early.saysReadings() && early.takeAbsence() {
+		if p, err := early.read(); err == nil {
+			return p, nil
+		}
+		absent.items = slices.Clone(f.items)
+	}
 	p, err := plain.read()
 	var not *nlq.NotUnderstood
 	if errors.As(err, &not) && !not.Sure && absent.takeAbsence() {
@@ -250,6 +264,9 @@ func (f *frame) read() (nlq.Parse, error) {
 	}
 	f.takeShapes()
 	f.takeTimes()
+	if f.sometime && f.window == 0 {
+		return nlq.Parse{}, f.settle("How far back is looked for it?")
+	}
 	f.takeNames()
 	f.takeGroups()
 	f.takeComparisons()

@@ -114,15 +114,13 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 	ms.Where = append(ms.Where, f.ofCodes(m)...)
 	filters := f.filters
 	for _, fl := range f.shared {
-		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); ok || fl.label != "" && m.Has(fl.label) {
+		if l, ok := f.filtered(fl, m); ok && (fl.label == "" || m.Has(l)) {
 			filters = append(slices.Clone(filters), fl)
 		}
 	}
 	for _, fl := range filters {
-		w := nlq.Matcher{Label: fl.label, Op: "=", Value: fl.value}
-		if fl.label == "" {
-			w.Label, _ = f.placeNamed(fl.place).Label(m.ID, f.catalog)
-		}
+		w := nlq.Matcher{Op: "=", Value: fl.value}
+		w.Label, _ = f.filtered(fl, m)
 		if fl.bare && (fl.place == "pod" || fl.place == "node") && m.Entity == "model" && f.modelLabel(m) != "" {
 			w.Label = f.modelLabel(m) // what is measured of models is asked for by their names
 		}
@@ -205,7 +203,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	d, derived := f.catalog.Derived(m.ID)
 	for _, p := range f.each {
-		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole || f.given != nil) && len(f.labelsOf(m, p)) > 0 {
+		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole || f.given != nil || f.counting && f.agg == nlq.Each && ms.Agg == nlq.Sum) && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
 		}
 	}
@@ -385,6 +383,11 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 			ms.Over = f.ofCounter(m)
 		}
 		ms.Window = f.windowOr(usual)
+	case f.sometime && f.window > 0 && f.agg == nlq.Each:
+		ms.Window, ms.Over = f.window, nlq.Highest
+		if op := append(f.compares, compare{op: ms.Only.Op})[0].op; strings.HasPrefix(op, "<") {
+			ms.Over = nlq.Lowest
+		}
 	case ranges && ms.Over == nlq.AsIs:
 		ms.Window = f.window
 		if f.window == 0 && f.kind == alert && f.holdSaid && f.hold < usual {
@@ -520,6 +523,8 @@ func (f *frame) comparison(ms *nlq.Measure, m catalog.Metric) (nlq.Comparison, e
 		return nlq.Comparison{Op: ">"}, nil
 	case f.kind == lookup && f.subject != "" && f.top == 0 && f.troubled() && m.Bad == "high" && f.agg == nlq.Each && !f.counting && m.Unit != "{bool}":
 		return nlq.Comparison{Op: ">"}, nil // "which GPUs are throttled": those that are, at all
+	case f.kind == lookup && f.happens() && f.subject != "" && f.event(m) && f.top == 0 && !f.counting && f.test == nil:
+		return nlq.Comparison{Op: ">"}, nil // "which pods restarted at least once"
 	case f.kind != alert, f.test != nil:
 		return nlq.Comparison{}, nil
 	case f.within > 0 && strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{value}" && m.Unit != "{bool}" && m.Type == catalog.Gauge:

@@ -57,6 +57,9 @@ func (f *frame) takeKind() error {
 			it.used = true // "pods get throttled"
 			continue
 		}
+		if it.low == "report" && i > 0 && !f.commands(i) {
+			continue // "cards report a temperature"
+		}
 		if (it.low == "count" || it.low == "count of" && !f.lexicon.stop[f.items[max(i-1, 0)].low]) && i > 0 {
 			it.used = true // "the error count" counts nothing more, nor does "pending request count of"
 			continue

@@ -57,15 +57,174 @@ func (f *frame) takeNamedLabel(i int) bool {
 	before := at(f.items, i-1).low
 	of := before == "of" || before == "for" // of ingress shop
 	exact := ok && strings.Contains(f.items[i].raw, "_") && i+n < len(f.items) && f.items[i+n].number == nil && !f.items[i+n].sign && f.onlyWord(i+n)
-	if !ok || !exact && !f.isName(i+n) && at(f.items, i+n).whole == "" && !((n > 1 || of) && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
+	if !ok || at(f.items, i+n-1).ends || !exact && !f.isName(i+n) && at(f.items, i+n).whole == "" && !((n > 1 || of || len(f.items[i].norms) > 1) && i+n < len(f.items) && f.unknown(i+n)) && !f.agentOf(i, i+n) || n == 1 && f.shapeOf(i+n).Name != "" {
 		return false
 	}
 	name, to := f.name(i + n)
 	for _, it := range f.items[i : i+n] {
 		f.implied = append(f.implied, it.norms...)
 	}
-	f.add(i, filter{label: label, value: name, must: true}, span(i, to)...)
+	f.add(i, filter{label: label, kind: strings.Join(f.normsOf(i, i+n), " "), value: name, must: true}, span(i, to)...)
 	return true
+}
+
+// takeKinds narrows m by what is named right behind the word for a kind of things
+// that m is told apart by: envoy cluster embedder, of database orders. It comes
+// when m is known, for only then is it known which words are not what m is called.
+func (f *frame) takeKinds(m catalog.Metric) {
+	own := slices.Concat(f.extra, makersOf(m), []string{m.Entity, brandOf(m.ID)})
+	for _, words := range m.Words {
+		own = append(own, catalogWords(words)...)
+	}
+	for j := 1; j < len(f.items); j++ {
+		it := f.items[j]
+		if it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || f.items[j-1].ends || f.lexicon.stop[it.low] || len(f.words.values[it.low]) > 0 || !f.onlyWord(j) || pastTense.MatchString(it.low) {
+			continue
+		}
+		name, to := f.name(j)
+		if norms := f.normsOf(j, to); subset(norms, own) && len(norms) > 0 {
+			continue
+		}
+		for n := min(3, j); n > 0; n-- {
+			label, ok := f.kindOf(m, j-n, j)
+			narrowed := slices.ContainsFunc(f.filters, func(fl filter) bool { l, _ := f.filtered(fl, m); return l == label })
+			if !ok || narrowed || !f.isName(j) && !f.acts(to) && !f.onlyNames(j-n, j) {
+				continue
+			}
+			f.add(j, filter{label: label, value: name}, span(j, to)...)
+			break
+		}
+	}
+}
+
+// filtered returns the label of m that fl narrows by, and whether m has it. What
+// most metrics have goes by another name on some: the partition of a disk is a
+// mount point, that of Slurm is a partition.
+func (f *frame) filtered(fl filter, m catalog.Metric) (label string, ok bool) {
+	switch {
+	case fl.label != "":
+		label, ok = fl.label, !fl.must || f.catalog.Takes(m.ID, fl.label)
+	default:
+		label, ok = f.placeNamed(fl.place).Label(m.ID, f.catalog)
+	}
+	if !ok && fl.kind != "" {
+		if l, called := f.labelCalled(m, fl.kind); called {
+			return l, true
+		}
+	}
+	return label, ok
+}
+
+// isKind reports whether said is the word for a kind of things.
+func (f *frame) isKind(said string) bool {
+	_, label := f.words.labels[said]
+	_, joined := f.words.joined[said]
+	return label || joined || f.placeWord(said) || len(f.lexicon.sets["called "+said]) > 0
+}
+
+// asideFrom looks for what is measured without a word that may be a name behind
+// the word for a kind of things, although measures are called by it, if by what is
+// found then it is one: the Slurm partition debug.
+func (f *frame) asideFrom() (catalog.Metric, bool) {
+	if f.quiet {
+		return catalog.Metric{}, false
+	}
+	for j := 1; j < len(f.items); j++ {
+		if it := f.items[j]; it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || !f.isKind(strings.Join(f.items[j-1].norms, " ")) {
+			continue
+		}
+		_, to := f.name(j)
+		if !f.isName(j) && !f.acts(to) && !f.onlyNames(j-1, j) {
+			continue
+		}
+		g := *f
+		g.items = slices.Clone(f.items)
+		g.useAll(span(j, to)...)
+		g.items[j-1].weak = true
+		m, err := g.lookUp()
+		if err != nil {
+			continue
+		}
+		for k := j; k < to; k++ {
+			g.items[k].used = false
+		}
+		if g.takeKinds(m); g.items[j].used {
+			*f = g
+			return m, true
+		}
+	}
+	return catalog.Metric{}, false
+}
+
+// acts reports whether item i says that something named before it has or uses
+// something: the length of a queue does not.
+func (f *frame) acts(i int) bool {
+	low := at(f.items, i).low
+	return f.lexicon.sets["having"][low] || low == "has" || low == "have"
+}
+
+// normsOf returns the items from i to to in the words of the catalog.
+func (f *frame) normsOf(i, to int) []string {
+	var norms []string
+	for _, it := range f.items[i:to] {
+		norms = append(norms, it.norms...)
+	}
+	return norms
+}
+
+// onlyNames reports whether the plain word at item j can only name one of what the
+// items from kind on say: no one of many is spoken of, and nothing is called by both.
+func (f *frame) onlyNames(kind, j int) bool {
+	_, by := at(f.items, kind-1).has("by")
+	_, determiner := at(f.items, kind-1).has("determiner")
+	if plural := f.items[j-1].low; by || determiner || f.anySuch(kind-1) || singular(plural) != plural {
+		return false
+	}
+	return f.items[j].whole != "" && f.compoundName(j) || !slices.ContainsFunc(f.items[j].norms, func(w string) bool { return f.words.called(w, f.items[j-1].norms[0]) })
+}
+
+// kindOf returns the label of m by which it tells the kind of things apart that
+// the items from i to j say: the envoy cluster, a database.
+func (f *frame) kindOf(m catalog.Metric, i, j int) (string, bool) {
+	said := strings.Join(f.normsOf(i, j), " ")
+	if said == "" || f.items[j-1].inside {
+		return "", false
+	}
+	return f.labelCalled(m, said)
+}
+
+// labelCalled returns the label of m that tells the kind of things apart that said
+// is the word for.
+func (f *frame) labelCalled(m catalog.Metric, said string) (string, bool) {
+	for _, p := range f.places {
+		if l, ok := p.Label(m.ID, f.catalog); ok && l != catalog.External && slices.Contains(p.Words, said) && p.Name != "gpu" {
+			return l, true
+		}
+	}
+	if l, ok := f.words.labels[said]; ok && f.catalog.Takes(m.ID, l) {
+		return l, true
+	}
+	var ends []string
+	for _, l := range m.Labels {
+		words := strings.TrimSuffix(labelName(l), " name")
+		if whose, rest, ok := strings.Cut(words, " "); ok && whose == brandOf(m.ID) {
+			words = rest
+		}
+		switch {
+		case l == "gpu" || l == "xid":
+		case words == said, strings.ReplaceAll(words, " ", "") == said, f.lexicon.sets["called "+said][l]:
+			return l, true
+		case strings.HasSuffix(words, said) && f.isKind(said):
+			ends = append(ends, l)
+		}
+	}
+	switch {
+	case len(ends) == 1:
+		return ends[0], true // the group of a consumergroup
+	case f.lexicon.sets["called "+said]["name"] && m.Has("name"), (m.Entity == said || slices.Contains(f.placeNamed(m.Entity).Words, said)) && m.Has("name"):
+		return "name", true
+	}
+	return "", false
 }
 
 // takeCalledLabel reads what a label is called like: whose instance begins with infra.
@@ -121,7 +280,7 @@ func labelWords(c *catalog.Catalog) map[string]string {
 		if first, _, more := strings.Cut(words, " "); more && (first == "to" || first == "from") {
 			continue // "to model" is where requests go, and no label
 		}
-		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id")} {
+		for _, w := range []string{words, strings.TrimSuffix(words, " name"), strings.TrimSuffix(words, " id"), strings.TrimPrefix(words, fieldID)} {
 			if old, taken := out[w]; len(w) > 3 && !isPlaceWord(w) && (!taken || count[l] > count[old]) {
 				out[w] = l
 			}
@@ -130,13 +289,18 @@ func labelWords(c *catalog.Catalog) map[string]string {
 	return out
 }
 
+// fieldID is how DCGM calls its fields; some are labels: DCGM_FI_DRIVER_VERSION.
+const fieldID = "dcgm fi "
+
 // ownLabel returns the label of m that is called like label, however exporters
 // write it: State, state. It is "" where there is none.
 func (f *frame) ownLabel(m catalog.Metric, label string) string {
 	if f.catalog.Splits(m.ID, label) {
 		return label
 	}
-	if i := slices.IndexFunc(m.Labels, func(l string) bool { return labelName(l) == labelName(label) }); i >= 0 {
+	if i := slices.IndexFunc(m.Labels, func(l string) bool {
+		return strings.TrimPrefix(labelName(l), fieldID) == strings.TrimPrefix(labelName(label), fieldID)
+	}); i >= 0 {
 		return m.Labels[i]
 	}
 	if f.lexicon.sets["goes by name"][label] && m.Has("name") {
@@ -180,6 +344,17 @@ func (f *frame) labelAt(i int) (label string, n int, ok bool) {
 		}
 		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
 			return l, n, true
+		}
+		if l, ok := f.words.labels[strings.Join(f.normsOf(i, i+n), " ")]; ok && n > 1 && said != nil {
+			return l, n, true // kernel versions
+		}
+		if l, ok := f.words.joined[strings.Join(said, "")]; ok && n == 1 && said != nil {
+			return l, n, true // ClusterQueue
+		}
+		if _, word := at(f.items, i).has("word"); word && n == 1 && said != nil {
+			if l, ok := f.words.labels[strings.Join(f.items[i].norms, " ")]; ok {
+				return l, n, true // cq is a cluster queue
+			}
 		}
 	}
 	return "", 0, false

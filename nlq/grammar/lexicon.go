@@ -53,6 +53,7 @@ import (
 //	range      before two ends; value: in or out
 //	direction  which way a value goes, > or <
 //	trend      that is enough to be told
+//	sometime   it was so once at least within what is looked back
 //	throughout for how long, in seconds, every value is looked at
 //	root       the filesystem mounted at /
 //	wrong      whatever it may be: it is asked what

@@ -2,9 +2,7 @@ package grammar
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -13,14 +11,24 @@ import (
 
 // measure finds what is measured, and the values of its labels that were said.
 func (f *frame) measure() (catalog.Metric, error) {
+	was := *f
+	was.items = slices.Clone(f.items)
 	m, err := f.lookUp()
 	if err != nil {
-		return m, err
+		var ok bool
+		if m, ok = was.asideFrom(); !ok {
+			return m, err
+		}
+		*f = was
 	}
 	if of := f.unanswered(m); of != "" {
 		return m, f.settle(fmt.Sprintf("What of %s should be measured? %s says nothing of it.", of, f.title(m.ID)))
 	}
-	f.narrow(m)
+	f.takeKinds(m)
+	m = f.narrow(m)
+	if f.fixed != "" {
+		return m, f.settle(fmt.Sprintf("%s is not %q. What should be measured?", f.title(m.ID), f.fixed))
+	}
 	f.takeWords(f.partFrom, f.partTo)
 	return m, nil
 }
@@ -80,7 +88,11 @@ func (f *frame) lookUp() (catalog.Metric, error) {
 		return m, nil
 	}
 	if f.quantile() {
-		return f.find(false)
+		m, err := f.find(false)
+		if d, ok := f.catalog.Derived(m.ID); err == nil && ok && d.Quotient() {
+			return m, f.settle(fmt.Sprintf("Only the mean is known of %s: no percentile of it is kept. Is the mean meant?", f.title(m.ID)))
+		}
+		return m, err
 	}
 	if len(f.lent) > 0 {
 		f.implied, f.lent = append(f.implied, f.lent...), nil
@@ -98,41 +110,6 @@ func (f *frame) strictly(find func(*frame) (catalog.Metric, error)) (catalog.Met
 	defer func() { f.lenient = was }()
 	return find(f)
 }
-
-// quantile makes "p95" and "median", which no measure found is called by, one
-// over series.
-func (f *frame) quantile() bool {
-	for i := range f.items {
-		it := &f.items[i]
-		if it.used {
-			continue
-		}
-		said := strings.Join(it.norms, "")
-		if n := it.number; n != nil && strings.HasPrefix(at(f.items, i+1).low, "percentile") {
-			said = "p" + strconv.FormatFloat(n.value, 'f', -1, 64) // "95 percentile"
-			f.use(i + 1)
-		}
-		if nth := ordinal.FindStringSubmatch(it.low); nth != nil && strings.HasPrefix(at(f.items, i+1).low, "percentile") {
-			said = "p" + nth[1]
-			f.use(i + 1)
-		}
-		q, err := strconv.ParseFloat(strings.TrimPrefix(said, "p"), 64)
-		if err != nil || !strings.HasPrefix(said, "p") || q <= 0 || q >= 100 {
-			continue
-		}
-		it.used = true
-		by := append(slices.Clone(f.by), f.eachPlace()...)
-		f.by, f.subject, f.whole = nil, "", false
-		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
-			return nlq.Group{Agg: nlq.Quantile, Param: round(q / 100), Of: t, By: f.kept(m, by)}
-		})
-		return true
-	}
-	return false
-}
-
-// ordinal is what stands before "percentile".
-var ordinal = regexp.MustCompile(`^([0-9]+)(?:st|nd|rd|th)$`)
 
 // eachPlace returns the places for each of which something is put together,
 // where a determiner says so: on any node.
@@ -240,7 +217,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		f.badSaid = true
 		return m, nil
 	}
-	for _, less := range [][]string{f.without(strong, f.brand), f.without(strong, f.maker), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
+	for _, less := range [][]string{f.unbranded(strong), f.without(strong, f.brand), f.without(strong, f.maker), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
 		if len(less) == len(strong) {
 			continue
 		}
@@ -329,7 +306,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, it.norms...)
 		}
 	}
-	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0) {
+	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0 && len(f.words.having(f.unbranded(strong))) == 0) {
 		strong = less // "which H100s run hot"
 	}
 	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "usage" }) && f.test == nil && !f.counting {
@@ -341,6 +318,9 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 	}
 	if f.unattached() && f.kind == lookup && len(strong) == 0 {
 		strong = []string{"gpu", "usage"}
+	}
+	if f.distinct != "" && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) && w != "usage" }) {
+		strong = f.ofThings()
 	}
 	if f.vanished && (len(strong) == 0 || len(strong) == 1 && strong[0] == "gpu") {
 		strong = []string{"gpu", "usage"} // what every exporter of GPUs has
@@ -365,6 +345,11 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 	}
 	slices.Sort(strong)
 	return slices.Compact(strong), append(weak, f.implied...)
+}
+
+// unbranded returns words without those that only say whose a measure is.
+func (f *frame) unbranded(words []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), f.brand)
 }
 
 // silent returns the measure word that goes without saying: of a limit's unit,
@@ -438,7 +423,7 @@ func (f *frame) plain(it item) bool {
 	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
 		return true // it is asked for the limit
 	}
-	for _, r := range []role{"happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now"} {
+	for _, r := range []role{"happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now", "means"} {
 		if _, ok := it.has(r); ok {
 			return true
 		}
@@ -475,21 +460,25 @@ func subset[E comparable](a, b []E) bool {
 // fits reports why m cannot be what is meant, by places and units.
 func (f *frame) fits(m catalog.Metric) error {
 	for _, fl := range f.filters {
-		if fl.must && !f.catalog.Takes(m.ID, fl.label) {
-			return f.ask(fmt.Sprintf("%s has no label %s. What should it be narrowed to?", f.title(m.ID), fl.label))
-		}
-		if fl.label != "" || fl.place == "xid" && m.Unit == "{xid}" {
+		if fl.place == "xid" && m.Unit == "{xid}" {
 			continue
 		}
-		if _, ok := f.placeNamed(fl.place).Label(m.ID, f.catalog); !ok {
+		switch _, ok := f.filtered(fl, m); {
+		case ok:
+		case fl.label != "":
+			return f.ask(fmt.Sprintf("%s has no label %s. What should it be narrowed to?", f.title(m.ID), fl.label))
+		default:
 			return f.ask(fmt.Sprintf("%s cannot be narrowed to one %s. What should it be narrowed to?", f.title(m.ID), fl.place))
 		}
 	}
 	if len(f.answered) > 0 && f.httpLabel(m) == "" {
 		return f.ask(f.title(m.ID) + " is not told apart by codes of HTTP. What should be measured?")
 	}
+	if f.distinct != "" && f.ownLabel(m, f.distinct) == "" {
+		return f.ask(f.title(m.ID) + " is not told apart by " + f.distinct + ".")
+	}
 	for _, by := range append(f.weakPlaces(), f.by...) {
-		if f.lastResort && !slices.Contains(f.by, by) {
+		if f.lastResort && !slices.Contains(f.by, by) && !slices.Contains(f.each, by) {
 			continue // looked at, and not told apart
 		}
 		if label, outright := strings.CutPrefix(by, "label "); outright && f.ownLabel(m, label) != "" || f.groupable(m, by) {

@@ -10,14 +10,16 @@ import (
 
 // A filter narrows a measure to a place by name, or by a label said outright.
 type filter struct {
-	place string
-	label string // where no place was said
-	must  bool   // what is measured must have the label
-	value string // several are joined by |
-	not   bool
-	bare  bool // only a preposition says so
-	free  bool // no place is meant by value ""
-	end   int  // the item after the last that says it
+	place  string
+	label  string // where no place was said
+	kind   string // the word that says of which kind of things
+	must   bool   // what is measured must have the label
+	value  string // several are joined by |
+	not    bool
+	bare   bool // only a preposition says so
+	within bool // that namespace, or outside of it
+	free   bool // no place is meant by value ""
+	end    int  // the item after the last that says it
 }
 
 // takeNames reads which series are meant: "in namespace prod", "the team-a
@@ -36,7 +38,7 @@ func (f *frame) takeNames() {
 			f.extra = append(f.extra, "disk")
 			continue
 		}
-		if _, held := f.says(i, "attached"); held {
+		if _, held := f.says(i, "attached"); held && f.next(0) < i { // "a pod has failed" begins with one
 			f.add(i, filter{label: "pod", value: "", not: true}, i)
 			f.implied = append(f.implied, "gpu")
 			continue
@@ -166,6 +168,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 	for j < len(f.items) {
 		v, called := f.items[j].has("called")
 		_, except := f.items[j].has("not")
+		if _, each := at(f.items, i-1).has("determiner"); each && j == i+n && f.items[j].low == "but" {
+			except = true // every namespace but dev
+		}
 		if !called && !except && f.items[j].low != "=" && f.items[j].low != "==" {
 			break
 		}
@@ -192,7 +197,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 	if prefix {
 		name += "*"
 	}
-	fl := filter{place: p.Name, value: name, not: not}
+	fl := filter{place: p.Name, kind: strings.Join(f.normsOf(i, i+n), " "), value: name, not: not}
+	_, preposition := prepositions[at(f.items, i-1).low]
+	fl.within = p.Name == "namespace" && (preposition || not)
 	f.implied = append(f.implied, p.Name)
 	for _, it := range f.items[i : i+n] {
 		f.implied = append(f.implied, it.norms...)
@@ -297,113 +304,6 @@ func (f *frame) modelName(said string) string {
 	return "*" + strings.ToUpper(said) + "*"
 }
 
-// prepositions say the place of a bare name.
-var prepositions = map[string]string{"on": "node", "in": "namespace", "of": "pod", "for": "pod", "from": "pod", "outside": "namespace", "except": "namespace", "excluding": "namespace", "ignoring": "namespace", "but ignore the": "pod", "ignore the": "pod", "but ignore": "pod", "apart from": "namespace", "besides": "namespace", "leaving out": "namespace"}
-
-func (it item) preposition() (place string, ok bool) {
-	low := it.low
-	if strings.HasSuffix(low, " of") {
-		low = "of"
-	}
-	place, ok = prepositions[low]
-	return place, ok
-}
-
-// takePreposition reads: on gpu-03, in prod. What it takes the name for is assumed.
-func (f *frame) takePreposition(i int) bool {
-	place, ok := f.items[i].preposition()
-	if !ok || i+1 >= len(f.items) {
-		return false
-	}
-	from, j := i, i+1
-	if strings.HasSuffix(f.items[i].low, " of") {
-		from = j // the hit rate of qwen3-32b: "rate of" says more
-	}
-	if f.items[j].low == "the" && j+1 < len(f.items) {
-		j++
-	}
-	if stepShape.MatchString(f.items[j].raw) || !f.isName(j) && !(place == "namespace" && f.unknown(j)) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
-		return false
-	}
-	name, to := f.name(j)
-	if _, _, followed := f.place(to); followed && place != "node" {
-		return false // "in team-a namespace"
-	}
-	if _, unit := f.lexicon.units[name]; unit && f.items[i].low == "in" {
-		return false // "in ms"
-	}
-	if p, n, followed := f.place(to); followed && p.Name == place {
-		to += n // "on the tc-* nodes"
-	} else if strings.Contains(name, "*") && (place == "namespace" && f.items[i].low != "in" || place == "node") {
-		place = "pod" // what goes by a pattern is mostly pods
-	}
-	known := ""
-	if f.known != nil {
-		known = f.known(name)
-	}
-	switch {
-	case known != "":
-		place = known
-	case place == "pod":
-		f.assume(0.1, "%q is taken for the name of a pod", name)
-	default:
-		f.assume(0.02, "%q is taken for the name of a %s", name, place)
-	}
-	f.add(i, filter{place: place, value: name, bare: known == ""}, span(from, to)...)
-	return true
-}
-
-// alternatives joins a name that was read from item i on with one of the same
-// place before it, and goes on to those after it: in prod and staging, H100s
-// or A100s.
-func (f *frame) alternatives(i int) {
-	last := len(f.filters) - 1
-	this := &f.filters[last]
-	if this.label != "" || this.place == "xid" {
-		return
-	}
-	if last > 0 && f.filters[last-1].place == this.place && (f.filters[last-1].not == this.not || f.filters[last-1].not) && f.onlyJoins(f.filters[last-1].end, i) {
-		before := &f.filters[last-1]
-		if !slices.ContainsFunc(strings.Split(before.value, "|"), func(v string) bool { return strings.EqualFold(v, this.value) }) {
-			before.value += "|" + this.value
-		}
-		f.useAll(span(before.end, i)...)
-		before.end = this.end
-		if f.kind == lookup && f.firstWord("compare") && !slices.Contains(f.by, this.place) {
-			f.by = append(f.by, this.place)
-		}
-		f.filters = f.filters[:last]
-		this, last = before, last-1
-	}
-	j := this.end
-	if _, or := f.says(j, "and"); !or || j+1 >= len(f.items) || f.shapeOf(j+1).Name != "" {
-		return
-	}
-	if _, _, place := f.place(j + 1); place || !f.isName(j+1) && !(this.place == "namespace" && f.unknown(j+1)) {
-		return
-	}
-	name, to := f.name(j + 1)
-	if _, _, followed := f.place(to); followed {
-		return // "on gpu-03 and train-0 pods"
-	}
-	this.value += "|" + name
-	f.useAll(span(j, to)...)
-	this.end = to
-	f.alternatives(j + 1)
-}
-
-// onlyJoins reports whether the items from i to to only join two names.
-func (f *frame) onlyJoins(i, to int) bool {
-	for ; i < to; i++ {
-		_, and := f.items[i].has("and")
-		_, versus := f.items[i].has("versus")
-		if !and && !versus && !slices.Contains([]string{"with", "the", "to", "on", "in", "of"}, f.items[i].low) {
-			return false
-		}
-	}
-	return true
-}
-
 func span(from, to int) []int {
 	var is []int
 	for i := from; i < to; i++ {
@@ -452,7 +352,7 @@ func (f *frame) placeNamed(name string) nlq.Place {
 
 // shapeOf returns the place whose names look like item i, or the zero place.
 func (f *frame) shapeOf(i int) nlq.Place {
-	if f.items[i].used || !f.items[i].name && f.items[i].whole == "" || f.items[i].metric {
+	if f.items[i].used || !f.items[i].name && f.items[i].whole == "" && !f.unheardOf(i) || f.items[i].metric {
 		return nlq.Place{}
 	}
 	name, _ := f.name(i)
@@ -470,7 +370,7 @@ func (f *frame) shapeOf(i int) nlq.Place {
 // nameFor reports whether item i can be the name of a p right behind the word
 // for it; said: a word such as "named" stands between.
 func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
-	if f.items[i].used || f.items[i].sign || !said && f.lexicon.sets["verb"][f.items[i].low] || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
+	if f.items[i].used || f.items[i].sign || at(f.items, i-1).ends || !said && f.lexicon.sets["verb"][f.items[i].low] || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
 		return false
 	}
 	switch p.Name {
@@ -480,12 +380,44 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 	case "namespace":
 		return f.isName(i) || f.unknown(i) || said || f.onlyName(i, p)
 	}
-	return f.items[i].whole != "" && p.Name != "node" && p.Shape == nil || f.isName(i) || said || !f.anyOf(i-2) && (f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p))
+	return f.items[i].whole != "" && (p.Name != "node" && p.Shape == nil || f.compoundName(i)) || f.isName(i) || said || !f.anySuch(i-2) && (f.unknown(i) && !f.lexicon.stop[f.items[i].low] || f.onlyName(i, p))
 }
+
+// compoundName reports whether the hyphenated word at item i is a name, although
+// measures are called by its parts: none is called by all of them, and none of
+// them does anything in a question. It is asked of what stands where names do.
+func (f *frame) compoundName(i int) bool {
+	var norms []string
+	_, to := f.name(i)
+	for k := i; k < to; k++ {
+		if !f.onlyWord(k) || k == i && f.lexicon.stop[f.items[k].low] {
+			return false
+		}
+		norms = append(norms, f.items[k].norms...)
+	}
+	return len(norms) > 0 && !f.items[i].used && (endsInNumber.MatchString(f.items[i].whole) || len(f.words.having(norms)) == 0)
+}
+
+// endsInNumber is what names of one of several look like: cache-1, churn-v3.
+var endsInNumber = regexp.MustCompile(`^[a-z].*[0-9]$`)
 
 // anyOf reports whether item i says that what follows is one of many: "tasks on
 // a host spend …" tells of no host named spend.
 func (f *frame) anyOf(i int) bool { return f.lexicon.sets["some"][at(f.items, i).low] }
+
+// anySuch is anyOf for a kind of things that words before it tell more of: a Ray
+// Serve application.
+func (f *frame) anySuch(i int) bool {
+	for k := i; k >= max(0, i-2); k-- {
+		if f.anyOf(k) {
+			return true
+		}
+		if it := f.items[k]; it.number != nil || len(it.roles) > 0 || f.lexicon.stop[it.low] {
+			return false
+		}
+	}
+	return false
+}
 
 // onlyName reports whether item i, a word that measures are called by too, can
 // only be a name behind the word for p: no measure has both in what it is
@@ -522,7 +454,7 @@ func (f *frame) isName(i int) bool {
 		return false
 	}
 	if it.whole != "" {
-		return !f.allKnown(i)
+		return !f.allKnown(i) || endsInNumber.MatchString(it.whole) && !f.lexicon.sets["step"][it.low]
 	}
 	return it.name && !f.words.all(it.norms) && len(f.words.values[it.low]) == 0
 }
@@ -549,9 +481,15 @@ func (f *frame) unknown(i int) bool {
 	return !isPlace && !f.words.all(it.norms)
 }
 
+// unheardOf reports whether no measure is called by item i, which does nothing in a question.
+func (f *frame) unheardOf(i int) bool {
+	it := f.items[i]
+	return len(it.norms) > 0 && it.raw == it.low && len(it.roles) == 0 && it.number == nil && !it.inside && !f.lexicon.stop[it.low] && !f.words.anyOf(it.norms)
+}
+
 // pastTense is what a verb looks like that says what a thing did: "a container
 // died" names none.
-var pastTense = regexp.MustCompile(`^[a-z]{2,}(?:ed|ing)$`)
+var pastTense = regexp.MustCompile(`^[a-z]{2,}ed$`)
 
 // name returns the whole name that starts at i and the item after it.
 func (f *frame) name(i int) (string, int) {

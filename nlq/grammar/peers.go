@@ -15,12 +15,22 @@ import (
 func (f *frame) takePeers() {
 	for i := range f.items {
 		scope, to, ok := f.peersAt(i)
+		end := false
 		if !ok {
-			continue
+			if scope, to, end = f.endOfAt(i); !end {
+				continue
+			}
 		}
 		r := f.relationBefore(i, to)
 		if r.op == "" && r.factor == 0 {
 			continue
+		}
+		agg := nlq.Mean
+		switch {
+		case end && r.op == "<":
+			agg = nlq.Maximum // below the fastest of them
+		case end:
+			agg = nlq.Minimum
 		}
 		f.useAll(append(r.took, span(i, to)...)...)
 		f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
@@ -28,10 +38,39 @@ func (f *frame) takePeers() {
 			if by == nil {
 				by = []string{}
 			}
-			return f.against(r, t, reference{of: nlq.Group{Agg: nlq.Mean, Of: t, By: by}, on: by, many: true}, m)
+			return f.against(r, t, reference{of: nlq.Group{Agg: agg, Of: t, By: by}, on: by, many: true}, m)
 		}
 		return
 	}
+}
+
+// endOfAt reads from item i on the one at an end of those that something is
+// among: the fastest card of its host, the coolest GPU on the same node.
+func (f *frame) endOfAt(i int) (place string, to int, ok bool) {
+	j := i
+	if f.items[j].low == "the" {
+		j++
+	}
+	if j >= len(f.items) || !f.isEnd(j) {
+		return "", 0, false
+	}
+	if _, words, thing := f.place(j + 1); thing {
+		j += words
+	} else if one := at(f.items, j+1).low; one == "one" || one == "ones" {
+		j++
+	}
+	if of := at(f.items, j+1).low; of != "of" && of != "on" && of != "in" {
+		return "", 0, false
+	}
+	k := j + 2
+	for slices.Contains([]string{"its", "the", "same", "that", "own", "the same"}, at(f.items, k).low) {
+		k++
+	}
+	p, words, is := f.place(k)
+	if k == j+2 || !is || p.Name == "gpu" || f.named(k, words) {
+		return "", 0, false
+	}
+	return p.Name, k + words, true
 }
 
 // peersAt reads what beside it is meant from item i on: its peers, the mean of
@@ -240,8 +279,12 @@ func (f *frame) takeShareOf() {
 			p, words, ok = f.placeNamed("gpu"), 0, true
 		}
 		present := -1
-		if k := f.next(j + words); ok && !share {
-			if _, is := f.says(k, "present"); is {
+		if k := f.next(f.behindPlace(j + words)); ok && !share {
+			_, is := f.says(k, "present")
+			if _, none := f.says(k+1, "none"); is && (none || f.vanished) {
+				continue // of what is not there, there is nothing to count
+			}
+			if is {
 				present = k
 			}
 		}
@@ -274,6 +317,9 @@ func (f *frame) takeShareOf() {
 		by := f.takeWithin(j + words)
 		f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
 			labels := f.kept(m, by)
+			if _, compares := t.(nlq.Binary); present >= 0 && m.Unit == "{bool}" && !compares {
+				t = nlq.Binary{Op: "==", Left: t, Right: nlq.Number(1)} // of those that report that it is so
+			}
 			count := nlq.Term(nlq.Group{Agg: nlq.Count, Of: t, By: labels})
 			limit := n.value
 			if share {
@@ -284,6 +330,18 @@ func (f *frame) takeShareOf() {
 		})
 		return
 	}
+}
+
+// behindPlace returns the item behind the place where the things before item i
+// are, i where none is said: fewer than eight cards on a host report.
+func (f *frame) behindPlace(i int) int {
+	if in := at(f.items, i).low; in != "on" && in != "of" && in != "in" || !f.anyOf(i+1) {
+		return i
+	}
+	if _, words, ok := f.place(i + 2); ok && !f.named(i+2, words) {
+		return i + 2 + words
+	}
+	return i
 }
 
 // takeShareAsked reads which share of things something holds for: what fraction

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,25 @@ func (f *frame) takeThroughout() {
 		s, _ := strconv.ParseFloat(secs, 64)
 		f.throughout = time.Duration(s * float64(time.Second))
 		f.use(i)
+	}
+}
+
+// takeSometime reads that something was so at all in what is looked back: hotter
+// than 85 at some point in the past 12 hours.
+func (f *frame) takeSometime() {
+	if f.kind != lookup {
+		return
+	}
+	for i := range f.items {
+		_, ok := f.says(i, "sometime")
+		if ok && slices.ContainsFunc(f.items, func(it item) bool {
+			_, compares := it.has("compare")
+			_, over := it.has("over")
+			return compares || over
+		}) {
+			f.sometime = true
+			f.use(i)
+		}
 	}
 }
 

@@ -42,15 +42,19 @@ func (e *Engine) Scope(text string) (Scope, error) {
 	return s, nil
 }
 
+// Narrows reports whether the text says of which series, however it does.
+func (s Scope) Narrows() bool { return len(s.frame.filters) > 0 }
+
 // Where returns the matchers of series of m that the text names, as far as
 // they have labels for it. What only a preposition
-// says is a name needs a digit; plain words are names where plain reports so.
+// says is a name needs a digit; plain words are names where plain reports so, and
+// where somebody is in that namespace or outside of it.
 func (s Scope) Where(m catalog.Metric, plain func(word string) bool) []nlq.Matcher {
 	f := *s.frame
 	f.filters = nil
 	for _, fl := range s.frame.filters {
-		_, takes := f.placeNamed(fl.place).Label(m.ID, f.catalog)
-		named := strings.ContainsAny(fl.value, "0123456789*/") || !fl.bare && (strings.Contains(fl.value, "-") || plain(fl.value))
+		_, takes := f.filtered(fl, m)
+		named := strings.ContainsAny(fl.value, "0123456789*/") || !fl.bare && (fl.within || strings.Contains(fl.value, "-") || plain(fl.value))
 		if (takes || fl.label != "") && named && !adjective(fl.value) {
 			f.filters = append(f.filters, fl)
 		}

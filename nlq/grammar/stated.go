@@ -28,19 +28,14 @@ func (f *frame) sayings() []saying {
 			continue // a pool that is called gpu-spot
 		}
 		words := ""
-		for to := i; to < min(len(f.items), i+mostSaid) && !f.items[to].used; to++ {
+		for to := i; to < min(len(f.items), i+mostSaid) && (!f.items[to].used || to > i && f.after(to+1, "by")); to++ {
 			words = strings.TrimSpace(words + " " + f.items[to].low)
 			for _, v := range f.words.values[words] {
 				out = append(out, saying{v, words, i, to + 1})
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b saying) int {
-		if len(a.words) != len(b.words) {
-			return len(b.words) - len(a.words)
-		}
-		return min(len(b.Metrics), 1) - min(len(a.Metrics), 1) // each exporter writes a resource in its own way
-	})
+	slices.SortStableFunc(out, func(a, b saying) int { return len(b.words) - len(a.words) })
 	return out
 }
 
@@ -79,6 +74,9 @@ func (f *frame) onlyValue(i int) bool {
 // there are hits by name, it must be one that their names do not say.
 func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catalog.Metric, bool) {
 	for _, s := range f.sayings() {
+		if or, _ := f.says(s.from-1, "join"); or == "or" && f.sameLabel(s.from-1) {
+			continue // the first says what they are of
+		}
 		if len(hits) > 0 && (!f.sure(s) || f.namedSo(s, hits)) {
 			continue
 		}
@@ -153,11 +151,11 @@ func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
 }
 
 // narrow reads the values of labels of m that no word of what it is called
-// says: of the nodepools' usage, that of CPU.
-func (f *frame) narrow(m catalog.Metric) { f.narrowBy(m, 0, len(f.items)) }
+// says: of the nodepools' usage, that of CPU. It returns m as what they make of it.
+func (f *frame) narrow(m catalog.Metric) catalog.Metric { return f.narrowBy(m, 0, len(f.items)) }
 
 // narrowBy reads the values of labels of m that items from one to another say.
-func (f *frame) narrowBy(m catalog.Metric, from, to int) {
+func (f *frame) narrowBy(m catalog.Metric, from, to int) catalog.Metric {
 	var called []string
 	for _, words := range m.Words {
 		called = append(called, catalogWords(words)...)
@@ -168,6 +166,11 @@ func (f *frame) narrowBy(m catalog.Metric, from, to int) {
 	}
 	for _, s := range f.sayings() {
 		label, ok := f.labelOf(m, s)
+		if d, derived := f.catalog.Derived(m.ID); !ok && derived && f.of(s, m) && len(s.Metrics) > 0 && strings.Contains(s.words, " ") {
+			if strings.Contains(d.Expr, s.Labels[0]+"=") && !strings.Contains(d.Expr, `"`+s.Value+`"`) {
+				f.fixed = s.words
+			}
+		}
 		if !ok || taken[label] || !f.of(s, m) || f.items[s.from].used || len(s.Metrics) == 0 || s.from < from || s.to > to {
 			continue
 		}
@@ -177,8 +180,9 @@ func (f *frame) narrowBy(m catalog.Metric, from, to int) {
 			continue
 		}
 		taken[label] = true
-		f.narrowed(m, s)
+		m = f.narrowed(m, s)
 	}
+	return m
 }
 
 // of reports whether s is a value of a label of m, or of what m is derived from.
@@ -190,7 +194,10 @@ func (f *frame) of(s saying, m catalog.Metric) bool {
 // labelOf returns the label of m that s is a value of.
 func (f *frame) labelOf(m catalog.Metric, s saying) (string, bool) {
 	for _, l := range s.Labels {
-		if f.catalog.Takes(m.ID, l) {
+		own := func(v catalog.LabelValue) bool { // each exporter writes a resource in its own way
+			return len(v.Metrics) > 0 && slices.Contains(v.Labels, l) && f.of(saying{LabelValue: v}, m)
+		}
+		if f.catalog.Takes(m.ID, l) && !(len(s.Metrics) == 0 && slices.ContainsFunc(f.words.values[s.words], own)) {
 			return l, true
 		}
 	}

@@ -23,6 +23,7 @@ type item struct {
 	inside bool // a later part of a hyphenated name
 	used   bool
 	lead   bool    // before a colon
+	ends   bool    // a sentence
 	weak   bool    // names a place: the measure may do without it
 	match  *filter // a label as expressions have it: reporter=destination
 }
@@ -85,6 +86,7 @@ func tag(ts []token, l *lexicon) []item {
 			}
 			it.lead = true
 		}
+		it.ends = ts[i+n-1].ends
 		it.inside = t.part > 0
 		if t.parts > 0 && t.part == 0 {
 			it.whole, it.span = t.whole, t.parts

@@ -16,6 +16,7 @@ type token struct {
 	sign   bool // punctuation that has a meaning or must not be there
 	whole  string
 	lead   bool // a colon stands behind it
+	ends   bool // a sentence: a full stop stands behind it
 	part   int  // of whole, where it was split at hyphens
 	parts  int
 }
@@ -81,7 +82,11 @@ func tokens(text string, c *catalog.Catalog) []token {
 			if strings.HasSuffix(text[i:i+n], ":") && n > 1 && i+n < len(text) {
 				n--
 			}
-			out = append(out, split(text[i:i+n], c)...)
+			parts := split(text[i:i+n], c)
+			if len(parts) > 0 && text[i+n-1] == '.' {
+				parts[len(parts)-1].ends = true
+			}
+			out = append(out, parts...)
 			i += n
 		}
 	}

@@ -49,7 +49,7 @@ func (f *frame) takeVersus() {
 				}
 			}
 			m, err := g.measure()
-			if err != nil {
+			if err != nil || f.unlike(f.items[:i], m) {
 				continue
 			}
 			f.narrowBy(m, from, to)
@@ -67,7 +67,49 @@ func (f *frame) takeVersus() {
 			}
 			return
 		}
+		if f.ofOwn(i, from, op, times) {
+			f.use(i)
+			return
+		}
 	}
+}
+
+// unlike reports whether what before measures cannot be compared with m: CPU
+// that is used is no number of GPUs that are requested.
+func (f *frame) unlike(before []item, m catalog.Metric) bool {
+	g := f.part(undirected(before), nil)
+	g.kind, g.lenient, g.quiet = lookup, false, true
+	own, err := g.measure()
+	switch {
+	case err != nil:
+		_, derived := f.catalog.Derived(m.ID)
+		return derived && f.dimension(m.Unit) == "ratio" // it is not known yet, but no share
+	case f.dimension(own.Unit) != f.dimension(m.Unit):
+		return true
+	}
+	return own.Entity != m.Entity && own.Unit != m.Unit && strings.HasPrefix(string(m.Unit), "{")
+}
+
+// undirected returns what items say beside a condition and its direction.
+func undirected(items []item) []item {
+	return slices.DeleteFunc(measureOf(items), func(it item) bool { _, dir := it.has("direction"); return dir })
+}
+
+// ofOwn reads a comparison with what items from from on say as one of the share
+// that is measured: more memory than its limit is more than all of the limit.
+func (f *frame) ofOwn(i, from int, op string, times float64) bool {
+	if op[0] != '<' && op[0] != '>' {
+		return false
+	}
+	for to := min(len(f.items), from+longestName); to > from; to-- {
+		tells := slices.ContainsFunc(f.items[from:to], func(it item) bool { return !it.used && !f.plain(it) && f.words.anyOf(it.norms) })
+		if tells && f.shareOfBoth(undirected(f.items[:i]), f.items[from:to]) {
+			f.compares = append(f.compares, compare{op: op, limit: number{value: times, unit: f.lexicon.units["1"], isUnit: true}})
+			f.useAll(span(i+1, from)...)
+			return true
+		}
+	}
+	return false
 }
 
 // takeCeiling reads a comparison with what a thing can do at most: fewer lanes

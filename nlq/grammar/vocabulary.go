@@ -35,6 +35,7 @@ type vocabulary struct {
 	makers  map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
 	labels  map[string]string               // by the words of its name, a label that no place goes by
 	exactly map[string]bool                 // labels whose names no word looks like: destination_service
+	joined  map[string]string               // labels whose names have several words, by these in one: clusterqueue
 	values  map[string][]catalog.LabelValue // by what people say for them
 	facts   []fact
 }
@@ -93,10 +94,15 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			delete(v.brands, w)
 		}
 	}
-	v.labels, v.exactly = labelWords(c), map[string]bool{}
+	v.labels, v.exactly, v.joined = labelWords(c), map[string]bool{}, map[string]string{}
 	for _, m := range c.All() {
 		for _, l := range m.Labels {
 			v.exactly[l] = v.exactly[l] || strings.Contains(l, "_")
+		}
+	}
+	for words, l := range v.labels {
+		if one := strings.ReplaceAll(words, " ", ""); one != words && v.labels[one] == "" {
+			v.joined[one] = l
 		}
 	}
 	v.values = map[string][]catalog.LabelValue{}

@@ -39,7 +39,40 @@ func Readers(c *catalog.Catalog) *ByStyle {
 	free := &Engine{Catalog: c}
 	text := nlq.First(&Compound{Of: free, Catalog: c}, free)
 	strict, lenient := &grammar.Engine{Catalog: c}, &grammar.Engine{Catalog: c, Lenient: true}
-	return &ByStyle{Request: lenient, Text: text, Either: nlq.First(strict, text)}
+	return &ByStyle{Request: lenient, Text: nlq.First(&particular{strict}, text), Either: nlq.First(strict, text)}
+}
+
+// A particular is a grammar that understands what names something, a node or a
+// queue, or compares two measures. In published texts there are no names, they
+// went with their templates.
+type particular struct{ *grammar.Engine }
+
+// Parse finds the intent of q. Its error is a *[nlq.NotUnderstood], none of
+// which is the last word: others may read q as a text.
+func (e *particular) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
+	p, err := e.Engine.Parse(ctx, q)
+	if err != nil {
+		return nlq.Parse{}, &nlq.NotUnderstood{}
+	}
+	if s, err := e.Scope(q.Text); err == nil && s.Narrows() || versus(p.Intent) {
+		return p, nil
+	}
+	return nlq.Parse{}, &nlq.NotUnderstood{}
+}
+
+// versus reports whether i compares two measures.
+func versus(i nlq.Intent) bool {
+	f, ok := i.(nlq.Formula)
+	if !ok || !f.Alert {
+		return false
+	}
+	b, ok := f.Term.(nlq.Binary)
+	if !ok || b.Op != "<" && b.Op != ">" {
+		return false
+	}
+	_, left := nlq.Subject(b.Left)
+	_, right := nlq.Subject(b.Right)
+	return left && right
 }
 
 // A style is how something is written.
@@ -53,7 +86,7 @@ const (
 
 var (
 	ended    = regexp.MustCompile(`[a-z0-9%)]\.(?:\s+[A-Z]|\s*$)`)
-	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you|would be (?:great|nice|good))\b`)
+	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you|would be (?:great|nice|good)|worth a (?:warning|page|ticket)|deserves? a (?:warning|page|ticket)|should (?:raise a warning|page))\b`)
 	entitled = regexp.MustCompile(`^[A-Z][^:]{2,80}: [A-Z0-9{]`)
 
 	// What is addressed to whoever is paged, and the "i" of "i.e.", ask nothing of a desk.

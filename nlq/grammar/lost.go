@@ -1,0 +1,136 @@
+package grammar
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"vedette.dev/nlq"
+	"vedette.dev/rules/catalog"
+)
+
+// lost asks about a name that the question says and the answer lacks: an answer
+// over all things where one was named is a wrong one, however it came about.
+// What conditions, states and second readings make of a question, f does not
+// say: only what it says of names counts, and what intent selects and measures.
+func (f *frame) lost(intent nlq.Intent) error {
+	var kept strings.Builder
+	look := func(m nlq.Measure) nlq.Measure {
+		kept.WriteString(bare(string(m.Metric)+strings.Join(m.By, " ")) + " ")
+		for _, w := range m.Where {
+			kept.WriteString(bare(w.Value) + " ")
+		}
+		return m
+	}
+	switch i := intent.(type) {
+	case nlq.Lookup:
+		look(i.Measure)
+	case nlq.Alert:
+		look(i.Measure)
+	case nlq.Formula:
+		nlq.Map(i.Term, look)
+	default:
+		return nil
+	}
+	for _, name := range f.allNames() {
+		if !strings.Contains(kept.String(), bare(name)) {
+			return f.settle(fmt.Sprintf("What is %s, of what should be measured?", name))
+		}
+	}
+	for i, it := range f.items {
+		if label, _, ok := f.labelAt(i + 1); ok && f.lexicon.sets["distinct"][it.low] && !distincts(intent) {
+			return f.settle(fmt.Sprintf("Of what should each %s be counted once?", label))
+		}
+	}
+	if i, given := f.comparative(); i >= 0 && !compares(intent, given, f.catalog) {
+		return f.settle(fmt.Sprintf("What is it to be compared with: %s …?", f.items[i].raw))
+	}
+	return nil
+}
+
+// distincts reports whether intent counts values.
+func distincts(intent nlq.Intent) bool {
+	f, ok := intent.(nlq.Formula)
+	g, count := compared(f.Term).(nlq.Group)
+	if !ok || !count {
+		return false
+	}
+	of, again := g.Of.(nlq.Group)
+	return again && g.Agg == nlq.Count && of.Agg == nlq.Count
+}
+
+// comparative returns the item behind which something is compared with that is
+// said, and whether that is a number. It returns -1 where nothing is.
+func (f *frame) comparative() (than int, given bool) {
+	for i, it := range f.items {
+		op, cmp := it.has("compare")
+		if cmp && strings.HasSuffix(it.low, " than") && (op[0] == '<' || op[0] == '>') {
+			_, given := f.limitOf(i)
+			return i, given
+		}
+		if it.low == "than" && slices.ContainsFunc(f.items[max(0, i-4):i], func(it item) bool { return it.low == "more" || it.low == "fewer" || it.low == "less" }) {
+			_, given := f.limitOf(i)
+			return i, given
+		}
+	}
+	return -1, false
+}
+
+// compares reports whether intent compares anything: with a number, or where none
+// is given, with another measure.
+func compares(intent nlq.Intent, given bool, c *catalog.Catalog) bool {
+	switch i := intent.(type) {
+	case nlq.Lookup:
+		return i.Compare.Op != "" || i.Measure.Only.Op != "" || i.Top != 0
+	case nlq.Alert:
+		_, derived := c.Derived(i.Measure.Metric)
+		return given || derived || i.Compare.Limit != 0
+	}
+	return true
+}
+
+// allNames returns the names that f says, whatever is measured.
+func (f *frame) allNames() (names []string) {
+	g := *f
+	g.items, g.filters, g.assumed = slices.Clone(f.items), nil, nil
+	g.takeRoute()
+	g.takeSeverity()
+	g.takeCodes()
+	g.takeUnit()
+	g.takeTimes()
+	g.takeNames()
+	for _, fl := range g.filters {
+		if fl.place != "xid" { // a code is a limit
+			names = append(names, strings.Split(fl.value, "|")...)
+		}
+	}
+	for i, it := range g.items {
+		if name, _ := g.name(i); g.isName(i) && numbered.MatchString(name) && !f.lexicon.stop[it.low] && !stepShape.MatchString(name) {
+			names = append(names, name)
+		} else if i > 0 && g.unknown(i) && g.does(i) && g.isKind(strings.Join(g.items[i-1].norms, " ")) && g.onlyNames(i-1, i) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// does reports whether what item i says has, uses or is something: only names do.
+func (f *frame) does(i int) bool {
+	next := at(f.items, i+1).low
+	return !pastTense.MatchString(f.items[i].low) && (f.items[i].lead || f.acts(i+1) || next == "is" || next == "was")
+}
+
+// numbered is what only a name looks like: letters, and behind them a number.
+var numbered = regexp.MustCompile(`^[A-Za-z][^/]*[0-9]`)
+
+// bare is s without all that patterns and ways of writing put around and into a name.
+func bare(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
