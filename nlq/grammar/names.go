@@ -38,7 +38,7 @@ func (f *frame) takeNames() {
 			f.extra = append(f.extra, "disk")
 			continue
 		}
-		if _, held := f.says(i, "attached"); held && f.next(0) < i { // "a pod has failed" begins with one
+		if _, held := f.says(i, "attached"); held && (f.next(0) < i || f.gpuBehind(i)) { // "a pod has failed" holds none
 			f.add(i, filter{label: "pod", value: "", not: true}, i)
 			f.implied = append(f.implied, "gpu")
 			continue
@@ -60,6 +60,12 @@ func (f *frame) takeNames() {
 // workloads are the kinds of things that go by names of software: the
 // dcgm-exporter daemonset.
 var workloads = []string{"daemonset", "deployment", "statefulset", "container", "job"}
+
+// gpuBehind reports whether a GPU is what stands behind item i.
+func (f *frame) gpuBehind(i int) bool {
+	p, _, ok := f.place(f.next(i + 1))
+	return ok && p.Name == "gpu"
+}
 
 // namedWorkloads makes a name of what stands before the word for a workload.
 func (f *frame) namedWorkloads() {
