@@ -37,6 +37,18 @@ func (f *frame) takeComparisons() {
 				v, ok = size, true
 			}
 		}
+		if _, times := f.says(i-1, "times"); ok && times && strings.HasPrefix(it.low, "or ") {
+			if v2, _ := f.says(i-1, "times"); len(v2) > 1 && strings.Trim(v2, "x") == "" && f.kind != lookup {
+				f.compares = append(f.compares, compare{op: v, limit: number{value: float64(len(v2))}}) // three times or more
+				f.useAll(i-1, i)
+				continue
+			}
+			if n, given := f.amount(i - 2); given && !n.isUnit && f.kind != lookup {
+				f.compares = append(f.compares, compare{op: v, limit: n}) // went down three times or more
+				f.useAll(i-2, i-1, i)
+				continue
+			}
+		}
 		if _, pace := it.has("pace"); pace {
 			v, ok = "<", true
 			if j, given := f.limitOf(i); given && f.items[j].number.unit.dimension == "time" {

@@ -229,9 +229,23 @@ func (f *frame) saysMore() bool {
 func (f *frame) like(t nlq.Term, m catalog.Metric) nlq.Measure {
 	other := nlq.Measure{Metric: m.ID}
 	if ms, ok := t.(nlq.Measure); ok {
-		other.Where, other.Agg, other.By, other.Over, other.Window = f.taken(ms.Where, m.ID), ms.Agg, ms.By, ms.Over, ms.Window
+		other.Where, other.Agg, other.By, other.Over, other.Window = f.taken(ms.Where, m.ID), ms.Agg, f.sameBy(ms.By, m), ms.Over, ms.Window
 	}
 	return other
+}
+
+// sameBy returns the labels by which m tells apart what labels do: a node may go by
+// another label there. Those of what m knows nothing of are left out.
+func (f *frame) sameBy(labels []string, m catalog.Metric) (by []string) {
+	for _, l := range labels {
+		if i := slices.IndexFunc(f.places, func(p nlq.Place) bool { return slices.Contains(p.Labels, l) }); i >= 0 && !f.catalog.Splits(m.ID, l) {
+			l, _ = f.keptLabel(m, f.places[i])
+		}
+		if l != "" && f.catalog.Splits(m.ID, l) && !slices.Contains(by, l) {
+			by = append(by, l)
+		}
+	}
+	return by
 }
 
 // taken returns those of where that the measure id can be narrowed by.

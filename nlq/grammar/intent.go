@@ -140,7 +140,9 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 		if fl.not {
 			w.Op = map[string]string{"=": "!=", "=~": "!~"}[w.Op]
 		}
-		ms.Where = append(ms.Where, w)
+		if !slices.Contains(ms.Where, w) {
+			ms.Where = append(ms.Where, w)
+		}
 	}
 }
 
@@ -214,6 +216,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		if label, outright := strings.CutPrefix(by, "label "); outright {
 			ms.By = append(ms.By, f.ownLabel(m, label))
 			continue
+		}
+		if by == "gpu" && m.Entity == "gpu" && ms.Agg == nlq.Each && len(f.by) == 1 && f.kind != lookup {
+			continue // each series is one already, and GPU 0 of two hosts are two
 		}
 		for _, l := range f.labelsOf(m, by) {
 			if !slices.Contains(ms.By, l) {

@@ -49,6 +49,9 @@ func (f *frame) takePreposition(i int) bool {
 	} else if strings.Contains(name, "*") && (place == "namespace" && f.items[i].low != "in" || place == "node") {
 		place = "pod" // what goes by a pattern is mostly pods
 	}
+	if k := len(f.filters) - 1; place == "pod" && k >= 0 && f.filters[k].place == "gpu" && f.filters[k].end == i {
+		place = "node" // gpu 3 of dgx-a09
+	}
 	known := ""
 	if f.known != nil {
 		known = f.known(name)

@@ -43,6 +43,9 @@ func (f *frame) takeNames() {
 			f.implied = append(f.implied, "gpu")
 			continue
 		}
+		if f.takeOneCalled(i) {
+			continue
+		}
 		if _, free := f.says(i, "unattached"); free {
 			f.add(i, filter{label: "pod", value: "", free: true}, i)
 			f.implied = append(f.implied, "gpu")
@@ -60,6 +63,23 @@ func (f *frame) takeNames() {
 // workloads are the kinds of things that go by names of software: the
 // dcgm-exporter daemonset.
 var workloads = []string{"daemonset", "deployment", "statefulset", "container", "job"}
+
+// takeOneCalled reads which one of what was spoken of is meant or left out: but not
+// the one called canary.
+func (f *frame) takeOneCalled(i int) bool {
+	_, called := f.says(i+1, "called")
+	if low := f.items[i].low; low != "one" && low != "ones" && low != "the one" && low != "the ones" || !called || i+2 >= len(f.items) {
+		return false
+	}
+	for k := i - 1; k >= 0; k-- {
+		if p, _, ok := f.place(k); ok {
+			name, to := f.name(i + 2)
+			f.add(i, filter{place: p.Name, value: name}, span(i, to)...)
+			return true
+		}
+	}
+	return false
+}
 
 // gpuBehind reports whether a GPU is what stands behind item i.
 func (f *frame) gpuBehind(i int) bool {
@@ -376,7 +396,7 @@ func (f *frame) shapeOf(i int) nlq.Place {
 // nameFor reports whether item i can be the name of a p right behind the word
 // for it; said: a word such as "named" stands between.
 func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
-	if f.items[i].used || f.items[i].sign || at(f.items, i-1).ends || !said && f.lexicon.sets["verb"][f.items[i].low] || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
+	if f.items[i].used || f.items[i].sign || f.lexicon.stop[f.items[i].low] && !f.items[i].name || at(f.items, i-1).ends || !said && f.lexicon.sets["verb"][f.items[i].low] || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
 		return false
 	}
 	switch p.Name {

@@ -73,7 +73,13 @@ func (f *frame) onlyValue(i int) bool {
 // value was said: pods in Pending, applications out of sync. Where
 // there are hits by name, it must be one that their names do not say.
 func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catalog.Metric, bool) {
+	var best saying
+	var found catalog.Metric
+	most := 0.0
 	for _, s := range f.sayings() {
+		if most > 0 && (s.from != best.from || s.to != best.to) {
+			break // the longest words come first
+		}
 		if or, _ := f.says(s.from-1, "join"); or == "or" && f.sameLabel(s.from-1) {
 			continue // the first says what they are of
 		}
@@ -85,13 +91,14 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 			rest = slices.DeleteFunc(rest, func(w string) bool { return slices.Contains(it.norms, w) })
 		}
 		rest = slices.DeleteFunc(rest, func(w string) bool { return f.filler(w) || f.lexicon.sets["stay"][w] })
-		m, ok := f.told(s, rest, weak)
-		if !ok {
-			continue
+		if m, score := f.told(s, rest, weak); score > most {
+			best, found, most = s, m, score
 		}
-		return f.narrowed(m, s), true
 	}
-	return catalog.Metric{}, false
+	if most == 0 {
+		return catalog.Metric{}, false
+	}
+	return f.narrowed(found, best), true
 }
 
 // orTo returns where values end that are said to be as good as s.
@@ -119,11 +126,10 @@ func (f *frame) namedSo(s saying, hits map[catalog.ID]*named) bool {
 	return false
 }
 
-// told returns what rest names and s is a value of. Of facts rest need
+// told returns what rest names and s is a value of, and how well: 0 is none. Of facts rest need
 // only be about what they are of.
-func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
+func (f *frame) told(s saying, rest, weak []string) (found catalog.Metric, best float64) {
 	said := append(slices.Clone(rest), strings.Fields(s.words)...)
-	best, found := 0.0, catalog.Metric{}
 	consider := func(m catalog.Metric, score float64) {
 		if _, ok := f.labelOf(m, s); ok && score > best && f.fits(m) == nil {
 			best, found = score, m
@@ -147,7 +153,7 @@ func (f *frame) told(s saying, rest, weak []string) (catalog.Metric, bool) {
 			consider(m, 2+float64(len(n.words)))
 		}
 	}
-	return found, best > 0
+	return found, best
 }
 
 // narrow reads the values of labels of m that no word of what it is called

@@ -58,7 +58,7 @@ func (r *reading) metric() (catalog.Metric, float64, bool) {
 	}
 	cs, sure := r.rank()
 	r.ranked = cs
-	if len(cs) == 0 {
+	if len(cs) == 0 || r.unitSuits(cs[0].metric) == unsuited {
 		return catalog.Metric{}, 0, false
 	}
 	if m, ok := r.sharable(cs); ok {

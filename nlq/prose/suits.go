@@ -1,6 +1,15 @@
 package prose
 
-import "vedette.dev/rules/catalog"
+import (
+	"strings"
+	"time"
+
+	"vedette.dev/rules/catalog"
+)
+
+// unsuited is how well a limit in milliseconds goes with what counts things: that
+// is not what is meant.
+const unsuited = 0.2
 
 // unitSuits is how well what m counts goes with what the limit is in.
 func (r *reading) unitSuits(m catalog.Metric) float64 {
@@ -14,6 +23,14 @@ func (r *reading) unitSuits(m catalog.Metric) float64 {
 			return 1.2
 		}
 		return 0.7
+	case "time":
+		if t, _ := limit.Duration(); t >= time.Second {
+			return 1 // it may be for how long
+		}
+		if _, ok := limit.In(m.Unit); ok || timeUnit(m) != "By" && strings.HasSuffix(string(m.ID), "_bucket") {
+			return 1.2
+		}
+		return unsuited
 	case "ratio":
 		if m.Unit == "%" || ofOne(m) {
 			return 1.1

@@ -15,7 +15,7 @@ const (
 	diskReadOnly   catalog.ID = "node_filesystem_readonly"
 	diskFree       catalog.ID = "node_filesystem_avail_bytes"
 	diskSize       catalog.ID = "node_filesystem_size_bytes"
-	fabricState    catalog.ID = "node_infiniband_port_state_id"
+	fabricState    catalog.ID = "node_infiniband_state_id"
 	hostPortState  catalog.ID = "node_infiniband_state_id" // the same, of node_exporter
 	fabricDowned   catalog.ID = "node_infiniband_link_downed_total"
 	connections    catalog.ID = "node_nf_conntrack_entries"
