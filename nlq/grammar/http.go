@@ -143,3 +143,60 @@ func (f *frame) ofCodes(m catalog.Metric) []nlq.Matcher {
 	w.Value = strings.Join(values, "|")
 	return []nlq.Matcher{w}
 }
+
+// shareOfCodes reads a share of requests by how they were answered, where nothing
+// says what it is of: 5xx ratio of ingress shop, 429s above 1%.
+func (f *frame) shareOfCodes() bool {
+	codes := f.httpCodes()
+	if len(codes) == 0 {
+		return false
+	}
+	said := slices.ContainsFunc(f.items, func(it item) bool {
+		return !it.used && it.number != nil && it.number.isUnit && it.number.unit.dimension == "ratio"
+	})
+	var words, shares []int
+	g := f.part(nil, nil)
+	for i := 0; i < len(f.items); i++ {
+		it := f.items[i]
+		_, cmp := it.has("compare")
+		_, isKind := it.has("kind")
+		_, by := it.has("by")
+		share := f.lexicon.sets["share"][strings.TrimSuffix(it.low, " of")] && !it.used
+		if share {
+			said = said || isKind || !strings.HasPrefix(it.low, "rate") // which is so many a second, too
+			shares = append(shares, i)
+		}
+		_, n, _ := f.place(i + 1)
+		switch {
+		case f.placedAt(i):
+			g.items = append(g.items, f.items[i+1:i+1+n]...)
+			i += max(n, 1)
+		case by:
+			i += max(n, 1)
+		case share, it.used, it.number != nil, cmp, isKind, f.plain(it) && !it.lead, slices.ContainsFunc(codes, func(c answered) bool { return c.item == i }):
+		default:
+			words = append(words, i)
+		}
+	}
+	if !said {
+		return false
+	}
+	for _, i := range words {
+		if it := f.items[i]; !f.lexicon.sets["http"][it.low] {
+			g.items = append(g.items, it)
+		}
+	}
+	g.items = append(g.items, item{raw: "requests", low: "requests", norms: []string{"request"}})
+	m, ok := g.second(0, len(g.items), nil)
+	f.answered = codes
+	label := f.httpLabel(m)
+	f.answered = nil
+	if !ok || m.Type != catalog.Counter || label == "" {
+		return false
+	}
+	for _, i := range append(words, shares...) {
+		f.takeWords(i, i+1)
+	}
+	f.divide(m, m, []string{label})
+	return true
+}

@@ -29,35 +29,45 @@ func (f *frame) takePart() {
 			}
 			return // "share of failed requests" is measured
 		}
-		for k := end - 1; k > j; k-- {
-			if whole, ok := f.wholeAt(j, k, f.items[:i]); ok && f.dividedBy(whole, j, k, k, end) {
-				if f.items[i].number != nil {
-					f.takeShareLimit(i, j)
-				}
-				f.useAll(span(i, j)...)
-				return
-			}
-		}
-		for k := j + 1; k < end; k++ { // a share of aborted requests
-			if whole, ok := f.wholeAt(k, end, f.items[j:k]); ok && f.dividedBy(whole, k, end, j, k) {
-				if f.items[i].number != nil {
-					f.takeShareLimit(i, j)
-				}
-				f.useAll(span(i, j)...)
-				return
-			}
-		}
-		from := f.limitBefore(i)
-		for k := end; k > j && from > 0 && f.items[i].number != nil; k-- { // 503s above 2% of the requests
-			if f.shareOfBoth(f.items[:from], f.items[j:k]) {
-				break
-			}
-			if whole, ok := f.wholeAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
+		if f.partBehind(i, j, end) || f.items[i].number != nil && f.partBefore(i, j, end) {
+			if f.items[i].number != nil {
 				f.takeShareLimit(i, j)
-				return
 			}
+			f.useAll(span(i, j)...)
+			return
 		}
 	}
+}
+
+// partBehind reads items j to end, of which item i is a share, as a whole with its
+// part behind it, or before it: of requests that were aborted, of aborted requests.
+func (f *frame) partBehind(i, j, end int) bool {
+	for k := end - 1; k > j; k-- {
+		if whole, ok := f.wholeAt(j, k, f.items[:i]); ok && f.dividedBy(whole, j, k, k, end) {
+			return true
+		}
+	}
+	for k := j + 1; k < end; k++ {
+		if whole, ok := f.wholeAt(k, end, f.items[j:k]); ok && f.dividedBy(whole, k, end, j, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// partBefore reads what stands before the limit at item i as the part of what
+// items from j say: 503s above 2% of the requests.
+func (f *frame) partBefore(i, j, end int) bool {
+	from := f.limitBefore(i)
+	for k := end; k > j && from > 0; k-- {
+		if f.shareOfBoth(f.items[:from], f.items[j:k]) {
+			return false
+		}
+		if whole, ok := f.wholeAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
+			return true
+		}
+	}
+	return false
 }
 
 // limitBefore returns where the comparison with the number at item i begins.
@@ -209,63 +219,6 @@ func (f *frame) dividedBy(whole catalog.Metric, j, k, from, end int) bool {
 		f.partFrom, f.partTo = from, end
 	}
 	f.divide(of, whole, labels)
-	return true
-}
-
-// shareOfCodes reads a share of requests by how they were answered, where nothing
-// says what it is of: 5xx ratio of ingress shop, 429s above 1%.
-func (f *frame) shareOfCodes() bool {
-	codes := f.httpCodes()
-	if len(codes) == 0 {
-		return false
-	}
-	said := slices.ContainsFunc(f.items, func(it item) bool {
-		return !it.used && it.number != nil && it.number.isUnit && it.number.unit.dimension == "ratio"
-	})
-	var words []int
-	g := f.part(nil, nil)
-	for i := 0; i < len(f.items); i++ {
-		it := f.items[i]
-		_, cmp := it.has("compare")
-		_, isKind := it.has("kind")
-		_, by := it.has("by")
-		share := f.lexicon.sets["share"][strings.TrimSuffix(it.low, " of")] && !it.used
-		if share {
-			said = said || isKind || !strings.HasPrefix(it.low, "rate") // which is so many a second, too
-			f.takeWords(i, i+1)
-		}
-		_, n, _ := f.place(i + 1)
-		switch {
-		case f.placedAt(i):
-			g.items = append(g.items, f.items[i+1:i+1+n]...)
-			i += max(n, 1)
-		case by:
-			i += max(n, 1)
-		case share, it.used, it.number != nil, cmp, isKind, f.plain(it) && !it.lead, slices.ContainsFunc(codes, func(c answered) bool { return c.item == i }):
-		default:
-			words = append(words, i)
-		}
-	}
-	if !said {
-		return false
-	}
-	for _, i := range words {
-		if it := f.items[i]; !f.lexicon.sets["http"][it.low] {
-			g.items = append(g.items, it)
-		}
-	}
-	g.items = append(g.items, item{raw: "requests", low: "requests", norms: []string{"request"}})
-	m, ok := g.second(0, len(g.items), nil)
-	f.answered = codes
-	label := f.httpLabel(m)
-	f.answered = nil
-	if !ok || m.Type != catalog.Counter || label == "" {
-		return false
-	}
-	for _, i := range words {
-		f.takeWords(i, i+1)
-	}
-	f.divide(m, m, []string{label})
 	return true
 }
 

@@ -30,7 +30,9 @@ func (d Derived) Pooled() bool { return strings.Contains(d.Expr, "sum by (le)") 
 // of several series together it is their sums that are divided, for a share of
 // few says less than one of many.
 func (d Derived) Quotient() bool {
-	flows := func(s string) bool { return strings.Contains(s, "rate(") || strings.Contains(s, "increase(") || strings.Contains(s, "sum") }
+	flows := func(s string) bool {
+		return strings.Contains(s, "rate(") || strings.Contains(s, "increase(") || strings.Contains(s, "sum")
+	}
 	of, by, ok := strings.Cut(d.Expr, " / ")
 	return ok && !d.Pooled() && flows(of) && flows(by)
 }
