@@ -155,7 +155,7 @@ func (f *frame) shareOfCodes() bool {
 		return !it.used && it.number != nil && it.number.isUnit && it.number.unit.dimension == "ratio"
 	})
 	var words, shares []int
-	g := f.part(nil, nil)
+	var placed []item
 	for i := 0; i < len(f.items); i++ {
 		it := f.items[i]
 		_, cmp := it.has("compare")
@@ -166,12 +166,16 @@ func (f *frame) shareOfCodes() bool {
 			said = said || isKind || !strings.HasPrefix(it.low, "rate") // which is so many a second, too
 			shares = append(shares, i)
 		}
-		_, n, _ := f.place(i + 1)
+		name, to, of := f.placedAt(i)
 		switch {
-		case f.placedAt(i):
-			g.items = append(g.items, f.items[i+1:i+1+n]...)
-			i += max(n, 1)
+		case of:
+			placed = append(placed, f.items[i+1:name]...)
+			i = to - 1
 		case by:
+			_, n, place := f.place(i + 1)
+			if !place {
+				_, n, _ = f.labelAt(i + 1)
+			}
 			i += max(n, 1)
 		case share, it.used, it.number != nil, cmp, isKind, f.plain(it) && !it.lead, slices.ContainsFunc(codes, func(c answered) bool { return c.item == i }):
 		default:
@@ -181,22 +185,27 @@ func (f *frame) shareOfCodes() bool {
 	if !said {
 		return false
 	}
+	requests := []item{{raw: "requests", low: "requests", norms: []string{"request"}}}
 	for _, i := range words {
 		if it := f.items[i]; !f.lexicon.sets["http"][it.low] {
-			g.items = append(g.items, it)
+			requests = append(requests, it)
 		}
 	}
-	g.items = append(g.items, item{raw: "requests", low: "requests", norms: []string{"request"}})
-	m, ok := g.second(0, len(g.items), nil)
+	m, ok := f.part(requests, nil).second(0, len(requests), nil)
+	if !ok { // "5xx ratio of ingress shop": only where they go says which
+		of := append(requests, placed...)
+		m, ok = f.part(of, nil).second(0, len(of), nil)
+	}
 	f.answered = codes
 	label := f.httpLabel(m)
 	f.answered = nil
 	if !ok || m.Type != catalog.Counter || label == "" {
 		return false
 	}
-	for _, i := range append(words, shares...) {
+	for _, i := range words {
 		f.takeWords(i, i+1)
 	}
+	f.useAll(shares...)
 	f.divide(m, m, []string{label})
 	return true
 }

@@ -150,7 +150,8 @@ func (f *frame) clauseFrom(i int) int {
 			continue
 		}
 		_, isTime := at(f.items, k+1).number.duration()
-		ends := it.number != nil || it.low == "," || it.low == ";" || f.placedAt(k)
+		_, _, placed := f.placedAt(k)
+		ends := it.number != nil || it.low == "," || it.low == ";" || placed
 		if v, _ := it.has("compare"); strings.HasPrefix(v, "> allocated") {
 			continue
 		}
@@ -165,17 +166,22 @@ func (f *frame) clauseFrom(i int) int {
 	return len(f.items)
 }
 
-// placedAt reports whether item i says of which one what stands before it is: on
-// ingress shop.
-func (f *frame) placedAt(i int) bool {
+// placedAt reports whether item i says of which one what stands before it is, on
+// ingress shop, and returns where its name begins and ends.
+func (f *frame) placedAt(i int) (name, to int, ok bool) {
 	if _, preposition := f.items[i].preposition(); !preposition {
-		return false
+		return 0, 0, false
 	}
 	_, n, is := f.place(i + 1)
 	if !is {
 		_, n, _ = f.labelAt(i + 1)
 	}
-	return f.isName(i+1+n) || n > 0 && i+1+n < len(f.items) && f.unknown(i+1+n)
+	name = i + 1 + n
+	if !f.isName(name) && !(n > 0 && name < len(f.items) && f.unknown(name)) {
+		return 0, 0, false
+	}
+	_, to = f.name(name)
+	return name, to, true
 }
 
 // wholeAt reads items j to k as things that are counted, those of what was named
