@@ -34,7 +34,8 @@ score() {
 # be …" (ninth), "The detectors' speed in the README …" (tenth and eleventh), "A code of HTTP
 # is kept beside a metric …" (twelfth and thirteenth), "TestDemo approves the
 # cordon …" (fourteenth), "Growth that is over, sums at their peak …" (fifteenth),
-# "The demo of another scenario …" (sixteenth).
+# "The demo of another scenario …" (sixteenth), "A share of codes is of the service
+# that is named …" (seventeenth).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 score third nlq/batch/testdata/requests-3.jsonl
@@ -51,6 +52,7 @@ score thirteenth nlq/batch/testdata/requests-13.jsonl
 score fourteenth nlq/batch/testdata/requests-14.jsonl
 score fifteenth nlq/batch/testdata/requests-15.jsonl
 score sixteenth nlq/batch/testdata/requests-16.jsonl
+score seventeenth nlq/batch/testdata/requests-17.jsonl
 score texts nlq/batch/testdata/texts-1.jsonl
 score texts-2 nlq/batch/testdata/texts-2.jsonl
 score texts-3 nlq/batch/testdata/texts-3.jsonl

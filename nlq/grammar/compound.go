@@ -28,8 +28,15 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if both, said := f.both(); ok && said && op == "and" && !f.condition(left) {
 			op, left = both, slices.Concat(left, conditionOf(right))
 		}
-		if !ok || !f.condition(left) || at(f.items, i+1).metric || op == "or" && f.sameLabel(i) {
+		if !ok || !f.condition(left) || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
 			continue
+		}
+		if f.items[i].raw == "(" && !slices.ContainsFunc(right, func(it item) bool {
+			_, cmp := it.has("compare")
+			_, over := it.has("over")
+			return cmp || over || it.number != nil && it.number.unit.dimension != "time"
+		}) {
+			continue // "(active)" only says what was said
 		}
 		if !f.condition(right) && !f.clause(right) && op != "unless" {
 			f.loose = append(f.loose, i)
@@ -108,10 +115,9 @@ func (f *frame) aggregated(t nlq.Term) bool {
 	return sum
 }
 
-// sameLabel reports whether what stands before and behind item i are values of one
+// sameLabel reports whether those of said before and behind item i are values of one
 // label: waiting with ErrImagePull or ImagePullBackOff.
-func (f *frame) sameLabel(i int) bool {
-	said := f.sayings()
+func sameLabel(said []saying, i int) bool {
 	return slices.ContainsFunc(said, func(a saying) bool {
 		return a.to == i && slices.ContainsFunc(said, func(b saying) bool {
 			return b.from == i+1 && slices.Equal(a.Labels, b.Labels) && a.Value != b.Value && a.Op == b.Op
@@ -171,7 +177,7 @@ func (f *frame) tellingUnit(items []item) bool {
 
 // part is a frame of some of the items, read as a condition beside other.
 func (f *frame) part(items []item, other *frame) *frame {
-	g := &frame{catalog: f.catalog, places: f.places, words: f.words, lexicon: f.lexicon, known: f.known, lenient: f.lenient, aggItem: -1, kind: alert, within: f.within + 1, items: slices.Clone(items), assumed: slices.Clone(f.assumed), doubt: f.doubt}
+	g := &frame{catalog: f.catalog, places: f.places, words: f.words, lexicon: f.lexicon, known: f.known, lenient: f.lenient, aggItem: -1, unheard: true, kind: alert, within: f.within + 1, items: slices.Clone(items), assumed: slices.Clone(f.assumed), doubt: f.doubt}
 	if other != nil {
 		g.implied = append(g.implied, other.entity)
 		if other.brand(other.whose) {

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -79,6 +80,7 @@ func (e *Engine) frame(text string) *frame {
 		c = catalog.Builtin()
 	}
 	e.once.Do(func() { e.words = vocabularyOf(c) })
+	text = exclaimed.ReplaceAllString(text, "")
 	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
 	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
 	f.matchers()
@@ -91,6 +93,9 @@ func (e *Engine) frame(text string) *frame {
 	}
 	return f
 }
+
+// exclaimed is what is called out before what is wanted: facility limit!
+var exclaimed = regexp.MustCompile(`^[^.!?0-9]{1,40}!+\s+`)
 
 func (e *Engine) places() []nlq.Place {
 	ps := append([]nlq.Place(nil), nlq.Places()...)
@@ -110,7 +115,8 @@ type frame struct {
 	known      func(string) string
 	lenient    bool
 	lastResort bool // a measure need not be told apart by what is looked at, nor a state be measured in the limit's unit
-	quiet      bool // nobody hears what is not understood: it need not be put well
+	unheard    bool // it is one way of several to read something: what it does not understand need not be put well
+	quiet      bool // as unheard, and names are not looked for: nobody hears what is not understood: it need not be put well
 	within     int  // how many compounds it is a part of
 	items      []item
 
@@ -233,6 +239,7 @@ func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
 	plain.items, absent.items = slices.Clone(f.items), slices.Clone(f.items)
 	plain.assumed, absent.assumed = slices.Clone(f.assumed), slices.Clone(f.assumed)
 	plain.lenient, absent.lenient = lenient, lenient
+	absent.unheard = true
 	if early := absent; early.saysReadings() && early.takeAbsence() {
 		if p, err := early.read(); err == nil {
 			return p, nil

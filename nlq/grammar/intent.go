@@ -226,6 +226,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 			}
 		}
 	}
+	if ms.Agg == nlq.Mean && len(ms.By) == 0 && derived && strings.Contains(d.Expr, "avg by (") && f.kind != lookup && f.ofOne(m.Entity) {
+		ms.Agg = nlq.Each // averaged across a machine's CPUs is what each machine has
+	}
 	if ms.Agg == nlq.Each && f.sumsDetails(ms, m) {
 		ms.Agg = nlq.Sum
 		f.assume(0.02, "added up over what tells them apart")
@@ -262,6 +265,18 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		}
 	}
 	return nil
+}
+
+// ofOne reports whether one of the places that are called so is spoken of, whichever:
+// a machine, any node.
+func (f *frame) ofOne(place string) bool {
+	for i := range f.items {
+		p, _, ok := f.place(i)
+		if before := at(f.items, i-1).low; ok && p.Name == place && (before == "a" || before == "an" || f.after(i, "determiner")) && !strings.HasSuffix(f.items[i].low, "s") {
+			return true
+		}
+	}
+	return false
 }
 
 // namesModel reports whether one model is named.

@@ -140,7 +140,7 @@ func (f *frame) asideFrom() (catalog.Metric, bool) {
 		g := *f
 		g.items = slices.Clone(f.items)
 		g.useAll(span(j, to)...)
-		g.items[j-1].weak = true
+		g.items[j-1].weak, g.unheard = true, true
 		m, err := g.lookUp()
 		if err != nil {
 			continue
@@ -149,6 +149,7 @@ func (f *frame) asideFrom() (catalog.Metric, bool) {
 			g.items[k].used = false
 		}
 		if g.takeKinds(m); g.items[j].used {
+			g.unheard = f.unheard
 			*f = g
 			return m, true
 		}

@@ -558,7 +558,7 @@ var errQuiet = &nlq.NotUnderstood{}
 // nothing says why no measure was found: there is one but it does not fit, or
 // words have no meaning here.
 func (f *frame) nothing(strong, weak []string) error {
-	if f.quiet {
+	if f.quiet || f.unheard {
 		return errQuiet
 	}
 	for _, n := range f.words.having(strong) {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"vedette.dev/nlq"
 )
@@ -58,6 +59,7 @@ func (f *frame) takeNames() {
 			f.add(i, filter{label: "name", value: f.items[i].raw, must: true}, i)
 		}
 	}
+	f.takeAgent()
 }
 
 // workloads are the kinds of things that go by names of software: the
@@ -79,6 +81,29 @@ func (f *frame) takeOneCalled(i int) bool {
 		}
 	}
 	return false
+}
+
+// takeAgent reads a name that does something at the beginning: bert-large has 100
+// pending requests.
+func (f *frame) takeAgent() {
+	i := f.next(0)
+	if i >= len(f.items) || f.items[i].lead || !f.isName(i) || f.shapeOf(i).Name != "" || f.onlyValue(i) {
+		return
+	}
+	name, to := f.name(i)
+	if low := at(f.items, to).low; low != "has" && low != "is" && low != "uses" && low != "gets" && low != "takes" {
+		return
+	}
+	place, known := "pod", ""
+	if f.known != nil {
+		known = f.known(name)
+	}
+	if known != "" {
+		place = known
+	} else {
+		f.assume(0.1, "%q is taken for the name of a pod", name)
+	}
+	f.add(i, filter{place: place, value: name, bare: known == ""}, span(i, to)...)
 }
 
 // gpuBehind reports whether a GPU is what stands behind item i.
@@ -259,9 +284,19 @@ func (f *frame) takePlaceOfName(i int) bool {
 	if last := f.items[to+n-1].low; strings.HasSuffix(last, "s") && !strings.Contains(name, "*") && p.Name != "node" {
 		name += "*"
 	}
+	if p.Name == "device" && f.oneOf(i, name) {
+		name += "*"
+	}
 	f.add(i, filter{place: p.Name, value: name}, span(i, to+n)...)
 	f.implied = append(f.implied, p.Name)
 	return true
+}
+
+// oneOf reports whether the name at item i is what several devices are called: an
+// mlx5 device is any that begins so.
+func (f *frame) oneOf(i int, name string) bool {
+	article := at(f.items, i-1).low
+	return (article == "a" || article == "an" || article == "any") && !strings.ContainsAny(name, "*_")
 }
 
 // nameBefore reports whether the hyphenated words at i can only be a name
@@ -313,6 +348,9 @@ func (f *frame) takeShape(i int) bool {
 	}
 	if q, n, ok := f.place(to); ok && q.Name == p.Name {
 		to += n // "the mlx5_0 port"
+		if p.Name == "device" && f.oneOf(i, name) {
+			name += "*"
+		}
 	}
 	f.add(i, filter{place: p.Name, value: name}, span(i, to)...)
 	return true
@@ -349,17 +387,29 @@ func (f *frame) place(i int) (nlq.Place, int, bool) {
 			}
 			words = append(words, it.norms...)
 		}
-		said := strings.Join(words, " ")
-		for _, p := range f.places {
-			for _, w := range p.Words {
-				if said == w && (p.Name != "cluster" || f.isName(i+n) || f.after(i, "by")) {
-					return p, n, true // every other cluster is the one that is asked
-				}
-			}
+		k, ok := placeWords()[strings.Join(words, " ")]
+		if !ok {
+			continue
+		}
+		if p := f.places[k]; p.Name != "cluster" || f.isName(i+n) || f.after(i, "by") {
+			return p, n, true // every other cluster is the one that is asked
 		}
 	}
 	return nlq.Place{}, 0, false
 }
+
+// placeWords returns which of [nlq.Places] a word is for.
+var placeWords = sync.OnceValue(func() map[string]int {
+	words := map[string]int{}
+	for i, p := range nlq.Places() {
+		for _, w := range p.Words {
+			if _, taken := words[w]; !taken {
+				words[w] = i
+			}
+		}
+	}
+	return words
+})
 
 // after reports whether item i stands behind a word of role r.
 func (f *frame) after(i int, r role) bool {

@@ -121,7 +121,7 @@ func (f *frame) shareAt(i int) (of int, ok bool) {
 		if f.kind == unsaid && f.lexicon.sets["asking"][strings.Fields(f.items[i].low)[0]] {
 			f.kind = lookup
 		}
-	case isNumber && n.isUnit && n.unit.dimension == "ratio" && (at(f.items, of).low == "of" || strings.HasSuffix(f.items[i].low, " of") || strings.Contains(f.items[i].low, " in ")):
+	case isNumber && n.isUnit && n.unit.dimension == "ratio" && (at(f.items, of).low == "of" || strings.HasSuffix(f.items[i].low, " of") || strings.Contains(f.items[i].low, " in ") || f.lexicon.sets["own"][at(f.items, of).low] && strings.IndexAny(f.items[i].raw, "0123456789") < 0):
 	default:
 		return 0, false
 	}

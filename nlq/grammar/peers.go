@@ -130,6 +130,10 @@ func (f *frame) takeSpread() {
 		case f.endLess(i):
 			how = "range" // "hottest minus coolest"
 			f.use(i + 1)
+		case f.endAbove(i) > 0:
+			how = "range" // "the hottest is more than 10 °C above the coolest"
+			f.use(f.endAbove(i))
+			i--
 		default:
 			continue
 		}
@@ -213,6 +217,29 @@ func (f *frame) endLess(i int) bool {
 	return less && f.isEnd(i) && f.isEnd(i+2)
 }
 
+// endAbove returns the item by which the end at item i is so far above the other, or
+// below it, 0 where none is.
+func (f *frame) endAbove(i int) int {
+	if !f.isEnd(i) {
+		return 0
+	}
+	far := false
+	for k := i + 1; k < min(len(f.items), i+9); k++ {
+		n, ok := f.amount(k)
+		far = far || ok && n.unit.dimension != "time"
+		_, cmp := f.says(k, "compare")
+		_, dir := f.says(k, "direction")
+		j := k + 1
+		if at(f.items, j).low == "the" {
+			j++
+		}
+		if far && (cmp || dir) && f.isEnd(j) {
+			return k
+		}
+	}
+	return 0
+}
+
 // isEnd reports whether item i is one of the ends of a spread.
 func (f *frame) isEnd(i int) bool {
 	agg, _ := f.says(i, "agg")
@@ -227,6 +254,9 @@ func (f *frame) ends(i int) {
 		low, isCmp := f.says(j, "end")
 		if ok && (v == string(nlq.Maximum) || v == string(nlq.Minimum)) || isCmp {
 			f.use(j)
+			if at(f.items, j+1).low == "one" {
+				f.use(j + 1) // the coolest one
+			}
 			if low != "" {
 				f.extra = append(f.extra, low)
 			}

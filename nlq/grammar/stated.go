@@ -76,18 +76,19 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 	var best saying
 	var found catalog.Metric
 	most := 0.0
-	for _, s := range f.sayings() {
+	said := f.sayings()
+	for _, s := range said {
 		if most > 0 && (s.from != best.from || s.to != best.to) {
 			break // the longest words come first
 		}
-		if or, _ := f.says(s.from-1, "join"); or == "or" && f.sameLabel(s.from-1) {
+		if or, _ := f.says(s.from-1, "join"); or == "or" && sameLabel(said, s.from-1) {
 			continue // the first says what they are of
 		}
 		if len(hits) > 0 && (!f.sure(s) || f.namedSo(s, hits)) {
 			continue
 		}
 		rest := slices.Clone(strong)
-		for _, it := range f.items[s.from:f.orTo(s)] {
+		for _, it := range f.items[s.from:f.orTo(s, said)] {
 			rest = slices.DeleteFunc(rest, func(w string) bool { return slices.Contains(it.norms, w) })
 		}
 		rest = slices.DeleteFunc(rest, func(w string) bool { return f.filler(w) || f.lexicon.sets["stay"][w] })
@@ -101,10 +102,10 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 	return f.narrowed(found, best), true
 }
 
-// orTo returns where values end that are said to be as good as s.
-func (f *frame) orTo(s saying) int {
+// orTo returns where those of said end that are as good as s.
+func (f *frame) orTo(s saying, said []saying) int {
 	to := s.to
-	for _, next := range f.sayings() {
+	for _, next := range said {
 		if or, _ := f.says(to, "join"); or == "or" && next.from == to+1 && slices.Equal(next.Labels, s.Labels) {
 			to = next.to
 		}

@@ -44,6 +44,16 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	if is("over") && f.kind == unsaid && d >= shortest && !f.hasLimit(i) && f.lists() {
 		f.kind = lookup
 	}
+	if next := at(f.items, i+1); f.lexicon.sets["rates"][next.low] && !next.used {
+		f.window = d // going by the 10-minute rate
+		f.useAll(i, i+1)
+		for k := i - 1; k >= max(0, i-2); k-- {
+			if _, over := f.says(k, "trend over"); over {
+				f.use(k)
+			}
+		}
+		return
+	}
 	if d < time.Second && is("hold") && len(f.compares) == 0 {
 		f.compares = append(f.compares, compare{op: ">", limit: *f.items[i].number}) // "queue longer than 50 ms": nothing is held so briefly
 		f.useAll(i, i-1)

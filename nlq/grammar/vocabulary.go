@@ -279,8 +279,10 @@ func (f *frame) slipped(ts []token, i int) (string, bool) {
 	if before := strings.ToLower(ts[i-1].raw); low == "then" && (before == "more" || before == "less" || strings.HasSuffix(before, "er")) {
 		return "than", true
 	}
-	if comparative, ok := f.comparativeOf(low); ok && strings.EqualFold(ts[i+1].raw, "than") && !f.isWord(low) {
-		return comparative, true
+	if strings.EqualFold(ts[i+1].raw, "than") && !f.isWord(low) {
+		if comparative, ok := f.comparativeOf(low); ok {
+			return comparative, true
+		}
 	}
 	if len(low) < 4 || !startsNumber.MatchString(ts[i+1].raw) || f.isWord(low) || nameShape.MatchString(ts[i].raw) {
 		return "", false
