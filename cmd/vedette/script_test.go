@@ -158,8 +158,12 @@ func without(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(kept, "")), 0o644))
 }
 
+// patience is how long a script waits for what a server has yet to fill in: many
+// times what it takes, for the race detector and other tests run beside it.
+const patience = 4 * time.Minute
+
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for last := ""; ; {
 		if said, err := fetch(ctx, args[0]); err != nil {
