@@ -132,7 +132,7 @@ func (l *lexicon) phrase(ts []token) (item, int) {
 	if whose, ok := strings.CutSuffix(low, "'s"); ok && len(l.phrases[low]) == 0 {
 		low = whose // a node's GPUs
 		ts = slices.Clone(ts)
-		ts[0].raw = ts[0].raw[:len(whose)]
+		ts[0].raw = ts[0].raw[:len(ts[0].raw)-len("'s")] // lower case may take more bytes
 	}
 	it := item{raw: ts[0].raw, low: low, sign: ts[0].sign}
 	n := 1
