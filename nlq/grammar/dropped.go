@@ -17,13 +17,8 @@ func (f *frame) clause(items []item) bool {
 
 // dropped asks for what follows a word that joins or leaves out, where the
 // measure that comes nearest has none of it: half of a condition is another
-// condition. It asks for names that nothing has read, too.
+// condition.
 func (f *frame) dropped(covered []string) error {
-	for i := range f.items {
-		if name, _ := f.name(i); f.items[i].whole != "" && f.isName(i) && strings.ContainsAny(name, "0123456789") {
-			return f.settle(fmt.Sprintf("What is %s: a pod, a node, a model?", name))
-		}
-	}
 	for i := range f.items {
 		if _, joins := f.says(i, "and"); !joins {
 			continue
