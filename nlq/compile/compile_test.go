@@ -178,3 +178,24 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestShares holds what an alert on a share is called: of what, whatever the asker
+// called a part of it.
+func TestShares(t *testing.T) {
+	for question, want := range map[string][2]string{
+		"more than 2% of vllm requests were aborted, over 10 minutes": {"ShareOfFinishedRequestsByFinishedReason", "Share of finished requests by finished reason. The value is {{ printf \"%.4g\" $value }}."},
+		"more than 1% of received packets are errors on ens1f0":       {"NetworkReceiveErrorsAsAShareOfPacketsReceived", "Network receive errors as a share of packets received. The value is {{ printf \"%.4g\" $value }}."},
+	} {
+		p, err := new(grammar.Engine).Parse(context.Background(), nlq.Question{Text: question})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := compile.FormulaRule(p.Intent.(nlq.Formula), catalog.Builtin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := g.Rules[0]; r.Name != want[0] || r.Annotations["description"] != want[1] {
+			t.Errorf("%q is called %s, %q, want %s, %q", question, r.Name, r.Annotations["description"], want[0], want[1])
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -39,10 +41,18 @@ func FormulaRule(f nlq.Formula, c *catalog.Catalog) (rules.Group, error) {
 		return rules.Group{}, err
 	}
 	d, _ := c.Measure(m.Metric)
-	g := loneRule(titles(f.Term, c), d, expr, f.For, f.Severity)
+	about, share := titles(f.Term, c), plainText(shareTitle(f.Term, c))
+	if share != "" {
+		about = []string{share}
+	}
+	g := loneRule(about, d, expr, f.For, f.Severity)
 	g.Rules[0].KeepFiring = f.Keep
-	if !plainly(f.Term) {
-		g.Rules[0].Annotations["description"] = "It looks at " + strings.Join(titles(f.Term, c), " and ") + ` and what is made of them. The value is {{ printf "%.4g" $value }}.`
+	switch {
+	case share != "":
+		first, size := utf8.DecodeRuneInString(share)
+		g.Rules[0].Annotations["description"] = string(unicode.ToUpper(first)) + share[size:] + `. The value is {{ printf "%.4g" $value }}.`
+	case !plainly(f.Term):
+		g.Rules[0].Annotations["description"] = "It looks at " + strings.Join(about, " and ") + ` and what is made of them. The value is {{ printf "%.4g" $value }}.`
 	}
 	return g, nil
 }
@@ -85,6 +95,36 @@ func titles(t nlq.Term, c *catalog.Catalog) []string {
 		return m
 	})
 	return out
+}
+
+// shareTitle returns what a share is called that t holds against a limit: of what, and
+// by which label its part is told apart. It is "" where t is about none. A label's
+// value is the asker's, and no part of it.
+func shareTitle(t nlq.Term, c *catalog.Catalog) string {
+	limit, ok := t.(nlq.Binary)
+	if !ok {
+		return ""
+	}
+	share, ok := limit.Left.(nlq.Binary)
+	if !ok || share.Op != "/" {
+		return ""
+	}
+	part, ok := share.Left.(nlq.Measure)
+	whole, also := share.Right.(nlq.Measure)
+	if !ok || !also {
+		return ""
+	}
+	of, _ := c.Measure(whole.Metric)
+	if part.Metric != whole.Metric {
+		d, _ := c.Measure(part.Metric)
+		return title(d) + " as a share of " + title(of)
+	}
+	for _, w := range part.Where {
+		if !slices.Contains(whole.Where, w) {
+			return "share of " + title(of) + " by " + strings.ReplaceAll(w.Label, "_", " ")
+		}
+	}
+	return ""
 }
 
 // plainText takes out of help what a template would run: help may come from
