@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -24,6 +25,10 @@ func (f *frame) saysReadings() bool {
 func (f *frame) takeAbsence() bool {
 	found := false
 	for i := range f.items {
+		if f.items[i].low == "no" && i+1 < len(f.items) && slices.ContainsFunc(f.items[i+1:min(i+4, len(f.items))], func(it item) bool { return f.lexicon.sets["told values"][it.low] }) {
+			f.use(i) // "no DCGM data"
+			found = true
+		}
 		none, compares := f.says(i, "compare")
 		if _, ok := f.says(i, "absent"); ok || compares && none == "==  0" && strings.HasPrefix(f.items[i].low, "there ") && f.saysReadings() {
 			f.use(i)
@@ -41,6 +46,22 @@ func (f *frame) takeAbsence() bool {
 		if f.items[i].low == "from" && f.isName(i+1) { // metrics come from nodes
 			name, to := f.name(i + 1)
 			f.add(i, filter{place: "node", value: name, bare: true}, span(i, to)...)
+		}
+		if f.isName(i) && !f.items[i].used && !f.isKind(strings.Join(at(f.items, i-1).norms, " ")) {
+			name, to := f.name(i)
+			if _, gone := at(f.items, to).has("absent"); gone || f.lexicon.sets["tells"][at(f.items, to).low] || at(f.items, to).low == "not" && f.lexicon.sets["tells"][at(f.items, to+1).low] {
+				f.add(i, filter{place: "node", value: name, bare: true}, span(i, to)...) // gpu-03 no longer sends
+			}
+		}
+	}
+	for i := range f.items {
+		if low := f.items[i].low; f.lexicon.sets["tells"][low] || (low == "not" || low == "does") && f.lexicon.sets["tells"][at(f.items, i+1).low] {
+			f.use(i)
+		}
+	}
+	for i := range f.items {
+		if p, n, ok := f.place(i); ok && p.Name == "gpu" && at(f.items, i-1).low == "same" {
+			f.useAll(span(i-1, i+n)...) // as is compared anyway
 		}
 	}
 	f.vanished = true

@@ -23,6 +23,16 @@ func (f *frame) takeCodes() {
 				}
 			}
 		}
+		for k := from; k < min(from+3, len(f.items)) && !not; k++ {
+			equal, compares := f.says(k, "compare")
+			if _, ok := f.amount(k); ok && from < k {
+				f.useAll(span(from, k)...)
+				from = k // "xid is one of 48, 94 and 95"
+			}
+			if !f.plain(f.items[k]) && !(compares && equal == "==") {
+				break
+			}
+		}
 		codes, to := f.codes(from)
 		if len(codes) < 2 {
 			continue

@@ -217,22 +217,28 @@ func (f *frame) takeMost(i int) bool {
 		f.useAll(verbs...)
 		return f.ranks(n, j-1, i, least)
 	}
-	n, given = f.amount(1)
-	if !given || n.isUnit || n.value < 1 || !f.firstWord("which") && !f.firstWord("what") {
+	first := 0 // "three hosts that drop the most packets"
+	if f.firstWord("which") || f.firstWord("what") {
+		first = 1
+	}
+	n, given = f.amount(first)
+	if !given || n.isUnit || n.value < 1 {
 		return false
 	}
-	if p, m, ok := f.place(2); ok { // "which 5 gpus lost the most time"
+	if p, m, ok := f.place(first + 1); ok && (first > 0 || slices.Contains([]string{"that", "which", "whose"}, at(f.items, first+1+m).low)) { // "which 5 gpus lost the most time"
 		f.subject = p.Name
 		for k := range m {
-			f.items[2+k].weak = true
+			f.items[first+1+k].weak = true
 		}
-	} else if _, m, ok := f.labelAt(2); ok {
+	} else if _, m, ok := f.labelAt(2); ok && first > 0 {
 		for k := range m {
 			f.items[2+k].weak = true // "which 10 resources have the most objects"
 		}
+	} else if first == 0 {
+		return false
 	}
 	f.useAll(verbs...)
-	return f.ranks(n, 1, i, least)
+	return f.ranks(n, first, i, least)
 }
 
 // ranks settles that the first n are asked for, as the items number and word say.
@@ -287,8 +293,14 @@ func (f *frame) takeSuperlative() {
 	if f.kind != lookup || f.top != 0 || !f.firstWord("which") && !f.firstWord("what") {
 		return
 	}
-	p, n, ok := f.place(1)
-	i := 1 + n
+	ranks, given := f.amount(1) // "which 5 nodes are hottest"
+	given = given && !ranks.isUnit && ranks.value >= 1
+	first := 1
+	if given {
+		first = 2
+	}
+	p, n, ok := f.place(first)
+	i := first + n
 	for ok && i < len(f.items) && (f.lexicon.stop[f.items[i].low] || f.items[i].low == "has" || f.items[i].low == "have") {
 		i++
 	}
@@ -298,7 +310,10 @@ func (f *frame) takeSuperlative() {
 		return
 	}
 	f.top = 1
-	if strings.HasSuffix(f.items[n].low, "s") {
+	if given {
+		f.top = int(ranks.value)
+		f.use(1)
+	} else if strings.HasSuffix(f.items[n].low, "s") {
 		f.top = 5
 		f.assume(0.1, "the first 5 are shown")
 	}
@@ -310,7 +325,7 @@ func (f *frame) takeSuperlative() {
 	}
 	f.subject = p.Name
 	for k := range n {
-		f.items[1+k].weak = true
+		f.items[first+k].weak = true
 	}
 	f.use(i)
 }
@@ -332,6 +347,14 @@ func (f *frame) takeTop(i int, bottom bool) {
 	} else if n, ok := f.amount(i - 1); ok && !n.isUnit && n.value >= 1 {
 		f.top = int(n.value) // "ten biggest containers"
 		f.use(i - 1)
+	} else if n, ok := f.amount(1); ok && f.firstWord("which") && !n.isUnit && n.value >= 1 {
+		if p, m, ok := f.place(2); ok { // "which five pods keep the tensor pipe busiest"
+			f.top, f.subject = int(n.value), p.Name
+			for k := range m {
+				f.items[2+k].weak = true
+			}
+			f.use(1)
+		}
 	}
 	if word, ok := f.says(j, "end"); ok {
 		f.extra = append(f.extra, word)
@@ -394,12 +417,14 @@ func (f *frame) takeBy(i int) {
 			j++ // "per etcd instance"
 			continue
 		} else if p, n, ok := f.place(j); ok && !f.longerLabel(j, n) {
+			f.grouped = append(f.grouped, grouped{from: j, to: j + n, by: len(f.by)})
 			f.by = append(f.by, p.Name)
 			for k := range n {
 				f.items[j+k].used = true
 			}
 			j += n
 		} else if l, n, ok := f.labelAt(j); ok && !f.calledSo(i, j+n) {
+			f.grouped = append(f.grouped, grouped{from: j, to: j + n, by: len(f.by)})
 			f.by = append(f.by, "label "+l)
 			for _, it := range f.items[j : j+n] {
 				f.implied = append(f.implied, it.norms...) // "pods per phase" are of the pod phase
@@ -411,6 +436,7 @@ func (f *frame) takeBy(i int) {
 			j++
 			continue
 		} else {
+			f.grouped = append(f.grouped, grouped{from: j, to: j, by: -1})
 			return
 		}
 		if _, and := at(f.items, j).has("and"); !and {

@@ -149,6 +149,9 @@ func (f *frame) firstWord(low string) bool { return len(f.items) > 0 && f.items[
 
 // commands reports whether item i stands where an order to do something does.
 func (f *frame) commands(i int) bool {
+	if next := at(f.items, i+1); len(next.norms) == 1 && len(f.items[i].norms) == 1 && (next.low == "count" || next.low == "rate" || !isPlaceWord(next.norms[0]) && f.words.called(next.norms[0], f.items[i].norms[0])) {
+		return false // "scale up failures", "restart count"
+	}
 	if i == 0 {
 		return true
 	}

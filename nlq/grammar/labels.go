@@ -61,6 +61,9 @@ func (f *frame) takeNamedLabel(i int) bool {
 		return false
 	}
 	name, to := f.name(i + n)
+	if !exact && len(f.words.having(f.normsOf(i, to))) > 0 {
+		return false // failed scale-ups are measured
+	}
 	for _, it := range f.items[i : i+n] {
 		f.implied = append(f.implied, it.norms...)
 	}

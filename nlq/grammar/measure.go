@@ -16,15 +16,21 @@ func (f *frame) measure() (catalog.Metric, error) {
 	m, err := f.lookUp()
 	if err != nil {
 		var ok bool
-		if m, ok = was.asideFrom(); !ok {
+		by := was
+		by.items = slices.Clone(was.items)
+		if m, ok = was.asideFrom(); ok {
+			*f = was
+		} else if m, ok = by.groupedAs(); ok {
+			*f = by
+		} else {
 			return m, err
 		}
-		*f = was
 	}
 	if of := f.unanswered(m); of != "" {
 		return m, f.settle(fmt.Sprintf("What of %s should be measured? %s says nothing of it.", of, f.title(m.ID)))
 	}
 	f.takeKinds(m)
+	f.ownGroups(m)
 	m = f.narrow(m)
 	if f.fixed != "" {
 		return m, f.settle(fmt.Sprintf("%s is not %q. What should be measured?", f.title(m.ID), f.fixed))
@@ -127,6 +133,11 @@ func (f *frame) eachPlace() []string {
 // may repeat what it is called.
 func (f *frame) exactly(i int) (catalog.Metric, error) {
 	m, _ := f.catalog.Measure(catalog.ID(f.items[i].raw))
+	for _, it := range f.items {
+		if whole, ok := f.catalog.Measure(catalog.ID(it.low) + ":" + m.ID); ok && !it.used {
+			m = whole // "num_requests_waiting of vllm"
+		}
+	}
 	f.items[i].used = true
 	f.takeCodesOf(m)
 	own := map[string]bool{}
@@ -322,7 +333,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 	if f.distinct != "" && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) && w != "usage" }) {
 		strong = f.ofThings()
 	}
-	if f.vanished && (len(strong) == 0 || len(strong) == 1 && strong[0] == "gpu") {
+	if f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "dcgm" }) {
 		strong = []string{"gpu", "usage"} // what every exporter of GPUs has
 	}
 	for _, c := range f.compares {

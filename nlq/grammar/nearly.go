@@ -120,6 +120,12 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 			}
 		}
 	}
+	if slices.ContainsFunc(f.items, func(it item) bool {
+		_, gone := it.has("absent")
+		return gone && !it.used && !it.weak && !slices.ContainsFunc(strings.Fields(it.low), func(w string) bool { return f.words.is(w) && !f.lexicon.stop[w] })
+	}) {
+		return catalog.Metric{}, false, nil // what is no longer there has no value
+	}
 	total := 0.0
 	for i, w := range strong { // sorted
 		id, ok := f.words.known[w]
