@@ -61,6 +61,16 @@ func (f *frame) ownGroups(m catalog.Metric) {
 			f.by[g.by] = "label " + word
 		}
 	}
+	for i, it := range f.items {
+		p, n, ok := f.place(i)
+		if !ok || n != 1 || !it.weak || !slices.Contains(f.each, p.Name) || p.Name == m.Entity {
+			continue
+		}
+		if word := singular(it.low); slices.Contains(m.Labels, word) && !slices.Contains(p.Labels, word) {
+			f.each = slices.DeleteFunc(f.each, func(e string) bool { return e == p.Name }) // "of every host"
+			f.by = append(f.by, "label "+word)
+		}
+	}
 }
 
 // endOfGroup returns the item behind the words that may say what is grouped by.

@@ -363,6 +363,9 @@ func (f *frame) natural(m catalog.Metric) nlq.Aggregation {
 	if d, ok := f.catalog.Derived(m.ID); ok && d.Quotient() {
 		return nlq.Mean
 	}
+	if len(f.compares) == 0 && m.Bad == "low" && f.dimension(m.Unit) == "time" {
+		return nlq.Minimum // what expires first
+	}
 	up := len(f.compares) == 0 || strings.HasPrefix(f.compares[0].op, ">")
 	switch d := f.dimension(m.Unit); {
 	case m.Unit == "{bool}" && f.kind == lookup && len(f.compares) == 0:

@@ -275,7 +275,9 @@ func labelWords(c *catalog.Catalog) map[string]string {
 	}
 	for _, p := range nlq.Places() {
 		for _, l := range p.Labels {
-			delete(count, l)
+			if strings.Count(l, "_") < 2 { // nobody says "destination service name" but of the label
+				delete(count, l)
+			}
 		}
 	}
 	out := map[string]string{}

@@ -237,10 +237,16 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 			return m, nil
 		}
 	}
-	if less := f.without(strong, func(w string) bool { return w == "gpu" }); len(less) > 0 && len(less) < len(strong) {
-		if m, ok := f.shorter(less, append(weak, "gpu"), strong); ok && m.Entity == "gpu" {
-			f.badSaid = slices.ContainsFunc(strong, f.badState)
-			return m, nil // of GPUs it is, though it is not called so
+	for _, of := range strong {
+		less := f.without(strong, func(w string) bool { return w == of })
+		if len(less) == 0 || len(less) == len(strong) {
+			continue
+		}
+		for _, less := range [][]string{less, f.without(less, func(w string) bool { return f.brand(w) || f.maker(w) })} {
+			if m, ok := f.shorter(less, append(weak, of), strong); ok && m.Entity == of {
+				f.badSaid = slices.ContainsFunc(strong, f.badState)
+				return m, nil // of GPUs it is, though it is not called so
+			}
 		}
 	}
 	if m, ok := f.byUnit(strong, weak); ok {

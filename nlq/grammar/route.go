@@ -1,6 +1,9 @@
 package grammar
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // takeRoute reads whom to tell, at the end or after a mark: "tell #ml-ops",
 // "email hw@example.com", "page team-hw". Receivers are Alertmanager's to
@@ -57,4 +60,16 @@ func (f *frame) receiver(j, verb int) bool {
 func (f *frame) tail(i int) bool {
 	low := f.items[i].low
 	return low == "call" || low == "team" || low == "channel" || low == "pager" || low == "group" || f.items[i].inside
+}
+
+// dropArrows leaves away the sign that stands for telling somebody: = page, = wake
+// someone up.
+func (f *frame) dropArrows() {
+	for i := len(f.items) - 2; i > 0; i-- {
+		_, tell := f.items[i+1].has("kind")
+		_, bad := f.items[i+1].has("severity")
+		if f.items[i].sign && f.items[i].raw == "=" && (tell || bad) {
+			f.items = slices.Delete(f.items, i, i+1)
+		}
+	}
 }

@@ -92,6 +92,9 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 			rest = slices.DeleteFunc(rest, func(w string) bool { return slices.Contains(it.norms, w) })
 		}
 		rest = slices.DeleteFunc(rest, func(w string) bool { return f.filler(w) || f.lexicon.sets["stay"][w] })
+		if len(rest) == 0 {
+			rest = f.ofNamed()
+		}
 		if m, score := f.told(s, rest, weak); score > most {
 			best, found, most = s, m, score
 		}
@@ -100,6 +103,17 @@ func (f *frame) stated(strong, weak []string, hits map[catalog.ID]*named) (catal
 		return catalog.Metric{}, false
 	}
 	return f.narrowed(found, best), true
+}
+
+// ofNamed returns what the thing is that is spoken of by no more than its name:
+// kubelet.service is a unit.
+func (f *frame) ofNamed() []string {
+	for _, fl := range f.filters {
+		if p := f.placeNamed(fl.place); p.Name != "" && p.Name != "node" && p.Within != "in" {
+			return []string{p.Name}
+		}
+	}
+	return nil
 }
 
 // orTo returns where those of said end that are as good as s.
@@ -219,7 +233,12 @@ func (f *frame) narrowed(m catalog.Metric, s saying) catalog.Metric {
 	for _, or := range f.orElse(s, label, m) {
 		value += "|" + or
 	}
-	f.add(s.from, filter{label: label, value: value, not: s.Op[0] == '!'})
+	no := strings.HasPrefix(s.words, "not") || strings.HasPrefix(s.words, "un") || strings.HasPrefix(s.words, "non")
+	if is := (filter{label: label, value: value, not: s.Op[0] == '!', end: s.to}); no {
+		f.filters = append(f.filters, is) // the "not" is part of what was said
+	} else {
+		f.add(s.from, is)
+	}
 	if m.Unit != "{bool}" {
 		if m.Bad == "" && m.Type == catalog.Gauge && f.kind != lookup {
 			m.Bad = "high" // it is asked for
@@ -227,12 +246,12 @@ func (f *frame) narrowed(m catalog.Metric, s saying) catalog.Metric {
 		return m
 	}
 	f.badSaid, m.Bad = true, "high"
+	if no && s.Negated == "zero" {
+		m.Bad = "low"
+	}
 	if label == "condition" && f.catalog.Takes(m.ID, "status") {
-		status, no := "true", strings.HasPrefix(s.words, "not") || strings.HasPrefix(s.words, "un") || strings.HasPrefix(s.words, "non")
-		switch {
-		case no && s.Negated == "zero":
-			m.Bad = "low"
-		case no && s.Negated == "false":
+		status := "true"
+		if no && s.Negated == "false" {
 			status = "false"
 		}
 		f.add(s.from, filter{label: "status", value: status})

@@ -60,7 +60,7 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		return
 	}
 	switch over, overTime := prev.has("over time"); {
-	case is("pace"), is("compare") && !strings.HasPrefix(prev.low, "or ") || is("over") && (d < leastWindow || !f.hasLimit(i)):
+	case is("pace"), is("compare") && !strings.HasPrefix(prev.low, "or ") && !(perTime(f.items[i].low) && f.hasCount(i-1)) || is("over") && (d < leastWindow || !f.hasLimit(i)):
 		return
 	case overTime:
 		f.window, f.over = d, nlq.OverTime(over)
@@ -99,6 +99,13 @@ func (f *frame) takeTime(i int, d time.Duration) {
 	}
 	f.items[i].used = true
 	f.use(i - 1)
+}
+
+// hasCount reports whether the comparison at item i has its limit with it: more
+// than once.
+func (f *frame) hasCount(i int) bool {
+	v, _ := f.says(i, "compare")
+	return strings.Contains(v, " ")
 }
 
 // lookingBack returns f with "over 6h" read as how far to look back, where that

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ func (f *frame) takeUnit() {
 	}
 	for i := range f.items { // "energy in kWh per pod"
 		if f.items[i].low == "in" && i+1 < len(f.items) && f.items[i+1].number == nil && !f.items[i+1].used {
-			if u, ok := f.lexicon.unit(f.items[i+1].raw); ok && u.dimension != "time" {
+			if u, ok := f.lexicon.unit(f.items[i+1].raw); ok && (u.dimension != "time" || strings.HasSuffix(f.items[i+1].low, "s") && len(f.items[i+1].low) > 3) {
 				last = i + 1
 			}
 		}
@@ -61,6 +62,9 @@ func (f *frame) takeUnit() {
 		if own.dimension != u.dimension || own.factor == u.factor {
 			return t
 		}
+		if per := round(u.factor / own.factor); per > 1 && per == math.Trunc(per) {
+			return nlq.Binary{Op: "/", Left: t, Right: nlq.Number(per)} // seconds in days: nobody reads 1/86400
+		}
 		return nlq.Binary{Op: "*", Left: t, Right: nlq.Number(round(own.factor / u.factor))}
 	}
 }
@@ -75,6 +79,20 @@ func (f *frame) spent() int {
 			continue
 		case !ok || u.dimension != "time" || it.number != nil || len(it.low) < 4:
 			return -1
+		}
+		to := i + 1
+		for f.lexicon.stop[at(f.items, to).low] && !f.lexicon.sets["to go"][f.items[to].low] {
+			to++ // "days are left"
+		}
+		if next := at(f.items, to).low; f.lexicon.sets["to go"][next] {
+			if !f.words.is(next) {
+				f.use(to) // days until something expires
+			}
+			if many := at(f.items, i-1).low; f.lexicon.sets["how many"][many] {
+				f.use(i - 1)
+				f.kind, f.counting = lookup, false
+			}
+			return i
 		}
 		f.extra = append(f.extra, "time")
 		f.takeLosing()

@@ -126,7 +126,7 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 func makersOf(m catalog.Metric) []string {
 	of := strings.Fields(strings.ToLower(m.Exporter))
 	for i, w := range of {
-		of[i] = singular(w)
+		of[i] = singular(strings.TrimSuffix(strings.TrimSuffix(w, "_exporter"), "-exporter"))
 	}
 	return of
 }
