@@ -13,7 +13,8 @@ import (
 func (f *frame) saysReadings() bool {
 	more, readings := false, false
 	for _, it := range f.items {
-		more = more || f.lexicon.sets["no more"][it.low]
+		_, gone := it.has("absent")
+		more = more || f.lexicon.sets["no more"][it.low] || gone && strings.Contains(it.low, " ") // has stopped sending
 		readings = readings || f.lexicon.sets["told values"][it.low]
 	}
 	return more && readings
@@ -49,6 +50,9 @@ func (f *frame) takeAbsence() bool {
 		}
 		if f.isName(i) && !f.items[i].used && !f.isKind(strings.Join(at(f.items, i-1).norms, " ")) {
 			name, to := f.name(i)
+			if at(f.items, to).low == "has" || at(f.items, to).low == "have" {
+				to++
+			}
 			if _, gone := at(f.items, to).has("absent"); gone || f.lexicon.sets["tells"][at(f.items, to).low] || at(f.items, to).low == "not" && f.lexicon.sets["tells"][at(f.items, to+1).low] {
 				f.add(i, filter{place: "node", value: name, bare: true}, span(i, to)...) // gpu-03 no longer sends
 			}

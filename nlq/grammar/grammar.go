@@ -82,7 +82,7 @@ func (e *Engine) frame(text string) *frame {
 	e.once.Do(func() { e.words = vocabularyOf(c) })
 	text = exclaimed.ReplaceAllString(text, "")
 	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
-	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
+	f.items = tag(f.correct(f.lexicon.ordered(tokens(text, c))), f.lexicon)
 	f.dropArrows()
 	f.matchers()
 	f.namedWorkloads()

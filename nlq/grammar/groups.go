@@ -392,6 +392,9 @@ func (f *frame) takeBy(i int) {
 	if _, _, place := f.place(i + 1); f.agent(i+1) && place && strings.HasSuffix(f.items[i+1].low, "s") && !f.isName(i+2) {
 		return // "requested by pods" says who does it
 	}
+	if before := at(f.items, i-1).low; f.items[i].low == "by" && (before == "seen" || before == "reported" || before == "told") {
+		return // who saw it
+	}
 	if f.items[i].low == "by" && at(f.items, i+1).used {
 		return // "used by pod train-0" has been read
 	}

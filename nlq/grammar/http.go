@@ -88,7 +88,12 @@ func (f *frame) takeHTTP() bool {
 	for i := range f.items {
 		if it := &f.items[i]; len(said) > 0 && slices.Equal(it.norms, []string{"response"}) {
 			it.norms = []string{"request"} // each has its answer, and is counted by that name
+		} else if len(said) > 0 && f.lexicon.sets["answers"][it.low] {
+			it.used = true // "cart answers with 503s"
 		}
+	}
+	if len(said) > 0 && !slices.Contains(f.norms(), "request") {
+		f.extra = append(f.extra, "request")
 	}
 	f.answered = append(f.answered, said...)
 	return len(said) > 0

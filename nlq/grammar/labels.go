@@ -222,6 +222,9 @@ func (f *frame) labelCalled(m catalog.Metric, said string) (string, bool) {
 			ends = append(ends, l)
 		}
 	}
+	if to := slices.DeleteFunc(slices.Clone(ends), func(l string) bool { return !strings.HasPrefix(l, "destination_") }); len(ends) > 1 && len(to) == 1 {
+		ends = to // requests of a workload are those that it gets
+	}
 	switch {
 	case len(ends) == 1:
 		return ends[0], true // the group of a consumergroup

@@ -34,7 +34,7 @@ func (f *frame) takePreposition(i int) bool {
 		j++
 	}
 	_, not := f.excludes(i)
-	if stepShape.MatchString(f.items[j].raw) || !f.isName(j) && !(place == "namespace" && (f.unknown(j) || not && f.listed(j))) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
+	if stepShape.MatchString(f.items[j].raw) || !f.isName(j) && !(place == "namespace" && (f.unknown(j) || f.lexicon.sets["environment"][f.items[j].low] || not && f.listed(j))) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
 		return false
 	}
 	name, to := f.name(j)

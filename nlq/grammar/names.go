@@ -236,6 +236,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 	if _, _, another := f.place(j); another && !not && !prefix {
 		return false // "pods outside of namespace ci"
 	}
+	if of := f.shapeOf(j); not && of.Name != "" && of.Name != p.Name || not && p.Within != "in" && strings.HasPrefix(f.items[j-1].low, "outside") {
+		return false // "containers outside kube-system"
+	}
 	_, any := at(f.items, i-1).has("determiner")
 	if _, by := at(f.items, i-1).has("by"); (any || by) && !said && f.items[j].number == nil && !f.isName(j) && !f.agent(i) {
 		return false // "each namespace burns" names none, "any xid 79" does

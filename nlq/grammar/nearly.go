@@ -168,8 +168,8 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 				continue
 			}
 			m, _ := f.catalog.Measure(n.id)
-			if f.ofAnother(n.id, strong) {
-				continue
+			if f.ofAnother(n.id, strong) || m.Bad == "high" && slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["remaining"][w] && !slices.Contains(n.words, w) }) {
+				continue // what is used is not what is left
 			}
 			if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
 				s *= 0.85 // there only where somebody asked for it
@@ -185,7 +185,10 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		}
 	}
 	if score == 0 {
-		if m, ok := f.contained(words, said, maySay); ok {
+		if m, own, ok := f.contained(words, said, maySay); ok {
+			if err := f.dropped(own); err != nil {
+				return catalog.Metric{}, false, err
+			}
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
 			return m, true, nil
 		}
@@ -206,8 +209,8 @@ const unheard = 5
 // contained returns the measure of whose name every word was said, of several
 // the one that holds most of them: at least two, for one word is said of
 // anything.
-func (f *frame) contained(words []wordID, said, maySay []bool) (catalog.Metric, bool) {
-	best, score := catalog.Metric{}, 0.0
+func (f *frame) contained(words []wordID, said, maySay []bool) (best catalog.Metric, name []string, ok bool) {
+	score := 0.0
 	for _, i := range f.words.holding(words) {
 		n := &f.words.names[i]
 		own, weight := 0, 0.0
@@ -228,10 +231,10 @@ func (f *frame) contained(words []wordID, said, maySay []bool) (catalog.Metric, 
 			weight *= 0.85
 		}
 		if weight > score && f.fits(m) == nil {
-			best, score = m, weight
+			best, name, score = m, n.words, weight
 		}
 	}
-	return best, score > 0
+	return best, name, score > 0
 }
 
 // holding returns the names that have one of words, in their order.

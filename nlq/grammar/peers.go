@@ -383,7 +383,7 @@ func (f *frame) takeShareAsked(i int) bool {
 	}
 	p, words, ok := f.place(j)
 	state := slices.ContainsFunc(f.items[min(j+words, len(f.items)):], func(it item) bool { _, is := it.has("state"); return is })
-	if !ok || f.isName(j+words) || j+words < len(f.items) && f.unknown(j+words) || !f.conditionAfter(j+words) && !state {
+	if !ok || f.isName(j+words) || f.longerLabel(j, words) || at(f.items, j+words).whole != "" || j+words < len(f.items) && f.unknown(j+words) || !f.conditionAfter(j+words) && !state {
 		return false
 	}
 	for k := range words {

@@ -38,6 +38,13 @@ func (f *frame) takeUnit() {
 			f.extra = append(f.extra, word)
 		}
 	}
+	first := 0 // "GiB of memory used per node"
+	for first < last && (f.items[first].used || f.plain(f.items[first]) || f.lexicon.sets["how many"][f.items[first].low]) {
+		first++
+	}
+	if u, ok := f.lexicon.unit(f.items[first].raw); ok && len(f.items[first].raw) > 1 && (u.dimension == "bytes" || u.dimension == "bytes/s") && f.items[first].number == nil {
+		last = first
+	}
 	spent := f.spent()
 	if spent >= 0 {
 		last = spent
@@ -50,6 +57,10 @@ func (f *frame) takeUnit() {
 	}
 	it.used = true
 	f.use(f.before(last, "in"))
+	if many := at(f.items, last-1).low; f.lexicon.sets["how many"][many] && u.dimension != "count" {
+		f.use(last - 1)
+		f.kind, f.counting = lookup, false // "how many watts" counts nothing
+	}
 	if u.dimension == "count" {
 		return
 	}
