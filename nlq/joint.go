@@ -12,7 +12,8 @@ import (
 // about may go by two labels, as a node does: that of b is renamed then.
 func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
 	x, y := Labels(a, c), Labels(b, c)
-	if len(x) == len(y) && !slices.ContainsFunc(x, func(l string) bool { return !slices.Contains(y, l) }) {
+	one := picked(a, b) // one sensor's temperature belongs to no fan, but to the same machine
+	if len(one) == 0 && len(x) == len(y) && !slices.ContainsFunc(x, func(l string) bool { return !slices.Contains(y, l) }) {
 		if (grouped(a, c) != grouped(b, c) || selected(a, c) || selected(b, c)) && len(x) > 0 {
 			return b, x // what scraped the one, or a state it is in, is no label of the other
 		}
@@ -21,7 +22,7 @@ func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
 	on := []string{}
 	for _, p := range Places() {
 		for _, l := range p.Labels {
-			if slices.Contains(x, l) && slices.Contains(y, l) && !slices.Contains(on, l) {
+			if slices.Contains(x, l) && slices.Contains(y, l) && !slices.Contains(on, l) && !slices.Contains(one, l) {
 				on = append(on, l)
 			}
 		}
@@ -37,6 +38,35 @@ func Joint(a, b Term, c *catalog.Catalog) (Term, []string) {
 		}
 	}
 	return b, on
+}
+
+// picked returns the labels, other than those that say where something is, by a
+// value of which one of a and b is narrowed and the other is not.
+func picked(a, b Term) (labels []string) {
+	x, y := matchersOf(a), matchersOf(b)
+	for _, m := range slices.Concat(x, y) {
+		place := slices.ContainsFunc(Places(), func(p Place) bool { return slices.Contains(p.Labels, m.Label) })
+		if m.Op == "=" && (!place || m.Label == "name") && !(slices.Contains(x, m) && slices.Contains(y, m)) {
+			labels = append(labels, m.Label)
+		}
+	}
+	return labels
+}
+
+// matchersOf returns the matchers of the one measure that t is of, nil where its
+// series were put together.
+func matchersOf(t Term) []Matcher {
+	switch t := t.(type) {
+	case Measure:
+		if t.Agg == Each {
+			return t.Where
+		}
+	case Binary:
+		if _, number := t.Right.(Number); number && t.Left != nil {
+			return matchersOf(t.Left)
+		}
+	}
+	return nil
 }
 
 // selected reports whether t is derived of series that a label's value picks:

@@ -79,9 +79,9 @@ func (f *frame) takeKinds(m catalog.Metric) {
 	for _, words := range m.Words {
 		own = append(own, catalogWords(words)...)
 	}
-	for j := 1; j < len(f.items); j++ {
+	for j := range f.items {
 		it := f.items[j]
-		if it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || f.items[j-1].ends || f.lexicon.stop[it.low] || len(f.words.values[it.low]) > 0 || !f.onlyWord(j) || pastTense.MatchString(it.low) {
+		if it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || at(f.items, j-1).ends || f.lexicon.stop[it.low] || len(f.words.values[it.low]) > 0 || !f.onlyWord(j) || pastTense.MatchString(it.low) {
 			continue
 		}
 		name, to := f.name(j)
@@ -97,7 +97,19 @@ func (f *frame) takeKinds(m catalog.Metric) {
 			f.add(j, filter{label: label, value: name}, span(j, to)...)
 			break
 		}
+		if label, ok := f.kindBehind(m, j, to); ok && !f.items[j].used {
+			f.add(j, filter{label: label, value: name}, span(j, to+1)...)
+		}
 	}
+}
+
+// kindBehind returns the label of m that the word behind the name in quotation
+// marks at item j is for: the "Inlet Temp" sensor.
+func (f *frame) kindBehind(m catalog.Metric, j, to int) (string, bool) {
+	if !f.items[j].name || to >= len(f.items) || f.items[to].used {
+		return "", false
+	}
+	return f.kindOf(m, to, to+1)
 }
 
 // filtered returns the label of m that fl narrows by, and whether m has it. What
@@ -132,18 +144,21 @@ func (f *frame) asideFrom() (catalog.Metric, bool) {
 	if f.quiet {
 		return catalog.Metric{}, false
 	}
-	for j := 1; j < len(f.items); j++ {
-		if it := f.items[j]; it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || !f.isKind(strings.Join(f.items[j-1].norms, " ")) {
+	for j := range f.items {
+		if it := f.items[j]; it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil {
 			continue
 		}
 		_, to := f.name(j)
-		if !f.isName(j) && !f.acts(to) && !f.onlyNames(j-1, j) {
+		kind := j - 1
+		if it := f.items[j]; it.name && f.isKind(strings.Join(at(f.items, to).norms, " ")) {
+			kind = to
+		} else if !f.isKind(strings.Join(at(f.items, kind).norms, " ")) || !f.isName(j) && !f.acts(to) && !f.onlyNames(kind, j) {
 			continue
 		}
 		g := *f
 		g.items = slices.Clone(f.items)
 		g.useAll(span(j, to)...)
-		g.items[j-1].weak, g.unheard = true, true
+		g.items[kind].weak, g.unheard = true, true
 		m, err := g.lookUp()
 		if err != nil {
 			continue
@@ -245,7 +260,7 @@ func (f *frame) takeCalledLabel(i int) bool {
 	if low := f.items[i+n].low; strings.Contains(low, "start") || strings.Contains(low, "begin") {
 		name = strings.TrimSuffix(name, "*") + "*"
 	}
-	f.add(i, filter{label: label, value: name, must: true}, span(i, to)...)
+	f.add(i, filter{label: label, kind: strings.Join(f.normsOf(i, i+n), " "), value: name, must: true}, span(i, to)...)
 	return true
 }
 

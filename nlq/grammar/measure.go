@@ -3,6 +3,7 @@ package grammar
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -519,6 +520,9 @@ func (f *frame) fits(m catalog.Metric) error {
 		}
 		if f.lastResort && m.Unit == "{bool}" && c.limit.unit.dimension == "ratio" && c.limit.isUnit && f.kind != lookup {
 			continue // of which share it is so
+		}
+		if hi, err := strconv.ParseFloat(m.Max, 64); err == nil && !c.limit.isUnit && c.limit.value > 100*hi && m.Type != catalog.Counter && !f.counting && f.agg == nlq.Each {
+			return f.ask(fmt.Sprintf("%s is at most %s.", f.title(m.ID), m.Max)) // 1000 rpm are no share of the fan's speed
 		}
 		if !f.comparable(m, c.limit) {
 			return f.ask(fmt.Sprintf("%s is measured in %s, and the limit is in %s. Which limit do you mean?", f.title(m.ID), m.Unit, c.limit.unitRaw))

@@ -236,6 +236,9 @@ func (f *frame) takeNamedPlace(i int) bool {
 	if _, _, another := f.place(j); another && !not && !prefix {
 		return false // "pods outside of namespace ci"
 	}
+	if it := f.items[j]; strings.HasSuffix(at(f.items, i-1).low, "same") && !said && !it.name && it.whole == "" && !strings.ContainsAny(it.raw, "0123456789_*") {
+		return false // "gpus on the same node sit idle"
+	}
 	if of := f.shapeOf(j); not && of.Name != "" && of.Name != p.Name || not && p.Within != "in" && strings.HasPrefix(f.items[j-1].low, "outside") {
 		return false // "containers outside kube-system"
 	}

@@ -33,6 +33,11 @@ func (f *frame) takePeers() {
 			agg = nlq.Minimum
 		}
 		f.useAll(append(r.took, span(i, to)...)...)
+		if r.by != nil && r.by.isUnit && !f.saysMore() {
+			if w := f.lexicon.ofUnit[r.by.unit.dimension]; r.by.unit.dimension != "ratio" && w != "" {
+				f.extra = append(f.extra, w) // draws 50 W more than its peers
+			}
+		}
 		f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
 			by := f.labelsOf(m, scope)
 			if by == nil {
@@ -94,6 +99,11 @@ func (f *frame) peersAt(i int) (place string, to int, ok bool) {
 	j := i + own(i)
 	if mean(j) {
 		k := j + 1
+		if _, words, thing := f.place(k); thing {
+			k += words // "the average gpu of its host"
+		} else if low := at(f.items, k).low; low == "one" || low == "ones" {
+			k++
+		}
 		if !slices.Contains([]string{"of", "over", "across", "on", "for", "in"}, at(f.items, k).low) {
 			return "", 0, false
 		}
