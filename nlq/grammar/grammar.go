@@ -82,8 +82,20 @@ func (e *Engine) frame(text string) *frame {
 	e.once.Do(func() { e.words = vocabularyOf(c) })
 	text = exclaimed.ReplaceAllString(text, "")
 	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
-	f.items = tag(f.correct(f.lexicon.ordered(tokens(text, c))), f.lexicon)
+	ts := f.lexicon.ordered(tokens(text, c), false)
+	if again := f.lexicon.ordered(ts, true); !slices.Equal(again, ts) {
+		g := *f
+		f.turnedAbout = func() *frame { g.tagged(again); return &g }
+	}
+	f.tagged(ts)
+	return f
+}
+
+// tagged makes items of ts, with what belongs together joined.
+func (f *frame) tagged(ts []token) {
+	f.items = tag(f.correct(slices.Clone(ts)), f.lexicon)
 	f.dropArrows()
+	f.dropCodes()
 	f.matchers()
 	f.namedWorkloads()
 	f.countedThings()
@@ -92,7 +104,6 @@ func (e *Engine) frame(text string) *frame {
 			f.items[i].roles, f.items[i].name = nil, true // LIST calls are not to be listed
 		}
 	}
-	return f
 }
 
 // exclaimed is what is called out before what is wanted: facility limit!
@@ -120,6 +131,8 @@ type frame struct {
 	quiet      bool // as unheard, and names are not looked for: nobody hears what is not understood: it need not be put well
 	within     int  // how many compounds it is a part of
 	items      []item
+
+	turnedAbout func() *frame // with each comparison behind what it compares; nil where it stands there
 
 	kind     kind
 	severity string
@@ -225,12 +238,33 @@ func (f *frame) parse() (nlq.Parse, error) {
 			return p, nil
 		}
 	}
+	var turned *frame
+	if err != nil && f.turnedAbout != nil {
+		if turned = f.turnedAbout(); turned.takeKind() != nil || turned.kind != f.kind {
+			turned = nil
+		} else if p, err := turned.attempt(false); err == nil {
+			*f = *turned
+			return p, nil
+		}
+	}
 	var not *nlq.NotUnderstood
-	if !errors.As(err, &not) || not.Sure || !f.lenient {
+	if !errors.As(err, &not) || !f.lenient {
 		return p, err
 	}
-	if p, lerr := f.attempt(true); lerr == nil || errors.As(lerr, &not) && not.Sure {
-		return p, lerr
+	if !not.Sure {
+		lp, lerr := f.attempt(true)
+		if lerr == nil {
+			return lp, nil
+		}
+		if errors.As(lerr, &not) && not.Sure {
+			err = lerr
+		}
+	}
+	if turned != nil {
+		if p, err := turned.attempt(true); err == nil {
+			*f = *turned
+			return p, nil
+		}
 	}
 	return p, err
 }

@@ -175,7 +175,7 @@ func (f *frame) takeSeverity() {
 	for i := range f.items {
 		it := &f.items[i]
 		v, ok := it.has("severity")
-		if !ok || it.used {
+		if !ok || it.used || f.isState(i) {
 			continue
 		}
 		if it.low == "page" && !f.last(i) {

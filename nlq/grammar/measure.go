@@ -14,6 +14,9 @@ import (
 func (f *frame) measure() (catalog.Metric, error) {
 	was := *f
 	was.items = slices.Clone(f.items)
+	if m, ok := f.takeState(); ok {
+		return m, nil
+	}
 	m, err := f.lookUp()
 	if err != nil {
 		var ok bool

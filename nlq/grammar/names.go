@@ -455,6 +455,9 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 	if f.items[i].used || f.items[i].sign || f.lexicon.stop[f.items[i].low] && !f.items[i].name || at(f.items, i-1).ends || !said && f.lexicon.sets["verb"][f.items[i].low] || !said && p.Name != "namespace" && pastTense.MatchString(f.items[i].low) {
 		return false
 	}
+	if low := f.items[i].low; !f.items[i].name && f.items[i].whole == "" && (f.lexicon.sets["state"][low] || len(f.words.states[low]) > 0) && p.Name != "gpu" && p.Name != "xid" {
+		return false // "port not in state active"
+	}
 	switch p.Name {
 	case "gpu", "xid":
 		n := f.items[i].number
@@ -528,6 +531,9 @@ func (f *frame) onlyWord(i int) bool {
 
 // isName reports whether item i looks like a name and like nothing else.
 func (f *frame) isName(i int) bool {
+	if it := at(f.items, i); it.whole == "" && len(f.words.states[it.low]) > 0 {
+		return false // HEALTH_ERR
+	}
 	if i >= len(f.items) {
 		return false
 	}
@@ -555,6 +561,9 @@ func (f *frame) allKnown(i int) bool {
 
 // unknown reports whether item i is a plain word without any meaning here.
 func (f *frame) unknown(i int) bool {
+	if len(f.words.states[f.items[i].low]) > 0 {
+		return false
+	}
 	it := f.items[i]
 	if it.used || it.sign || it.metric || it.number != nil || it.inside || len(it.roles) > 0 || f.lexicon.stop[it.low] || f.lexicon.sets["verb"][it.low] {
 		return false

@@ -12,7 +12,10 @@ const between = 5
 // ordered puts what is compared before the comparison that stands around it:
 // "fewer active nodes than" is "active nodes fewer than", "twice as many head
 // series as" is "head series twice as many as".
-func (l *lexicon) ordered(ts []token) []token {
+//
+// Where it stands around what is compared with another measure, most read it as it
+// is: only always has it turned round then.
+func (l *lexicon) ordered(ts []token, always bool) []token {
 	for i := 0; i < len(ts); i++ {
 		low := strings.ToLower(ts[i].raw)
 		from, words, end := i, i+1, "than"
@@ -29,13 +32,24 @@ func (l *lexicon) ordered(ts []token) []token {
 		for to < min(len(ts), words+between) && l.within(ts[to]) && !strings.EqualFold(ts[to].raw, end) {
 			to++
 		}
-		if to == words || to >= len(ts) || !strings.EqualFold(ts[to].raw, end) {
+		if to == words || to >= len(ts) || !strings.EqualFold(ts[to].raw, end) || end == "than" && !always && !l.past(ts[to+1:]) {
 			continue
 		}
 		moved := slices.Concat(ts[:from], ts[words:to], ts[from:words], ts[to:])
 		ts, i = moved, to
 	}
 	return ts
+}
+
+// past reports whether ts begin with a time that is over: a quarter of an hour ago.
+func (l *lexicon) past(ts []token) bool {
+	for i := range min(len(ts), between+1) {
+		it, _ := l.phrase(ts[i:])
+		if _, ago := it.has("ago"); ago || strings.EqualFold(ts[i].raw, "ago") {
+			return true
+		}
+	}
+	return false
 }
 
 // multiple returns where what is said before the token at i begins that makes a

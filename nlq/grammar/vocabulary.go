@@ -37,6 +37,7 @@ type vocabulary struct {
 	exactly map[string]bool                 // labels whose names no word looks like: destination_service
 	joined  map[string]string               // labels whose names have several words, by these in one: clusterqueue
 	values  map[string][]catalog.LabelValue // by what people say for them
+	states  map[string][]catalog.State      // by what people say for them
 	facts   []fact
 }
 
@@ -114,6 +115,7 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			v.values[w] = append(v.values[w], l)
 		}
 	}
+	v.states = statesOf(catalog.States())
 	v.facts = factsOf(c, catalog.LabelValues())
 	v.weight = make([]float64, len(v.byWord))
 	for id, names := range v.byWord {
@@ -246,7 +248,7 @@ func (f *frame) correct(ts []token) []token {
 			t.raw = said
 			continue
 		}
-		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) {
+		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) || f.lexicon.sets["environment"][low] {
 			continue
 		}
 		if i > 0 && f.namesFollow(ts[i-1]) && singular(strings.ToLower(ts[i-1].raw)) == strings.ToLower(ts[i-1].raw) || i > 1 && asksWhy(ts[i-2], ts[i-1]) || f.known != nil && f.known(t.raw) != "" {
