@@ -203,7 +203,7 @@ func (f *frame) calledByAll(items []item) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(f.words.having(words), func(n *named) bool {
+	return f.words.some(words, func(n *named) bool {
 		_, derived := f.catalog.Derived(n.id)
 		return derived && subset(n.words, said)
 	})

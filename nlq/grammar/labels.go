@@ -254,7 +254,7 @@ func (f *frame) agentOf(label, i int) bool {
 	for _, of := range f.items[label:i] {
 		called = append(called, of.norms...)
 	}
-	return len(f.words.having(called)) == 0 // the queue length has a name
+	return !f.words.called(called...) // the queue length has a name
 }
 
 // renamed is the name of a label that Prometheus has renamed.
@@ -335,26 +335,23 @@ func (f *frame) labelAt(i int) (label string, n int, ok bool) {
 		}
 	}
 	for n := min(3, len(f.items)-i); n > 0; n-- {
-		var said []string
-		for _, it := range f.items[i : i+n] {
-			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
-				said = nil
-				break
-			}
-			said = append(said, it.low)
+		its := f.items[i : i+n]
+		if closed(its) {
+			continue
 		}
-		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
+		said := append(make([]byte, 0, roomy), its[0].low...)
+		for _, it := range its[1:] {
+			said = append(append(said, ' '), it.low...)
+		}
+		if l, ok := f.words.labels[string(said)]; ok {
 			return l, n, true
 		}
-		if l, ok := f.words.labels[strings.Join(f.normsOf(i, i+n), " ")]; ok && n > 1 && said != nil {
-			return l, n, true // kernel versions
-		}
-		if l, ok := f.words.joined[strings.Join(said, "")]; ok && n == 1 && said != nil {
+		if l, ok := f.words.joined[its[0].low]; ok && n == 1 {
 			return l, n, true // ClusterQueue
 		}
-		if _, word := at(f.items, i).has("word"); word && n == 1 && said != nil {
-			if l, ok := f.words.labels[strings.Join(f.items[i].norms, " ")]; ok {
-				return l, n, true // cq is a cluster queue
+		if _, word := its[0].has("word"); word || n > 1 {
+			if l, ok := f.words.labels[string(spaced(said[:0], its))]; ok {
+				return l, n, true // kernel versions; cq is a cluster queue
 			}
 		}
 	}

@@ -130,11 +130,9 @@ func (f *frame) exactly(i int) (catalog.Metric, error) {
 	f.items[i].used = true
 	f.takeCodesOf(m)
 	own := map[string]bool{}
-	for _, n := range f.words.names {
-		if n.id == m.ID {
-			for _, w := range n.words {
-				own[w] = true
-			}
+	for _, n := range f.words.calls(m.ID) {
+		for _, w := range n.words {
+			own[w] = true
 		}
 	}
 	for k := range f.items {
@@ -160,7 +158,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if left := f.nameless(); len(left) > 0 {
 		return catalog.Metric{}, &nlq.NotUnderstood{Words: left}
 	}
-	if f.counting && len(strong) == 0 && f.subject != "gpu" && len(f.words.having([]string{f.subject})) > 0 {
+	if f.counting && len(strong) == 0 && f.subject != "gpu" && f.words.called(f.subject) {
 		strong = []string{f.subject} // how many pods
 	}
 	if f.counting && len(strong) == 0 {
@@ -171,7 +169,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	}
 	best, hits := -1.0, map[catalog.ID]*named{}
 	sayable := append(slices.Clone(strong), weak...)
-	for _, n := range f.words.having(strong) {
+	for n := range f.words.having(strong) {
 		if !subset(n.words, sayable) {
 			continue
 		}
@@ -306,7 +304,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, it.norms...)
 		}
 	}
-	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0 && len(f.words.having(f.unbranded(strong))) == 0) {
+	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || !f.words.called(strong...) && !f.words.called(f.unbranded(strong)...)) {
 		strong = less // "which H100s run hot"
 	}
 	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "usage" }) && f.test == nil && !f.counting {
@@ -423,8 +421,9 @@ func (f *frame) plain(it item) bool {
 	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
 		return true // it is asked for the limit
 	}
-	for _, r := range []role{"happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now", "means"} {
-		if _, ok := it.has(r); ok {
+	for _, p := range it.roles {
+		switch p.role {
+		case "happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now", "means":
 			return true
 		}
 	}
@@ -561,7 +560,7 @@ func (f *frame) nothing(strong, weak []string) error {
 	if f.quiet || f.unheard {
 		return errQuiet
 	}
-	for _, n := range f.words.having(strong) {
+	for n := range f.words.having(strong) {
 		if subset(n.words, append(slices.Clone(strong), weak...)) {
 			m, _ := f.catalog.Measure(n.id)
 			return f.fits(m)

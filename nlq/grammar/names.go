@@ -309,7 +309,7 @@ func (f *frame) nameBefore(i int) bool {
 	_, to := f.name(i)
 	p, _, ok := f.place(to)
 	return ok && !slices.ContainsFunc(f.items[i:to], func(it item) bool {
-		return len(it.roles) > 0 || len(it.norms) != 1 || f.lexicon.stop[it.low] || len(f.words.having([]string{p.Name, it.norms[0]})) > 0
+		return len(it.roles) > 0 || len(it.norms) != 1 || f.lexicon.stop[it.low] || f.words.called(p.Name, it.norms[0])
 	})
 }
 
@@ -379,15 +379,10 @@ func span(from, to int) []int {
 // place returns the place that the items from i name, and how many they are.
 func (f *frame) place(i int) (nlq.Place, int, bool) {
 	for n := min(2, len(f.items)-i); n > 0; n-- {
-		var words []string
-		for _, it := range f.items[i : i+n] {
-			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
-				words = nil
-				break
-			}
-			words = append(words, it.norms...)
+		if closed(f.items[i : i+n]) {
+			continue
 		}
-		k, ok := placeWords()[strings.Join(words, " ")]
+		k, ok := placeWords()[string(spaced(make([]byte, 0, roomy), f.items[i:i+n]))]
 		if !ok {
 			continue
 		}
@@ -471,7 +466,7 @@ func (f *frame) compoundName(i int) bool {
 		}
 		norms = append(norms, f.items[k].norms...)
 	}
-	return len(norms) > 0 && !f.items[i].used && (endsInNumber.MatchString(f.items[i].whole) || len(f.words.having(norms)) == 0)
+	return len(norms) > 0 && !f.items[i].used && (endsInNumber.MatchString(f.items[i].whole) || !f.words.called(norms...))
 }
 
 // endsInNumber is what names of one of several look like: cache-1, churn-v3.
@@ -507,7 +502,7 @@ func (f *frame) onlyName(i int, p nlq.Place) bool {
 		return false
 	}
 	called := append([]string{p.Name}, p.Words...)
-	return !slices.ContainsFunc(called, func(w string) bool { return len(f.words.having(append(strings.Fields(w), it.norms[0]))) > 0 })
+	return !slices.ContainsFunc(called, func(w string) bool { return f.words.called(append(strings.Fields(w), it.norms[0])...) })
 }
 
 // onlyWord reports whether all that the lexicon knows of item i is another word for it.

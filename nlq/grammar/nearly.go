@@ -33,7 +33,7 @@ func (f *frame) filler(w string) bool {
 func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 	sayable := append(slices.Clone(less), weak...)
 	best, found := -1, catalog.Metric{}
-	for _, n := range f.words.having(less) {
+	for n := range f.words.having(less) {
 		if len(n.words) <= best || !subset(n.words, sayable) {
 			continue
 		}
@@ -134,50 +134,43 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	words, _ := f.words.ids(strong)
 	sayable, _ := f.words.ids(weak)
 	said, maySay := f.words.set(words), f.words.set(sayable)
-	seen := make([]bool, len(f.words.names))
 	best, score, covered := catalog.Metric{}, 0.0, []string(nil)
-	for _, w := range words { // in their order: the first of two as near is taken
-		for _, i := range f.words.byWord[w] {
-			if seen[i] {
-				continue
-			}
-			seen[i] = true
-			n := &f.words.names[i]
-			shared, named := 0.0, 0.0
-			for _, w := range n.ids {
-				switch {
-				case said[w]:
-					shared += f.words.weight[w]
-					named += f.words.weight[w]
-				case !maySay[w]:
-					named += f.words.weight[w]
-				default:
-					shared += 0.1 // said, and the measure may do without it
-					named += 0.1
-				}
-			}
-			of, in := shared/total, shared/named
-			s := math.Sqrt(of * in)
-			if of < enough || in < enough || s <= score {
-				continue
-			}
-			m, _ := f.catalog.Measure(n.id)
-			if f.ofAnother(n.id, strong) {
-				continue
-			}
-			if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
-				s *= 0.85 // there only where somebody asked for it
-			}
-			if slices.ContainsFunc(n.words, func(w string) bool {
-				return (f.brand(w) || f.maker(w)) && !slices.Contains(strong, w) && !slices.Contains(weak, w)
-			}) {
-				s *= 0.8 // whose it is goes without saying only where one thing has it
-			}
-			if s > score && f.fits(m) == nil {
-				best, score, covered = m, s, n.words
+	f.words.tally(words, func(i, _ int) { // in their order: the first of two as near is taken
+		n := &f.words.names[i]
+		shared, named := 0.0, 0.0
+		for _, w := range n.ids {
+			switch {
+			case said[w]:
+				shared += f.words.weight[w]
+				named += f.words.weight[w]
+			case !maySay[w]:
+				named += f.words.weight[w]
+			default:
+				shared += 0.1 // said, and the measure may do without it
+				named += 0.1
 			}
 		}
-	}
+		of, in := shared/total, shared/named
+		s := math.Sqrt(of * in)
+		if of < enough || in < enough || s <= score {
+			return
+		}
+		m, _ := f.catalog.Measure(n.id)
+		if f.ofAnother(n.id, strong) {
+			return
+		}
+		if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
+			s *= 0.85 // there only where somebody asked for it
+		}
+		if slices.ContainsFunc(n.words, func(w string) bool {
+			return (f.brand(w) || f.maker(w)) && !slices.Contains(strong, w) && !slices.Contains(weak, w)
+		}) {
+			s *= 0.8 // whose it is goes without saying only where one thing has it
+		}
+		if s > score && f.fits(m) == nil {
+			best, score, covered = m, s, n.words
+		}
+	})
 	if score == 0 {
 		if m, ok := f.contained(words, said, maySay); ok {
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
@@ -202,38 +195,28 @@ const unheard = 5
 // anything.
 func (f *frame) contained(words []wordID, said, maySay []bool) (catalog.Metric, bool) {
 	best, score := catalog.Metric{}, 0.0
-	for _, i := range f.words.holding(words) {
+	first := 0 // name of those that say as much, which is taken
+	f.words.tally(words, func(i, _ int) {
 		n := &f.words.names[i]
-		own, weight := 0, 0.0
+		weight := 0.0
 		for _, w := range n.ids {
-			if !said[w] && !maySay[w] {
-				own = -1
-				break
-			}
-			if own++; said[w] {
+			switch {
+			case said[w]:
 				weight += f.words.weight[w]
+			case !maySay[w]:
+				return
 			}
 		}
-		if own < 2 || weight <= score {
-			continue
+		if len(n.ids) < 2 || weight < score {
+			return
 		}
 		m, _ := f.catalog.Measure(n.id)
 		if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
 			weight *= 0.85
 		}
-		if weight > score && f.fits(m) == nil {
-			best, score = m, weight
+		if (weight > score || weight == score && i < first) && f.fits(m) == nil {
+			best, score, first = m, weight, i
 		}
-	}
+	})
 	return best, score > 0
-}
-
-// holding returns the names that have one of words, in their order.
-func (v *vocabulary) holding(words []wordID) []int32 {
-	var out []int32
-	for _, w := range words {
-		out = append(out, v.byWord[w]...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -268,7 +268,7 @@ func (f *frame) divided() (catalog.Metric, error) {
 // most of its name in common.
 func (f *frame) kin(words []string, whole catalog.Metric) (best catalog.Metric, ok bool) {
 	closest := 0
-	for _, n := range f.words.having(words) {
+	for n := range f.words.having(words) {
 		m, _ := f.catalog.Metric(n.id)
 		if m.ID == "" || m.ID == whole.ID || m.ID == best.ID || m.Type != whole.Type || m.Exporter != whole.Exporter || m.Entity != whole.Entity || f.dimension(m.Unit) != f.dimension(whole.Unit) {
 			continue

@@ -19,7 +19,7 @@ func (f *frame) shareOfBoth(own, of []item) bool {
 			words = append(words, it.norms...)
 		}
 	}
-	return slices.ContainsFunc(f.words.having(slices.DeleteFunc(words, func(w string) bool { return isPlaceWord(w) || !f.words.is(w) })), func(n *named) bool {
+	return f.words.some(slices.DeleteFunc(words, func(w string) bool { return isPlaceWord(w) || !f.words.is(w) }), func(n *named) bool {
 		m, _ := f.catalog.Measure(n.id)
 		return f.dimension(m.Unit) == "ratio" && subset(n.words, append(words, "usage", m.Entity))
 	})

@@ -97,7 +97,7 @@ func (f *frame) requests(i int) bool {
 // is what tells how long requests take.
 func (f *frame) latencyOf(strong, weak []string) (catalog.Metric, bool) {
 	best, found := -1.0, catalog.Metric{}
-	for _, n := range f.words.having(append(slices.Clone(strong), "p99")) {
+	for n := range f.words.having(append(slices.Clone(strong), "p99")) {
 		m, _ := f.catalog.Measure(n.id)
 		if !subset(n.words, append(append(slices.Clone(strong), "p99"), weak...)) || f.dimension(m.Unit) != "time" || f.fits(m) != nil {
 			continue

@@ -148,7 +148,7 @@ func (f *frame) told(s saying, rest, weak []string) (found catalog.Metric, best 
 		consider(about.metric, score)
 	}
 	sayable := append(slices.Clone(rest), weak...)
-	for _, n := range f.words.having(rest) {
+	for n := range f.words.having(rest) {
 		if s.Of(n.id) && subset(n.words, sayable) {
 			m, _ := f.catalog.Measure(n.id)
 			consider(m, 2+float64(len(n.words)))

@@ -45,6 +45,35 @@ func (it item) has(r role) (string, bool) {
 	return "", false
 }
 
+// closed reports whether one of items is no plain word that is there to be used: it
+// is a name, a number, or part of either.
+func closed(items []item) bool {
+	for i := range items {
+		if it := &items[i]; it.used || it.name || it.number != nil || it.whole != "" || it.inside {
+			return true
+		}
+	}
+	return false
+}
+
+// roomy is for how many bytes there is room without the heap: what is looked up
+// for every word, many times over, is a few words.
+const roomy = 64
+
+// spaced appends the words of items in the words of the catalog to b, spaces between
+// them: a map is looked up by them, and nobody keeps them.
+func spaced(b []byte, items []item) []byte {
+	for i := range items {
+		for _, w := range items[i].norms {
+			if len(b) > 0 {
+				b = append(b, ' ')
+			}
+			b = append(b, w...)
+		}
+	}
+	return b
+}
+
 // tag gives tokens their meanings, the longest phrase first. A hyphenated word
 // whose parts make a phrase is that phrase.
 func tag(ts []token, l *lexicon) []item {

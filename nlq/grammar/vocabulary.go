@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"math/bits"
 	"regexp"
@@ -27,6 +28,7 @@ type wordID int32
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
 	names   []named
+	at      map[catalog.ID][2]int           // where in names those of a measure begin and end
 	known   map[string]wordID               // every word in them
 	byWord  [][]int32                       // by word, the names that have it, in their order
 	weight  []float64                       // by word, how much it tells: more the fewer names have it
@@ -38,6 +40,7 @@ type vocabulary struct {
 	joined  map[string]string               // labels whose names have several words, by these in one: clusterqueue
 	values  map[string][]catalog.LabelValue // by what people say for them
 	facts   []fact
+	tallies sync.Pool // of *tally
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -50,8 +53,9 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{known: map[string]wordID{}, byLen: map[int][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
+	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, byLen: map[int][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
 	add := func(m catalog.Metric) {
+		v.at[m.ID] = [2]int{len(v.names), len(v.names) + len(m.Words)}
 		for rank, words := range m.Words {
 			n := named{id: m.ID, words: catalogWords(words), rank: rank}
 			for _, w := range n.words {
@@ -119,6 +123,7 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	for id, names := range v.byWord {
 		v.weight[id] = math.Log(1 + float64(len(v.names))/(1+float64(len(names))))
 	}
+	v.tallies.New = func() any { return &tally{shared: make([]uint8, len(v.names))} }
 	return v
 }
 
@@ -156,27 +161,66 @@ func catalogWords(s string) []string {
 	return slices.Compact(out)
 }
 
-// having returns the names that have all of words.
-func (v *vocabulary) having(words []string) []*named {
-	ids, ok := v.ids(words)
-	if !ok || len(ids) == 0 {
-		return nil
-	}
-	rarest := slices.MinFunc(ids, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })
-	var out []*named
-	for _, i := range v.byWord[rarest] {
-		if n := &v.names[i]; len(n.ids) >= len(ids) && subset(ids, n.ids) {
-			out = append(out, n)
+// having yields the names that have all of words.
+func (v *vocabulary) having(words []string) iter.Seq[*named] {
+	return func(yield func(*named) bool) {
+		ids, ok := v.ids(words)
+		if !ok || len(ids) == 0 {
+			return
+		}
+		rarest := slices.MinFunc(ids, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })
+		for _, i := range v.byWord[rarest] {
+			if n := &v.names[i]; len(n.ids) >= len(ids) && subset(ids, n.ids) && !yield(n) {
+				return
+			}
 		}
 	}
-	return out
 }
 
-// called reports whether some measure is called by both words.
-func (v *vocabulary) called(a, b string) bool {
-	two := []string{a, b}
-	slices.Sort(two)
-	return len(v.having(two)) > 0
+// some reports whether ok is true of one of the names that have all of words.
+func (v *vocabulary) some(words []string, ok func(*named) bool) bool {
+	for n := range v.having(words) {
+		if ok(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// called reports whether some measure is called by all of words.
+func (v *vocabulary) called(words ...string) bool {
+	return v.some(words, func(*named) bool { return true })
+}
+
+// calls returns the names of the measure id.
+func (v *vocabulary) calls(id catalog.ID) []named { return v.names[v.at[id][0]:v.at[id][1]] }
+
+// A tally is how many words of a question each name has. It is used again: there are
+// thousands of names, and a question is about few.
+type tally struct {
+	shared  []uint8
+	touched []int32
+}
+
+// tally calls each with the names that have some of words, in the order in which
+// words find them, and with how many they have.
+func (v *vocabulary) tally(words []wordID, each func(name, shared int)) {
+	t := v.tallies.Get().(*tally)
+	for _, w := range words {
+		for _, i := range v.byWord[w] {
+			if t.shared[i] == 0 {
+				t.touched = append(t.touched, i)
+			}
+			t.shared[i]++
+		}
+	}
+	for _, i := range t.touched {
+		shared := int(t.shared[i])
+		t.shared[i] = 0
+		each(int(i), shared)
+	}
+	t.touched = t.touched[:0]
+	v.tallies.Put(t)
 }
 
 // ids returns the numbers of those of words that are known, and whether all are.
@@ -481,35 +525,28 @@ func (f *frame) nearMeasures(said []string) []catalog.ID {
 		id    catalog.ID
 		score float64
 	}
-	shared := make([]uint8, len(f.words.names))
+	nearer := func(a, b hit) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(string(a.id), string(b.id)))
+	}
 	words, _ := f.words.ids(said)
 	slices.Sort(words)
-	for _, w := range slices.Compact(words) {
-		for _, i := range f.words.byWord[w] {
-			shared[i]++
-		}
-	}
 	var best []hit // the nearest first
-	for _, i := range f.words.holding(words) {
-		n, common := &f.words.names[i], shared[i]
-		if int(common)*2 < len(n.ids) {
-			continue
-		}
+	f.words.tally(slices.Compact(words), func(i, common int) {
+		n := &f.words.names[i]
 		h := hit{n.id, float64(common)/float64(len(n.ids)) + float64(common)/10}
+		if common*2 < len(n.ids) || len(best) == 3 && h.score < best[2].score {
+			return
+		}
 		if k := slices.IndexFunc(best, func(o hit) bool { return o.id == h.id }); k >= 0 {
 			if best[k].score >= h.score {
-				continue
+				return
 			}
 			best = slices.Delete(best, k, k+1)
 		}
-		at, _ := slices.BinarySearchFunc(best, h, func(a, b hit) int {
-			return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(string(a.id), string(b.id)))
-		})
-		if at < 3 {
-			best = slices.Insert(best, at, h)
-			best = best[:min(3, len(best))]
-		}
-	}
+		at, _ := slices.BinarySearchFunc(best, h, nearer)
+		best = slices.Insert(best, at, h)
+		best = best[:min(3, len(best))]
+	})
 	var ids []catalog.ID
 	for _, h := range best {
 		ids = append(ids, h.id)
