@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,8 +37,9 @@ type Engine struct {
 	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
 	Lenient bool                     // words may be left over where what is measured is plain all the same
 
-	once  sync.Once // of words, which take long to collect
-	words *vocabulary
+	once   sync.Once // of what follows, which takes long to collect
+	words  *vocabulary
+	places []nlq.Place
 }
 
 var _ nlq.Engine = (*Engine)(nil)
@@ -79,9 +81,11 @@ func (e *Engine) frame(text string) *frame {
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	e.once.Do(func() { e.words = vocabularyOf(c) })
-	text = exclaimed.ReplaceAllString(text, "")
-	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
+	e.once.Do(func() { e.words, e.places = vocabularyOf(c), e.allPlaces() })
+	if strings.Contains(text, "!") {
+		text = exclaimed.ReplaceAllString(text, "")
+	}
+	f := &frame{catalog: c, places: e.places, words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
 	f.items = tag(f.correct(tokens(text, c)), f.lexicon)
 	f.matchers()
 	f.namedWorkloads()
@@ -97,10 +101,10 @@ func (e *Engine) frame(text string) *frame {
 // exclaimed is what is called out before what is wanted: facility limit!
 var exclaimed = regexp.MustCompile(`^[^.!?0-9]{1,40}!+\s+`)
 
-func (e *Engine) places() []nlq.Place {
-	ps := append([]nlq.Place(nil), nlq.Places()...)
+func (e *Engine) allPlaces() []nlq.Place {
+	ps := slices.Clone(nlq.Places())
 	for i, p := range ps {
-		ps[i].Labels = append(append([]string(nil), e.Labels[p.Name]...), p.Labels...)
+		ps[i].Labels = slices.Concat(e.Labels[p.Name], p.Labels)
 	}
 	return ps
 }

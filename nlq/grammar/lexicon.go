@@ -91,6 +91,7 @@ type phrase struct {
 	words []string
 	role  role
 	value string
+	norms []string // of role word: value in the words of the catalog
 }
 
 // A unit is a word for a unit.
@@ -119,6 +120,7 @@ func (l *lexicon) deviceOf(name string) string {
 type lexicon struct {
 	phrases  map[string][]phrase // by first word, the longest first
 	units    map[string]unit     // by word, as it is written
+	numeric  map[string]bool     // words that numbers and periods in words begin with
 	stop     map[string]bool
 	words    map[string]bool // every word of a phrase
 	examples []string
@@ -141,7 +143,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(language string) (*lexicon, error) {
-	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, stop: map[string]bool{}, words: map[string]bool{}, sets: map[string]map[string]bool{}, ofUnit: map[string]string{}}
+	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, numeric: map[string]bool{}, stop: map[string]bool{}, words: map[string]bool{}, sets: map[string]map[string]bool{}, ofUnit: map[string]string{}}
 	rows, err := table(language+"/lexicon.csv", "role,value,phrases")
 	if err != nil {
 		return nil, err
@@ -171,7 +173,12 @@ func read(language string) (*lexicon, error) {
 			for _, one := range w {
 				l.words[one] = true
 			}
-			l.phrases[w[0]] = append(l.phrases[w[0]], phrase{words: w, role: role(f[0]), value: f[1]})
+			p := phrase{words: w, role: role(f[0]), value: f[1]}
+			if p.role == "word" {
+				p.norms = singulars(p.value)
+			}
+			l.numeric[w[0]] = l.numeric[w[0]] || p.role == "number" || p.role == "period"
+			l.phrases[w[0]] = append(l.phrases[w[0]], p)
 		}
 	}
 	for _, ps := range l.phrases {

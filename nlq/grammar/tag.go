@@ -94,7 +94,7 @@ func tag(ts []token, l *lexicon) []item {
 				continue
 			}
 		}
-		if m := timesShape.FindStringSubmatch(t.raw); m != nil && t.part == 0 {
+		if m := timesOf(t.raw); m != nil && t.part == 0 {
 			v, _ := strconv.ParseFloat(m[1], 64)
 			out = append(out, item{raw: m[1], low: m[1], number: &number{value: v}}, item{raw: m[2], low: m[2], roles: []phrase{{role: "times", value: "n"}}})
 			i++
@@ -128,6 +128,14 @@ func tag(ts []token, l *lexicon) []item {
 
 // timesShape is a multiple written as one word.
 var timesShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)([xX×])$`)
+
+// timesOf returns the parts of a multiple, nil of any other word.
+func timesOf(word string) []string {
+	if word[0] < '0' || word[0] > '9' {
+		return nil
+	}
+	return timesShape.FindStringSubmatch(word)
+}
 
 // limits reports whether a limit follows: "or below" does not end "below 10 GB
 // or below 5%", as it ends "10 GB or below, for 2 minutes".
@@ -175,14 +183,14 @@ func (l *lexicon) phrase(ts []token) (item, int) {
 		n = len(p.words)
 		it.roles = append(it.roles, p)
 	}
-	var raws []string
-	for _, t := range ts[:n] {
-		raws = append(raws, t.raw)
+	for _, t := range ts[1:n] {
+		it.raw += " " + t.raw
 	}
-	it.raw = strings.Join(raws, " ")
-	it.low = strings.ToLower(it.raw)
-	it.norms = l.norms(it)
-	it.name = n == 1 && nameShape.MatchString(ts[0].raw) && len(it.roles) == 0 && ts[0].parts == 0
+	if n > 1 {
+		it.low = strings.ToLower(it.raw)
+	}
+	it.norms = norms(it)
+	it.name = n == 1 && len(it.roles) == 0 && ts[0].parts == 0 && nameShape.MatchString(ts[0].raw)
 	return it, n
 }
 
@@ -202,19 +210,22 @@ func startsWith(ts []token, words []string) bool {
 }
 
 // norms returns it in the words of the catalog.
-func (l *lexicon) norms(it item) []string {
-	if v, ok := it.has("word"); ok {
-		var out []string
-		for _, w := range strings.Fields(v) {
-			out = append(out, singular(w))
+func norms(it item) []string {
+	for _, p := range it.roles {
+		if p.role == "word" {
+			return p.norms
 		}
-		return out
 	}
-	var out []string
-	for _, w := range strings.Fields(it.low) {
-		out = append(out, singular(w))
+	return singulars(it.low)
+}
+
+// singulars returns the words of s, each in the singular.
+func singulars(s string) []string {
+	var words []string
+	for w := range strings.FieldsSeq(s) {
+		words = append(words, singular(w))
 	}
-	return out
+	return slices.Clip(words) // what is added to one is added to no other
 }
 
 // singular takes the plural's ending off, and may take it off a word that is
@@ -231,6 +242,14 @@ func singular(w string) string {
 
 var numeral = regexp.MustCompile(`^([+-]?(?:[0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(.*)$`)
 
+// numeralOf returns the parts of a word that begins with a number, nil of any other.
+func numeralOf(word string) []string {
+	if word == "" || strings.IndexByte("+-.0123456789", word[0]) < 0 {
+		return nil // most words: it need not be tried
+	}
+	return numeral.FindStringSubmatch(word)
+}
+
 // multipliers may stand directly behind a number, before a unit or without one.
 var multipliers = map[string]float64{"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 
@@ -240,12 +259,14 @@ func (l *lexicon) quantity(ts []token) (item, int) {
 	var n number
 	used := 1
 	rest := ""
-	if m := numeral.FindStringSubmatch(ts[0].raw); m != nil && !ts[0].sign {
+	if m := numeralOf(ts[0].raw); m != nil && !ts[0].sign {
 		v, err := strconv.ParseFloat(strings.ReplaceAll(m[1], "_", ""), 64)
 		if err != nil {
 			return item{}, 0
 		}
 		n.value, rest = v, strings.TrimPrefix(m[2], "-")
+	} else if !l.numeric[strings.TrimSuffix(strings.ToLower(ts[0].raw), "'s")] {
+		return item{}, 0
 	} else if it, k := l.phrase(ts); k > 0 {
 		v, isNumber := it.has("number")
 		secs, isPeriod := it.has("period")
@@ -285,7 +306,7 @@ func (l *lexicon) outOf(n *number, ts []token) int {
 	}
 	var all float64
 	used := 2
-	if m := numeral.FindStringSubmatch(ts[1].raw); m != nil && m[2] == "" {
+	if m := numeralOf(ts[1].raw); m != nil && m[2] == "" {
 		all, _ = strconv.ParseFloat(m[1], 64)
 	} else if it, k := l.phrase(ts[1:]); m == nil && strings.EqualFold(ts[0].raw, "in") { // one in twenty
 		v, _ := it.has("number")

@@ -3,6 +3,7 @@ package grammar
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"math"
 	"math/bits"
 	"regexp"
@@ -22,6 +23,12 @@ type named struct {
 	rank  int      // of the phrase among the measure's own
 }
 
+// A spelling is what a word and one that is a slip of it have in common, or nearly so.
+type spelling struct {
+	first byte
+	long  int
+}
+
 // A wordID numbers the words of a vocabulary, so that sets of them are slices.
 type wordID int32
 
@@ -32,7 +39,7 @@ type vocabulary struct {
 	known   map[string]wordID               // every word in them
 	byWord  [][]int32                       // by word, the names that have it, in their order
 	weight  []float64                       // by word, how much it tells: more the fewer names have it
-	byLen   map[int][]string                // known words by their length
+	spelt   map[spelling][]string           // the words in them, of the lexicon and of units
 	brands  map[string]bool                 // the first words of metrics' own names, such as vllm
 	makers  map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
 	labels  map[string]string               // by the words of its name, a label that no place goes by
@@ -53,7 +60,7 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, byLen: map[int][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
+	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, spelt: map[spelling][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
 	add := func(m catalog.Metric) {
 		v.at[m.ID] = [2]int{len(v.names), len(v.names) + len(m.Words)}
 		for rank, words := range m.Words {
@@ -64,7 +71,6 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 					id = wordID(len(v.byWord))
 					v.known[w] = id
 					v.byWord = append(v.byWord, nil)
-					v.byLen[len(w)] = append(v.byLen[len(w)], w)
 				}
 				n.ids = append(n.ids, id)
 				v.byWord[id] = append(v.byWord[id], int32(len(v.names)))
@@ -118,6 +124,14 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			v.values[w] = append(v.values[w], l)
 		}
 	}
+	for _, words := range []iter.Seq[string]{maps.Keys(v.known), maps.Keys(english().words), maps.Keys(english().units)} {
+		for w := range words {
+			if w != "" {
+				as := spelling{w[0], len(w)}
+				v.spelt[as] = append(v.spelt[as], w)
+			}
+		}
+	}
 	v.facts = factsOf(c, catalog.LabelValues())
 	v.weight = make([]float64, len(v.byWord))
 	for id, names := range v.byWord {
@@ -148,7 +162,7 @@ func catalogWords(s string) []string {
 		for _, p := range english().phrases[strings.ToLower(ts[i].raw)] {
 			if p.role == "word" && startsWith(ts[i:], p.words) {
 				n = len(p.words)
-				norms = english().norms(item{roles: []phrase{p}})
+				norms = p.norms
 				break
 			}
 		}
@@ -301,8 +315,10 @@ func (f *frame) correct(ts []token) []token {
 			continue
 		}
 		best, ok := f.closest(low, in)
-		if comparative, is := f.comparativeOf(low); is && i+1 < len(ts) && strings.EqualFold(ts[i+1].raw, "than") {
-			best, ok = comparative, true
+		if i+1 < len(ts) && strings.EqualFold(ts[i+1].raw, "than") {
+			if comparative, is := f.comparativeOf(low); is {
+				best, ok = comparative, true
+			}
 		}
 		if !ok {
 			continue
@@ -414,16 +430,10 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		}
 	}
 	if !afterIn {
-		for w := range f.lexicon.units {
-			try(w)
-		}
 		for n := len(low) - limit; n <= len(low)+limit; n++ {
-			for _, w := range f.words.byLen[n] {
+			for _, w := range f.words.spelt[spelling{low[0], n}] {
 				try(w)
 			}
-		}
-		for w := range f.lexicon.words {
-			try(w)
 		}
 	} else if len(low) >= 6 {
 		for w := range f.words.values {
