@@ -104,7 +104,7 @@ func readExamples(t *testing.T) (all []example, texts int) {
 		for i := range cs {
 			var fs []float64
 			for _, f := range features {
-				fs = append(fs, f.of(r, &cs[i]))
+				fs = append(fs, f.of(r, cs[i]))
 			}
 			ex.features = append(ex.features, fs)
 			ex.ids = append(ex.ids, cs[i].ID)

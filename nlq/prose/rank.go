@@ -143,19 +143,21 @@ func is(holds func(*reading, *candidate) bool) func(*reading, *candidate) float6
 
 // rank puts the metrics that the text may be about in order, the likeliest
 // first, and returns how likely that one is: its share of what speaks for any.
-func (r *reading) rank() ([]candidate, float64) {
+func (r *reading) rank() ([]*candidate, float64) {
 	cs := r.candidates()
 	if len(cs) == 0 {
 		return nil, 0
 	}
-	for i := range cs {
-		for _, f := range features {
-			if w := r.lexicon.Weights[f.name]; w != 0 {
-				cs[i].rate += w * f.of(r, &cs[i])
-			}
+	for _, f := range features {
+		w := r.lexicon.Weights[f.name]
+		if w == 0 {
+			continue
+		}
+		for _, c := range cs {
+			c.rate += w * f.of(r, c)
 		}
 	}
-	slices.SortStableFunc(cs, func(a, b candidate) int {
+	slices.SortStableFunc(cs, func(a, b *candidate) int {
 		switch {
 		case a.rate > b.rate:
 			return -1
@@ -172,7 +174,7 @@ func (r *reading) rank() ([]candidate, float64) {
 }
 
 // candidates returns the metrics that have the most of the text's words.
-func (r *reading) candidates() []candidate {
+func (r *reading) candidates() []*candidate {
 	for first := range r.brands.at {
 		r.weigh(r.lexicon.Key(first), later)
 	}
@@ -181,23 +183,25 @@ func (r *reading) candidates() []candidate {
 	if _, ok := r.catalog.Metric("up"); ok && r.cues["gone"] && !slices.ContainsFunc(r.hits, func(h index.Hit) bool { return h.ID == "up" }) {
 		r.hits = append(r.hits, index.Hit{ID: "up", Said: 0.3, Named: 1}) // no word says so, and it is what says so
 	}
-	cs := make([]candidate, len(r.hits))
+	cs, all := make([]*candidate, len(r.hits)), make([]candidate, len(r.hits))
 	for i, h := range r.hits {
-		m, _ := r.catalog.Measure(h.ID)
-		cs[i] = candidate{Hit: h, traits: r.traits[h.ID], metric: m}
-		cs[i].brandNamed, cs[i].brandFirst = r.names(cs[i].first)
-		cs[i].phrase, cs[i].nameSaid, cs[i].ofName = r.index.Called(h.ID, r.query)
-		for _, w := range cs[i].words {
+		c := &all[i]
+		cs[i] = c
+		c.Hit, c.traits = h, r.traits[h.ID]
+		c.metric, _ = r.catalog.Measure(h.ID)
+		c.brandNamed, c.brandFirst = r.names(c.first)
+		c.phrase, c.nameSaid, c.ofName = r.index.Called(h.ID, r.query)
+		for _, w := range c.words {
 			if r.said[w] {
-				cs[i].written++
+				c.written++
 			}
 		}
-		for _, two := range cs[i].traits.pairs {
+		for _, two := range c.traits.pairs {
 			if r.query[two] > 0 {
-				cs[i].pairs++
+				c.pairs++
 			}
 		}
-		cs[i].plain = r.lexicon.Brands[cs[i].first].Plain
+		c.plain = r.lexicon.Brands[c.first].Plain
 	}
 	return cs
 }

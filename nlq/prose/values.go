@@ -14,10 +14,13 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 	if len(r.spoken) == 0 {
 		return nil, ""
 	}
-	taken := map[string]string{} // by label, what says its value
+	var taken map[string]string // by label, what says its value
 	for _, v := range r.spoken {
+		if !v.Of(m.ID) {
+			continue
+		}
 		i := slices.IndexFunc(v.Labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
-		if i < 0 || !v.Of(m.ID) {
+		if i < 0 {
 			continue
 		}
 		said := v.said
@@ -27,6 +30,9 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 		}
 		if r.inName(said, m.ID) || len(v.Metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
 			continue
+		}
+		if taken == nil {
+			taken = map[string]string{} // seldom: most metrics have no such label
 		}
 		taken[v.Labels[i]] = said
 		found = append(found, nlq.Matcher{Label: v.Labels[i], Op: v.Op, Value: v.Value})

@@ -18,12 +18,13 @@ import (
 
 // An Index is made once of a catalog, and then read by many at once.
 type Index struct {
-	docs   []doc
-	at     map[string]entry
-	brand  map[string]bool    // first words of the names of several metrics
-	number map[catalog.ID]int // of a metric's doc
-	kin    map[string][]int   // docs by the first word of their names
-	sums   sync.Pool          // of *sums: what a question adds up
+	docs    []doc
+	weights []float64 // by doc: what the words of its name tell, together
+	at      map[string]entry
+	brand   map[string]bool    // first words of the names of several metrics
+	number  map[catalog.ID]int // of a metric's doc
+	kin     map[string][]int   // docs by the first word of their names
+	sums    sync.Pool          // of *sums: what a question adds up
 }
 
 // A doc is what is known of one metric.
@@ -32,7 +33,6 @@ type doc struct {
 	name    []string   // the keys of the words of the name, once each
 	parts   []string   // the words of the name, stems only
 	phrases [][]string // the keys of the words of what people call it
-	weight  float64    // what the words of the name tell, together
 }
 
 // An entry is what a word is said of, and how much it tells metrics apart.
@@ -101,9 +101,10 @@ func New(c *catalog.Catalog, w *Words) *Index {
 		e.idf = math.Log(1 + float64(len(x.docs))/float64(len(e.of)))
 		x.at[word] = e
 	}
+	x.weights = make([]float64, len(x.docs))
 	for i := range x.docs {
 		for _, k := range x.docs[i].name {
-			x.docs[i].weight += x.at[k].idf
+			x.weights[i] += x.at[k].idf
 		}
 	}
 	x.sums.New = func() any { return &sums{found: make([]float64, len(x.docs)), named: make([]float64, len(x.docs))} }
@@ -176,31 +177,36 @@ func (x *Index) Find(query map[string]float64, n int) []Hit {
 	defer x.sums.Put(s)
 	asked := 0.0
 	for _, word := range slices.Sorted(maps.Keys(query)) {
-		e := x.at[word]
-		asked += query[word] * e.idf
+		e, counts := x.at[word], query[word]
+		asked += counts * e.idf
+		named := e.idf * min(1, counts)
 		for _, m := range e.of {
 			if s.found[m.doc] == 0 {
 				s.touched = append(s.touched, m.doc)
 			}
-			s.found[m.doc] += query[word] * e.idf * float64(m.weight)
+			s.found[m.doc] += counts * e.idf * float64(m.weight)
 			if m.inName {
-				s.named[m.doc] += e.idf * min(1, query[word])
+				s.named[m.doc] += named
 			}
 		}
 	}
-	hits := make([]Hit, 0, n+1)
+	hits, least := make([]Hit, 0, n+1), 0.0
 	for _, i := range s.touched {
-		h := Hit{ID: x.docs[i].id, Said: s.found[i] / asked}
-		if w := x.docs[i].weight; w > 0 { // a name may have no word that tells anything: up
+		h := Hit{Said: s.found[i] / asked}
+		if w := x.weights[i]; w > 0 { // a name may have no word that tells anything: up
 			h.Named = s.named[i] / w
 		}
 		s.found[i], s.named[i] = 0, 0
-		if len(hits) == n && better(h, hits[n-1]) >= 0 {
+		if len(hits) == n && h.Score() < least {
+			continue // most: their names need not be looked at
+		}
+		if h.ID = x.docs[i].id; len(hits) == n && better(h, hits[n-1]) >= 0 {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(hits, h, func(a, b Hit) int { return better(a, b) })
 		hits = slices.Insert(hits, at, h)
 		hits = hits[:min(n, len(hits))]
+		least = hits[len(hits)-1].Score()
 	}
 	s.touched = s.touched[:0]
 	return hits
