@@ -204,8 +204,7 @@ func (f *frame) calledByAll(items []item) bool {
 		}
 	}
 	return f.words.some(words, func(n *named) bool {
-		_, derived := f.catalog.Derived(n.id)
-		return derived && subset(n.words, said)
+		return n.derived && subset(n.words, said)
 	})
 }
 

@@ -495,8 +495,7 @@ func at(items []item, i int) item {
 // isShare reports whether some share is called by words.
 func (f *frame) isShare(words []string) bool {
 	return f.words.some(words, func(n *named) bool {
-		m, _ := f.catalog.Measure(n.id)
-		return f.dimension(m.Unit) == "ratio"
+		return f.dimension(n.metric.Unit) == "ratio"
 	})
 }
 

@@ -168,16 +168,11 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 	}
 	best, hits := -1.0, map[catalog.ID]*named{}
-	sayable := append(slices.Clone(strong), weak...)
-	for n := range f.words.having(strong) {
-		if !subset(n.words, sayable) {
+	for n := range f.words.within(strong, weak) {
+		if !f.suits(n.metric) {
 			continue
 		}
-		m, _ := f.catalog.Measure(n.id)
-		if f.fits(m) != nil {
-			continue
-		}
-		depth := f.depth(n, weak, m)
+		depth := f.depth(n, weak)
 		if depth > best {
 			best, hits = depth, map[catalog.ID]*named{}
 		}
@@ -271,14 +266,14 @@ func (f *frame) countsGPUs() {
 
 // depth is how much of what was said a name holds. What is only implied counts
 // half, and less than whether the metric is there without being asked for.
-func (f *frame) depth(n *named, weak []string, m catalog.Metric) float64 {
+func (f *frame) depth(n *named, weak []string) float64 {
 	d := float64(len(n.words))
 	for _, w := range n.words {
 		if slices.Contains(f.implied, w) || slices.Contains(weak, w) {
 			d -= 0.5
 		}
 	}
-	if _, derived := f.catalog.Derived(m.ID); !derived && !m.Default {
+	if !n.derived && !n.metric.Default {
 		d -= 0.7
 	}
 	return d
@@ -456,94 +451,6 @@ func subset[E comparable](a, b []E) bool {
 	return true
 }
 
-// fits reports why m cannot be what is meant, by places and units.
-func (f *frame) fits(m catalog.Metric) error {
-	for _, fl := range f.filters {
-		if fl.place == "xid" && m.Unit == "{xid}" {
-			continue
-		}
-		switch _, ok := f.filtered(fl, m); {
-		case ok:
-		case fl.label != "":
-			return f.ask(fmt.Sprintf("%s has no label %s. What should it be narrowed to?", f.title(m.ID), fl.label))
-		default:
-			return f.ask(fmt.Sprintf("%s cannot be narrowed to one %s. What should it be narrowed to?", f.title(m.ID), fl.place))
-		}
-	}
-	if len(f.answered) > 0 && f.httpLabel(m) == "" {
-		return f.ask(f.title(m.ID) + " is not told apart by codes of HTTP. What should be measured?")
-	}
-	if f.distinct != "" && f.ownLabel(m, f.distinct) == "" {
-		return f.ask(f.title(m.ID) + " is not told apart by " + f.distinct + ".")
-	}
-	for _, by := range append(f.weakPlaces(), f.by...) {
-		if f.lastResort && !slices.Contains(f.by, by) && !slices.Contains(f.each, by) {
-			continue // looked at, and not told apart
-		}
-		if label, outright := strings.CutPrefix(by, "label "); outright && f.ownLabel(m, label) != "" || f.groupable(m, by) {
-			continue
-		}
-		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))
-	}
-	uptime := m.Unit == "{bool}" && f.outUnit == "ratio" && f.window > 0 // of the time it was so
-	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit && !uptime && !(m.Type == catalog.Counter && f.dimension(m.Unit)+"/s" == f.outUnit) {
-		return f.ask(fmt.Sprintf("%s is measured in %s. In which unit?", f.title(m.ID), m.Unit))
-	}
-	if f.bytesLeft && f.dimension(m.Unit) != "bytes" {
-		return f.ask(f.title(m.ID) + " is no space that can run out.")
-	}
-	if f.per > 0 && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {
-		return f.ask(f.title(m.ID) + " is a share.") // so many a second are none
-	}
-	for _, c := range append(slices.Clone(f.bounds), f.compares...) {
-		if _, isTime := c.limit.duration(); isTime && m.Unit == "{bool}" {
-			continue // for how long it is so
-		}
-		if f.lastResort && m.Unit == "{bool}" && c.limit.unit.dimension == "ratio" && c.limit.isUnit && f.kind != lookup {
-			continue // of which share it is so
-		}
-		if !f.comparable(m, c.limit) {
-			return f.ask(fmt.Sprintf("%s is measured in %s, and the limit is in %s. Which limit do you mean?", f.title(m.ID), m.Unit, c.limit.unitRaw))
-		}
-	}
-	return nil
-}
-
-// weakPlaces returns the places that are looked at and are not what m is about.
-func (f *frame) weakPlaces() []string {
-	var out []string
-	for i := range f.items {
-		if !f.items[i].weak {
-			continue
-		}
-		if p, _, ok := f.place(i); ok {
-			out = append(out, p.Name)
-		}
-	}
-	return out
-}
-
-func (f *frame) groupable(m catalog.Metric, place string) bool {
-	if m.Entity == place {
-		return true
-	}
-	if m.Unit == "{gpu}" && place == "gpu" {
-		return true // what is counted
-	}
-	_, ok := f.keptLabel(m, f.placeNamed(place))
-	return ok
-}
-
-// keptLabel returns the label by which results of m say p.
-func (f *frame) keptLabel(m catalog.Metric, p nlq.Place) (string, bool) {
-	for _, l := range p.Labels {
-		if f.catalog.Splits(m.ID, l) {
-			return l, true
-		}
-	}
-	return "", false
-}
-
 // amounts reports whether so much of something was said, not which share.
 func (f *frame) amounts() bool {
 	return slices.ContainsFunc(f.items, func(it item) bool {
@@ -560,11 +467,8 @@ func (f *frame) nothing(strong, weak []string) error {
 	if f.quiet || f.unheard {
 		return errQuiet
 	}
-	for n := range f.words.having(strong) {
-		if subset(n.words, append(slices.Clone(strong), weak...)) {
-			m, _ := f.catalog.Measure(n.id)
-			return f.fits(m)
-		}
+	for n := range f.words.within(strong, weak) {
+		return f.fits(*n.metric)
 	}
 	var unknown []string
 	for _, it := range f.items {

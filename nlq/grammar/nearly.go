@@ -31,24 +31,19 @@ func (f *frame) filler(w string) bool {
 // shorter returns the measure called by less, if it is of the brands in strong,
 // and a state where a state was said.
 func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
-	sayable := append(slices.Clone(less), weak...)
 	best, found := -1, catalog.Metric{}
-	for n := range f.words.having(less) {
-		if len(n.words) <= best || !subset(n.words, sayable) {
-			continue
-		}
-		m, _ := f.catalog.Measure(n.id)
-		if f.fits(m) != nil {
+	for n := range f.words.within(less, weak) {
+		if len(n.words) <= best || !f.suits(n.metric) {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {
-			if slices.Contains(less, w) || brandOf(n.id) == w || slices.Contains(makersOf(m), w) {
+			if slices.Contains(less, w) || brandOf(n.id) == w || slices.Contains(makersOf(*n.metric), w) {
 				return false
 			}
-			return f.brand(w) || f.maker(w) || f.badState(w) && m.Unit != "{bool}"
+			return f.brand(w) || f.maker(w) || f.badState(w) && n.metric.Unit != "{bool}"
 		})
 		if ok {
-			best, found = len(n.words), m
+			best, found = len(n.words), *n.metric
 		}
 	}
 	return found, best >= 0
@@ -155,11 +150,10 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		if of < enough || in < enough || s <= score {
 			return
 		}
-		m, _ := f.catalog.Measure(n.id)
 		if f.ofAnother(n.id, strong) {
 			return
 		}
-		if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
+		if !n.derived && !n.metric.Default {
 			s *= 0.85 // there only where somebody asked for it
 		}
 		if slices.ContainsFunc(n.words, func(w string) bool {
@@ -167,8 +161,8 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		}) {
 			s *= 0.8 // whose it is goes without saying only where one thing has it
 		}
-		if s > score && f.fits(m) == nil {
-			best, score, covered = m, s, n.words
+		if s > score && f.suits(n.metric) {
+			best, score, covered = *n.metric, s, n.words
 		}
 	})
 	if score == 0 {
@@ -210,12 +204,11 @@ func (f *frame) contained(words []wordID, said, maySay []bool) (catalog.Metric, 
 		if len(n.ids) < 2 || weight < score {
 			return
 		}
-		m, _ := f.catalog.Measure(n.id)
-		if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
+		if !n.derived && !n.metric.Default {
 			weight *= 0.85
 		}
-		if (weight > score || weight == score && i < first) && f.fits(m) == nil {
-			best, score, first = m, weight, i
+		if (weight > score || weight == score && i < first) && f.suits(n.metric) {
+			best, score, first = *n.metric, weight, i
 		}
 	})
 	return best, score > 0

@@ -269,21 +269,25 @@ func (f *frame) divided() (catalog.Metric, error) {
 func (f *frame) kin(words []string, whole catalog.Metric) (best catalog.Metric, ok bool) {
 	closest := 0
 	for n := range f.words.having(words) {
-		m, _ := f.catalog.Metric(n.id)
-		if m.ID == "" || m.ID == whole.ID || m.ID == best.ID || m.Type != whole.Type || m.Exporter != whole.Exporter || m.Entity != whole.Entity || f.dimension(m.Unit) != f.dimension(whole.Unit) {
+		m := n.metric
+		if n.derived || m.ID == whole.ID || m.ID == best.ID || m.Type != whole.Type || m.Exporter != whole.Exporter || m.Entity != whole.Entity || f.dimension(m.Unit) != f.dimension(whole.Unit) {
 			continue
 		}
 		common := inCommon(string(m.ID), string(whole.ID))
 		if common < leastInCommon {
 			continue
 		}
+		near := common*longestName - len(n.words)
+		if near < closest {
+			continue
+		}
 		own := strings.Join(strings.FieldsFunc(string(m.ID), isJoint)[common:], " ")
 		if !subset(words, catalogWords(own)) {
 			continue // "etcd" tells none apart
 		}
-		switch near := common*longestName - len(n.words); {
+		switch {
 		case near > closest:
-			best, closest, ok = m, near, true
+			best, closest, ok = *m, near, true
 		case near == closest:
 			ok = false
 		}

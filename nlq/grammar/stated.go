@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -131,27 +132,27 @@ func (f *frame) namedSo(s saying, hits map[catalog.ID]*named) bool {
 // only be about what they are of.
 func (f *frame) told(s saying, rest, weak []string) (found catalog.Metric, best float64) {
 	said := append(slices.Clone(rest), strings.Fields(s.words)...)
-	consider := func(m catalog.Metric, score float64) {
-		if _, ok := f.labelOf(m, s); ok && score > best && f.fits(m) == nil {
-			best, found = score, m
+	consider := func(m *catalog.Metric, score float64) {
+		if score <= best {
+			return
+		}
+		if _, ok := f.labelOf(*m, s); ok && f.suits(m) {
+			best, found = score, *m
 		}
 	}
-	for i := range f.words.facts {
-		about := &f.words.facts[i]
-		if len(rest) == 0 || !s.Of(about.metric.ID) || slices.ContainsFunc(rest, func(w string) bool { return !about.says(w) }) {
+	for about := range f.words.about(rest) {
+		if !s.Of(about.metric.ID) {
 			continue
 		}
 		score := 0.5 - float64(len(about.words))/1000 // about it, and about little else
 		if slices.ContainsFunc(about.names, func(n []string) bool { return subset(n, said) }) {
 			score++
 		}
-		consider(about.metric, score)
+		consider(&about.metric, score)
 	}
-	sayable := append(slices.Clone(rest), weak...)
-	for n := range f.words.having(rest) {
-		if s.Of(n.id) && subset(n.words, sayable) {
-			m, _ := f.catalog.Measure(n.id)
-			consider(m, 2+float64(len(n.words)))
+	for n := range f.words.within(rest, weak) {
+		if s.Of(n.id) {
+			consider(n.metric, 2+float64(len(n.words)))
 		}
 	}
 	return found, best
@@ -263,8 +264,20 @@ type fact struct {
 	words  map[string]bool
 }
 
-// says reports whether a word is about what a fact is of.
-func (t *fact) says(w string) bool { return t.words[w] }
+// about yields the facts that are about what all of words say, of which there must be some.
+func (v *vocabulary) about(words []string) iter.Seq[*fact] {
+	return func(yield func(*fact) bool) {
+		if len(words) == 0 {
+			return
+		}
+		for _, i := range v.factsOn[words[0]] {
+			t := &v.facts[i]
+			if !slices.ContainsFunc(words[1:], func(w string) bool { return !t.words[w] }) && !yield(t) {
+				return
+			}
+		}
+	}
+}
 
 // factsOf returns the facts of a catalog whose labels have values with words.
 func factsOf(c *catalog.Catalog, values []catalog.LabelValue) []fact {

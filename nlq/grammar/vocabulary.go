@@ -17,10 +17,12 @@ import (
 
 // A named measure is one phrase by which a measure is known.
 type named struct {
-	id    catalog.ID
-	words []string // as a set, in the words of the catalog
-	ids   []wordID // of words
-	rank  int      // of the phrase among the measure's own
+	id      catalog.ID
+	metric  *catalog.Metric
+	derived bool
+	words   []string // as a set, in the words of the catalog
+	ids     []wordID // of words
+	rank    int      // of the phrase among the measure's own
 }
 
 // A spelling is what a word and one that is a slip of it have in common, or nearly so.
@@ -38,6 +40,7 @@ type vocabulary struct {
 	at      map[catalog.ID][2]int           // where in names those of a measure begin and end
 	known   map[string]wordID               // every word in them
 	byWord  [][]int32                       // by word, the names that have it, in their order
+	signed  []signature                     // by name
 	weight  []float64                       // by word, how much it tells: more the fewer names have it
 	spelt   map[spelling][]string           // the words in them, of the lexicon and of units
 	brands  map[string]bool                 // the first words of metrics' own names, such as vllm
@@ -47,7 +50,8 @@ type vocabulary struct {
 	joined  map[string]string               // labels whose names have several words, by these in one: clusterqueue
 	values  map[string][]catalog.LabelValue // by what people say for them
 	facts   []fact
-	tallies sync.Pool // of *tally
+	factsOn map[string][]int // by word, the facts that it is about
+	tallies sync.Pool        // of *tally
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -61,10 +65,10 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, spelt: map[spelling][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
-	add := func(m catalog.Metric) {
-		v.at[m.ID] = [2]int{len(v.names), len(v.names) + len(m.Words)}
-		for rank, words := range m.Words {
-			n := named{id: m.ID, words: catalogWords(words), rank: rank}
+	add := func(m *catalog.Metric, called []string, derived bool) {
+		v.at[m.ID] = [2]int{len(v.names), len(v.names) + len(called)}
+		for rank, words := range called {
+			n := named{id: m.ID, metric: m, derived: derived, words: catalogWords(words), rank: rank}
 			for _, w := range n.words {
 				id, ok := v.known[w]
 				if !ok {
@@ -76,9 +80,10 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 				v.byWord[id] = append(v.byWord[id], int32(len(v.names)))
 			}
 			v.names = append(v.names, n)
+			v.signed = append(v.signed, signatureOf(n.ids))
 		}
 	}
-	for _, m := range c.All() {
+	for i, m := range c.All() {
 		for _, b := range []string{brandOf(m.ID), strings.ToLower(m.Exporter)} {
 			if !isPlaceWord(b) && !english().words[b] {
 				v.brands[b] = true
@@ -94,10 +99,10 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		if len(m.Words) == 0 && m.Exporter == catalog.Discovered {
 			m.Words = []string{strings.NewReplacer("_", " ", ":", " ").Replace(string(m.ID))}
 		}
-		add(m)
+		add(&c.All()[i], m.Words, false)
 	}
-	for _, d := range c.AllDerived() {
-		add(d.Metric)
+	for i, d := range c.AllDerived() {
+		add(&c.AllDerived()[i].Metric, d.Words, true)
 	}
 	for w, many := range v.common() {
 		if many {
@@ -132,7 +137,12 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			}
 		}
 	}
-	v.facts = factsOf(c, catalog.LabelValues())
+	v.facts, v.factsOn = factsOf(c, catalog.LabelValues()), map[string][]int{}
+	for i, t := range v.facts {
+		for w := range t.words {
+			v.factsOn[w] = append(v.factsOn[w], i)
+		}
+	}
 	v.weight = make([]float64, len(v.byWord))
 	for id, names := range v.byWord {
 		v.weight[id] = math.Log(1 + float64(len(v.names))/(1+float64(len(names))))
@@ -173,68 +183,6 @@ func catalogWords(s string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// having yields the names that have all of words.
-func (v *vocabulary) having(words []string) iter.Seq[*named] {
-	return func(yield func(*named) bool) {
-		ids, ok := v.ids(words)
-		if !ok || len(ids) == 0 {
-			return
-		}
-		rarest := slices.MinFunc(ids, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })
-		for _, i := range v.byWord[rarest] {
-			if n := &v.names[i]; len(n.ids) >= len(ids) && subset(ids, n.ids) && !yield(n) {
-				return
-			}
-		}
-	}
-}
-
-// some reports whether ok is true of one of the names that have all of words.
-func (v *vocabulary) some(words []string, ok func(*named) bool) bool {
-	for n := range v.having(words) {
-		if ok(n) {
-			return true
-		}
-	}
-	return false
-}
-
-// called reports whether some measure is called by all of words.
-func (v *vocabulary) called(words ...string) bool {
-	return v.some(words, func(*named) bool { return true })
-}
-
-// calls returns the names of the measure id.
-func (v *vocabulary) calls(id catalog.ID) []named { return v.names[v.at[id][0]:v.at[id][1]] }
-
-// A tally is how many words of a question each name has. It is used again: there are
-// thousands of names, and a question is about few.
-type tally struct {
-	shared  []uint8
-	touched []int32
-}
-
-// tally calls each with the names that have some of words, in the order in which
-// words find them, and with how many they have.
-func (v *vocabulary) tally(words []wordID, each func(name, shared int)) {
-	t := v.tallies.Get().(*tally)
-	for _, w := range words {
-		for _, i := range v.byWord[w] {
-			if t.shared[i] == 0 {
-				t.touched = append(t.touched, i)
-			}
-			t.shared[i]++
-		}
-	}
-	for _, i := range t.touched {
-		shared := int(t.shared[i])
-		t.shared[i] = 0
-		each(int(i), shared)
-	}
-	t.touched = t.touched[:0]
-	v.tallies.Put(t)
 }
 
 // ids returns the numbers of those of words that are known, and whether all are.
