@@ -36,6 +36,7 @@ type Engine struct {
 	Labels  map[string][]string      // the labels that say a place, by its name, before those of nlq.Places: {"node": {"hostname"}}
 	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
 	Lenient bool                     // words may be left over where what is measured is plain all the same
+	Terse   bool                     // what is nearest to what is not understood is not looked for
 
 	once   sync.Once // of what follows, which takes long to collect
 	words  *vocabulary
@@ -69,11 +70,10 @@ func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
 			return p, nil
 		}
 	}
-	var not *nlq.NotUnderstood
-	if errors.As(err, &not) && len(not.Nearest) == 0 {
-		not.Nearest = f.nearest() // here, once: a question is tried in many ways before it fails
+	if err != nil && e.Terse {
+		return nlq.Parse{}, err
 	}
-	return p, err
+	return p, f.put(err)
 }
 
 func (e *Engine) frame(text string) *frame {

@@ -73,8 +73,8 @@ func (f *frame) takeNamedLabel(i int) bool {
 // when m is known, for only then is it known which words are not what m is called.
 func (f *frame) takeKinds(m catalog.Metric) {
 	own := slices.Concat(f.extra, makersOf(m), []string{m.Entity, brandOf(m.ID)})
-	for _, words := range m.Words {
-		own = append(own, catalogWords(words)...)
+	if len(m.Words) > 0 {
+		own = append(own, f.words.allOf(m.ID)...)
 	}
 	for j := 1; j < len(f.items); j++ {
 		it := f.items[j]

@@ -69,6 +69,14 @@ func (v *vocabulary) called(words ...string) bool {
 // calls returns the names of the measure id.
 func (v *vocabulary) calls(id catalog.ID) []named { return v.names[v.at[id][0]:v.at[id][1]] }
 
+// allOf returns the words of every name of the measure id.
+func (v *vocabulary) allOf(id catalog.ID) (words []string) {
+	for _, n := range v.calls(id) {
+		words = append(words, n.words...)
+	}
+	return words
+}
+
 // A tally is how many words of a question each name has. It is used again: there are
 // thousands of names, and a question is about few.
 type tally struct {

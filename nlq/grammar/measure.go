@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,15 +130,10 @@ func (f *frame) exactly(i int) (catalog.Metric, error) {
 	m, _ := f.catalog.Measure(catalog.ID(f.items[i].raw))
 	f.items[i].used = true
 	f.takeCodesOf(m)
-	own := map[string]bool{}
-	for _, n := range f.words.calls(m.ID) {
-		for _, w := range n.words {
-			own[w] = true
-		}
-	}
+	own := f.words.allOf(m.ID)
 	for k := range f.items {
 		it := &f.items[k]
-		if !it.used && len(it.norms) > 0 && !slices.ContainsFunc(it.norms, func(w string) bool { return !own[w] }) {
+		if !it.used && len(it.norms) > 0 && subset(it.norms, own) {
 			it.used = true
 		}
 	}
@@ -479,13 +475,34 @@ func (f *frame) nothing(strong, weak []string) error {
 	if len(unknown) == 0 {
 		unknown = f.leftover()
 	}
-	e := &nlq.NotUnderstood{Words: unknown, Sure: f.vague()}
-	var choices []string
-	for _, id := range f.nearMeasures(append(strong, weak...)) {
-		choices = append(choices, f.title(id))
+	return &unfound{&nlq.NotUnderstood{Words: unknown, Sure: f.vague()}, slices.Concat(strong, weak)}
+}
+
+// An unfound is the error where no measure was found for words. A question is tried
+// in many ways before it fails: what to ask is thought of once; see [frame.put].
+type unfound struct {
+	*nlq.NotUnderstood
+	words []string
+}
+
+func (e *unfound) Unwrap() error { return e.NotUnderstood }
+
+// put puts err, for which f was not understood, as who asked reads it.
+func (f *frame) put(err error) error {
+	var none *unfound
+	if errors.As(err, &none) {
+		var choices []string
+		for _, id := range f.nearMeasures(none.words) {
+			choices = append(choices, f.title(id))
+		}
+		if len(choices) > 0 {
+			none.Ask = "What should be measured: " + strings.Join(choices, ", or ") + "?"
+		}
+		err = none.NotUnderstood
 	}
-	if len(choices) > 0 {
-		e.Ask = "What should be measured: " + strings.Join(choices, ", or ") + "?"
+	var not *nlq.NotUnderstood
+	if errors.As(err, &not) && len(not.Nearest) == 0 {
+		not.Nearest = f.nearest()
 	}
-	return e
+	return err
 }

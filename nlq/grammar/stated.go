@@ -165,8 +165,8 @@ func (f *frame) narrow(m catalog.Metric) catalog.Metric { return f.narrowBy(m, 0
 // narrowBy reads the values of labels of m that items from one to another say.
 func (f *frame) narrowBy(m catalog.Metric, from, to int) catalog.Metric {
 	var called []string
-	for _, words := range m.Words {
-		called = append(called, catalogWords(words)...)
+	if len(m.Words) > 0 {
+		called = f.words.allOf(m.ID)
 	}
 	taken := map[string]bool{}
 	for _, fl := range f.filters {

@@ -190,12 +190,21 @@ func (l *lexicon) phrase(ts []token) (item, int) {
 		it.low = strings.ToLower(it.raw)
 	}
 	it.norms = norms(it)
-	it.name = n == 1 && len(it.roles) == 0 && ts[0].parts == 0 && nameShape.MatchString(ts[0].raw)
+	it.name = n == 1 && len(it.roles) == 0 && ts[0].parts == 0 && shaped(ts[0].raw)
 	return it, n
 }
 
-// nameShape is what no English word looks like.
-var nameShape = regexp.MustCompile(`[0-9_*/]|^[a-z]+[A-Z]|-$`)
+// shaped reports whether a word looks as no English one does: gpu3, kvCache, train-.
+func shaped(word string) bool {
+	if strings.ContainsAny(word, "0123456789_*/") || strings.HasSuffix(word, "-") {
+		return true
+	}
+	i := 0
+	for i < len(word) && 'a' <= word[i] && word[i] <= 'z' {
+		i++
+	}
+	return 0 < i && i < len(word) && 'A' <= word[i] && word[i] <= 'Z'
+}
 
 func startsWith(ts []token, words []string) bool {
 	if len(ts) < len(words) {

@@ -162,27 +162,29 @@ func makersOf(m catalog.Metric) []string {
 
 // catalogWords brings a catalog's phrase into the same form as a question's words.
 func catalogWords(s string) []string {
-	var ts []token
-	for _, w := range strings.Fields(s) {
-		ts = append(ts, token{raw: w})
-	}
-	var out []string
-	for i := 0; i < len(ts); {
-		n, norms := 1, []string{singular(strings.ToLower(ts[i].raw))}
-		for _, p := range english().phrases[strings.ToLower(ts[i].raw)] {
-			if p.role == "word" && startsWith(ts[i:], p.words) {
-				n = len(p.words)
-				norms = p.norms
-				break
-			}
+	l, said := english(), strings.Fields(strings.ToLower(s))
+	out := make([]string, 0, len(said))
+	for i := 0; i < len(said); {
+		n, at := 1, slices.IndexFunc(l.phrases[said[i]], func(p phrase) bool { return p.role == "word" && begins(said[i:], p.words) })
+		if at >= 0 {
+			n = len(l.phrases[said[i]][at].words)
 		}
-		if n > 1 || !english().stop[strings.ToLower(ts[i].raw)] {
-			out = append(out, norms...)
+		switch {
+		case n == 1 && l.stop[said[i]]:
+		case at >= 0:
+			out = append(out, l.phrases[said[i]][at].norms...)
+		default:
+			out = append(out, singular(said[i]))
 		}
 		i += n
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// begins reports whether said begins with words.
+func begins(said, words []string) bool {
+	return len(said) >= len(words) && slices.Equal(said[:len(words)], words)
 }
 
 // ids returns the numbers of those of words that are known, and whether all are.
@@ -252,7 +254,7 @@ func (f *frame) correct(ts []token) []token {
 			t.raw = said
 			continue
 		}
-		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) {
+		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || shaped(t.raw) || f.isWord(low) {
 			continue
 		}
 		if i > 0 && f.namesFollow(ts[i-1]) && singular(strings.ToLower(ts[i-1].raw)) == strings.ToLower(ts[i-1].raw) || i > 1 && asksWhy(ts[i-2], ts[i-1]) || f.known != nil && f.known(t.raw) != "" {
@@ -292,7 +294,7 @@ func (f *frame) slipped(ts []token, i int) (string, bool) {
 			return comparative, true
 		}
 	}
-	if len(low) < 4 || !startsNumber.MatchString(ts[i+1].raw) || f.isWord(low) || nameShape.MatchString(ts[i].raw) {
+	if len(low) < 4 || !startsNumber.MatchString(ts[i+1].raw) || f.isWord(low) || shaped(ts[i].raw) {
 		return "", false
 	}
 	best := ""

@@ -39,7 +39,8 @@ func Readers(c *catalog.Catalog) *ByStyle {
 	free := &Engine{Catalog: c}
 	text := nlq.First(&Compound{Of: free, Catalog: c}, free)
 	strict, lenient := &grammar.Engine{Catalog: c}, &grammar.Engine{Catalog: c, Lenient: true}
-	return &ByStyle{Request: lenient, Text: nlq.First(&particular{strict}, text), Either: nlq.First(strict, text)}
+	names := &grammar.Engine{Catalog: c, Terse: true}
+	return &ByStyle{Request: lenient, Text: nlq.First(&particular{names}, text), Either: nlq.First(strict, text)}
 }
 
 // A particular is a grammar that understands what names something, a node or a
