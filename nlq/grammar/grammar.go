@@ -36,7 +36,6 @@ type Engine struct {
 	Labels  map[string][]string      // the labels that say a place, by its name, before those of nlq.Places: {"node": {"hostname"}}
 	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
 	Lenient bool                     // words may be left over where what is measured is plain all the same
-	Terse   bool                     // what is nearest to what is not understood is not looked for
 
 	once   sync.Once // of what follows, which takes long to collect
 	words  *vocabulary
@@ -47,33 +46,7 @@ var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
-	if x, ok := explain(q.Text); ok {
-		return nlq.Parse{Intent: x, Confidence: 0.9}, nil
-	}
-	if p, ok := e.cost(q.Text); ok {
-		return p, nil
-	}
-	f := e.frame(q.Text)
-	goesOn := f.continues()
-	p, err := f.parse()
-	if err == nil {
-		if lost := f.lost(p.Intent); lost != nil {
-			p, err = nlq.Parse{}, lost
-		}
-	}
-	if len(q.Before) > 0 && (goesOn || err != nil) {
-		var not *nlq.NotUnderstood
-		if errors.As(err, &not) && not.Refused {
-			return nlq.Parse{}, err
-		}
-		if p, ok := e.follow(ctx, q); ok {
-			return p, nil
-		}
-	}
-	if err != nil && e.Terse {
-		return nlq.Parse{}, err
-	}
-	return p, f.put(err)
+	return e.Sentence(q).Parse(ctx)
 }
 
 func (e *Engine) frame(text string) *frame {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
 
@@ -92,7 +93,7 @@ func readExamples(t *testing.T) (all []example, texts int) {
 			t.Fatal(err)
 		}
 		texts++
-		r, err := e.read(row.NL)
+		r, err := e.read(e.strict.Sentence(nlq.Question{Text: row.NL}))
 		if err != nil {
 			continue
 		}

@@ -36,29 +36,44 @@ func (e *ByStyle) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) 
 // Readers reads files of requests and texts about what c lists, each with the
 // engine for how it is written.
 func Readers(c *catalog.Catalog) *ByStyle {
-	free := &Engine{Catalog: c}
-	text := nlq.First(&Compound{Of: free, Catalog: c}, free)
-	strict, lenient := &grammar.Engine{Catalog: c}, &grammar.Engine{Catalog: c, Lenient: true}
-	names := &grammar.Engine{Catalog: c, Terse: true}
-	return &ByStyle{Request: lenient, Text: nlq.First(&particular{names}, text), Either: nlq.First(strict, text)}
+	strict := &grammar.Engine{Catalog: c}
+	free := &Engine{Catalog: c, strict: strict}
+	compound := &Compound{Of: free, Catalog: c}
+	return &ByStyle{Request: &grammar.Engine{Catalog: c, Lenient: true}, Text: &byWord{strict, free, compound, true}, Either: &byWord{strict, free, compound, false}}
 }
 
-// A particular is a grammar that understands what names something, a node or a
-// queue, or compares two measures. In published texts there are no names, they
-// went with their templates.
-type particular struct{ *grammar.Engine }
+// A byWord reads a text word by word, as a request, where that can be relied on,
+// and else as a text.
+type byWord struct {
+	strict   *grammar.Engine
+	free     *Engine
+	compound *Compound
+	written  bool // only what names something, a node or a queue, or compares two measures, is read as a request
+}
 
-// Parse finds the intent of q. Its error is a *[nlq.NotUnderstood], none of
-// which is the last word: others may read q as a text.
-func (e *particular) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
-	p, err := e.Engine.Parse(ctx, q)
-	if err != nil {
+var _ nlq.Engine = (*byWord)(nil)
+
+// Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
+func (e *byWord) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
+	s := e.strict.Sentence(q)
+	request := func(ctx context.Context, _ nlq.Question) (nlq.Parse, error) {
+		if !e.written {
+			return s.Parse(ctx)
+		}
+		if p, ok := s.Outright(); ok && (narrows(s) || versus(p.Intent)) {
+			return p, nil
+		}
 		return nlq.Parse{}, &nlq.NotUnderstood{}
 	}
-	if s, err := e.Scope(q.Text); err == nil && s.Narrows() || versus(p.Intent) {
-		return p, nil
-	}
-	return nlq.Parse{}, &nlq.NotUnderstood{}
+	text := func(context.Context, nlq.Question) (nlq.Parse, error) { return e.free.parse(s) }
+	return nlq.First(nlq.EngineFunc(request), e.compound, nlq.EngineFunc(text)).Parse(ctx, q)
+}
+
+// narrows reports whether s says of which series. In published texts there are no
+// names, they went with their templates.
+func narrows(s *grammar.Sentence) bool {
+	scope, err := s.Scope()
+	return err == nil && scope.Narrows()
 }
 
 // versus reports whether i compares two measures.
