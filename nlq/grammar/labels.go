@@ -334,6 +334,11 @@ func (f *frame) labelAt(i int) (label string, n int, ok bool) {
 			return l, 1, true
 		}
 	}
+	if it := at(f.items, i); len(it.norms) > 0 && !f.words.labelsBegin[it.norms[0]] {
+		if first, _, _ := strings.Cut(it.low, " "); !f.words.labelsBegin[first] {
+			return "", 0, false // most words
+		}
+	}
 	for n := min(3, len(f.items)-i); n > 0; n-- {
 		its := f.items[i : i+n]
 		if closed(its) {

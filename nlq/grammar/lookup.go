@@ -19,14 +19,22 @@ func signatureOf(words []wordID) (s signature) {
 }
 
 // having yields the names that have all of words.
-func (v *vocabulary) having(words []string) iter.Seq[*named] { return v.find(words, nil, false) }
+func (v *vocabulary) having(words []string) iter.Seq[*named] { return v.find(words, nil, false, nil) }
 
 // within yields the names that have all of strong, and no words but those and weak.
 func (v *vocabulary) within(strong, weak []string) iter.Seq[*named] {
-	return v.find(strong, weak, true)
+	return v.find(strong, weak, true, nil)
 }
 
-func (v *vocabulary) find(strong, weak []string, only bool) iter.Seq[*named] {
+// havingOf yields the names that have all of words, of metrics whose own names begin
+// with the word first.
+func (v *vocabulary) havingOf(first string, words []string) iter.Seq[*named] {
+	return v.find(words, nil, false, v.family[first])
+}
+
+// find yields those of among that have all of strong, and, where only those will do,
+// no words but those and weak. Where among is nil all names are looked through.
+func (v *vocabulary) find(strong, weak []string, only bool, among []int32) iter.Seq[*named] {
 	return func(yield func(*named) bool) {
 		must, ok := v.ids(strong)
 		if !ok || len(must) == 0 {
@@ -39,8 +47,10 @@ func (v *vocabulary) find(strong, weak []string, only bool) iter.Seq[*named] {
 			sayable = append(sayable, must...)
 			may = signatureOf(sayable)
 		}
-		rarest := slices.MinFunc(must, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })
-		for _, i := range v.byWord[rarest] {
+		if among == nil {
+			among = v.byWord[slices.MinFunc(must, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })]
+		}
+		for _, i := range among {
 			if s := v.signed[i]; s&has != has || s&^may != 0 {
 				continue
 			}

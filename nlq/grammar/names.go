@@ -378,6 +378,9 @@ func span(from, to int) []int {
 
 // place returns the place that the items from i name, and how many they are.
 func (f *frame) place(i int) (nlq.Place, int, bool) {
+	if i >= 0 && i < len(f.items) && len(f.items[i].norms) > 0 && !placesBegin()[f.items[i].norms[0]] {
+		return nlq.Place{}, 0, false // most words
+	}
 	for n := min(2, len(f.items)-i); n > 0; n-- {
 		if closed(f.items[i : i+n]) {
 			continue
@@ -404,6 +407,16 @@ var placeWords = sync.OnceValue(func() map[string]int {
 		}
 	}
 	return words
+})
+
+// placesBegin returns the words that those for places begin with.
+var placesBegin = sync.OnceValue(func() map[string]bool {
+	first := map[string]bool{}
+	for words := range placeWords() {
+		w, _, _ := strings.Cut(words, " ")
+		first[w] = true
+	}
+	return first
 })
 
 // after reports whether item i stands behind a word of role r.

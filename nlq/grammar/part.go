@@ -270,7 +270,8 @@ func (f *frame) kin(words []string, whole catalog.Metric) (best catalog.Metric, 
 	closest := 0
 	var last catalog.ID // of those looked at, and whether its own name says all of words
 	var says bool
-	for n := range f.words.having(words) {
+	family, _ := firstWord(string(whole.ID))
+	for n := range f.words.havingOf(family, words) {
 		m := n.metric
 		if n.derived || m.ID == whole.ID || m.ID == best.ID || m.Type != whole.Type || m.Exporter != whole.Exporter || m.Entity != whole.Entity || f.dimension(m.Unit) != f.dimension(whole.Unit) {
 			continue

@@ -36,22 +36,24 @@ type wordID int32
 
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
-	names   []named
-	at      map[catalog.ID][2]int           // where in names those of a measure begin and end
-	known   map[string]wordID               // every word in them
-	byWord  [][]int32                       // by word, the names that have it, in their order
-	signed  []signature                     // by name
-	weight  []float64                       // by word, how much it tells: more the fewer names have it
-	spelt   map[spelling][]string           // the words in them, of the lexicon and of units
-	brands  map[string]bool                 // the first words of metrics' own names, such as vllm
-	makers  map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
-	labels  map[string]string               // by the words of its name, a label that no place goes by
-	exactly map[string]bool                 // labels whose names no word looks like: destination_service
-	joined  map[string]string               // labels whose names have several words, by these in one: clusterqueue
-	values  map[string][]catalog.LabelValue // by what people say for them
-	facts   []fact
-	factsOn map[string][]int // by word, the facts that it is about
-	tallies sync.Pool        // of *tally
+	names       []named
+	at          map[catalog.ID][2]int           // where in names those of a measure begin and end
+	known       map[string]wordID               // every word in them
+	byWord      [][]int32                       // by word, the names that have it, in their order
+	signed      []signature                     // by name
+	family      map[string][]int32              // by the first word of the names of metrics themselves, names
+	weight      []float64                       // by word, how much it tells: more the fewer names have it
+	spelt       map[spelling][]string           // the words in them, of the lexicon and of units
+	brands      map[string]bool                 // the first words of metrics' own names, such as vllm
+	makers      map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
+	labels      map[string]string               // by the words of its name, a label that no place goes by
+	exactly     map[string]bool                 // labels whose names no word looks like: destination_service
+	joined      map[string]string               // labels whose names have several words, by these in one: clusterqueue
+	labelsBegin map[string]bool                 // the words that keys of both begin with
+	values      map[string][]catalog.LabelValue // by what people say for them
+	facts       []fact
+	factsOn     map[string][]int // by word, the facts that it is about
+	tallies     sync.Pool        // of *tally
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -64,7 +66,7 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, spelt: map[spelling][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
+	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, family: map[string][]int32{}, spelt: map[spelling][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
 	add := func(m *catalog.Metric, called []string, derived bool) {
 		v.at[m.ID] = [2]int{len(v.names), len(v.names) + len(called)}
 		for rank, words := range called {
@@ -78,6 +80,9 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 				}
 				n.ids = append(n.ids, id)
 				v.byWord[id] = append(v.byWord[id], int32(len(v.names)))
+			}
+			if first, _ := firstWord(string(m.ID)); !derived {
+				v.family[first] = append(v.family[first], int32(len(v.names)))
 			}
 			v.names = append(v.names, n)
 			v.signed = append(v.signed, signatureOf(n.ids))
@@ -118,6 +123,13 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	for words, l := range v.labels {
 		if one := strings.ReplaceAll(words, " ", ""); one != words && v.labels[one] == "" {
 			v.joined[one] = l
+		}
+	}
+	v.labelsBegin = map[string]bool{}
+	for _, labels := range []map[string]string{v.labels, v.joined} {
+		for words := range labels {
+			first, _, _ := strings.Cut(words, " ")
+			v.labelsBegin[first] = true
 		}
 	}
 	v.values = map[string][]catalog.LabelValue{}

@@ -157,6 +157,9 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 			odd++
 		}
 	}
+	if odd > 1 {
+		return 0, false
+	}
 	for _, w := range b {
 		switch {
 		case slices.Contains(a, w):

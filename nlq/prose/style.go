@@ -102,8 +102,11 @@ const (
 
 var (
 	ended    = regexp.MustCompile(`[a-z0-9%)]\.(?:\s+[A-Z]|\s*$)`)
-	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you|would be (?:great|nice|good)|worth a (?:warning|page|ticket)|deserves? a (?:warning|page|ticket)|should (?:raise a warning|page))\b`)
 	entitled = regexp.MustCompile(`^[A-Z][^:]{2,80}: [A-Z0-9{]`)
+
+	// Who asks speaks so.
+	personal   = map[string]bool{"i": true, "me": true, "us": true, "we": true, "my": true, "our": true, "please": true, "pls": true, "thanks": true}
+	personally = regexp.MustCompile(`\b(?:can you|could you|would you|thank you|would be (?:great|nice|good)|worth a (?:warning|page|ticket)|deserves? a (?:warning|page|ticket)|should (?:raise a warning|page))\b`)
 
 	// What is addressed to whoever is paged, and the "i" of "i.e.", ask nothing of a desk.
 	advice = regexp.MustCompile(`(?i)\bi\.e\.|\bplease (?:check|ensure|make sure|see|verify|investigate|review|inspect|refer|contact|look|consider|run|increase|reduce|free)\b`)
@@ -113,7 +116,7 @@ var (
 // me when" asks, however well it is written.
 func styleOf(text string) style {
 	words := strings.Fields(text)
-	if len(words) == 0 || personal.MatchString(advice.ReplaceAllString(text, "")) || orders[strings.ToLower(strings.Trim(words[0], ",:"))] {
+	if len(words) == 0 || orders[strings.ToLower(strings.Trim(words[0], ",:"))] || isPersonal(text) {
 		return asked
 	}
 	capitals := 0
@@ -136,6 +139,21 @@ func styleOf(text string) style {
 		return either
 	}
 	return asked
+}
+
+// isPersonal reports whether text speaks of who wrote it, or to who reads it.
+func isPersonal(text string) bool {
+	low := strings.ToLower(text)
+	if strings.Contains(low, "please") || strings.Contains(low, "i.e.") {
+		text = advice.ReplaceAllString(text, "")
+		low = strings.ToLower(text)
+	}
+	for w := range strings.FieldsFuncSeq(low, func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') }) {
+		if personal[w] {
+			return true
+		}
+	}
+	return personally.MatchString(low)
 }
 
 // orders are the words that requests begin with.

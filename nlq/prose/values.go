@@ -3,6 +3,7 @@ package prose
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -72,12 +73,31 @@ type spoken struct {
 
 // readValues finds the states that the text speaks of.
 func (r *reading) readValues() {
-	for _, v := range catalog.LabelValues() {
+	var some []int
+	for w := range strings.FieldsSeq(r.text) {
+		some = append(some, valuesBegin()[w]...)
+	}
+	slices.Sort(some)
+	for _, i := range slices.Compact(some) {
+		v := catalog.LabelValues()[i]
 		if said := r.longest(v.Words); said != "" {
 			r.spoken = append(r.spoken, spoken{v, said})
 		}
 	}
 }
+
+// valuesBegin returns by the first of the words for them the values of labels,
+// as they are numbered in [catalog.LabelValues].
+var valuesBegin = sync.OnceValue(func() map[string][]int {
+	m := map[string][]int{}
+	for i, v := range catalog.LabelValues() {
+		for _, words := range v.Words {
+			first, _, _ := strings.Cut(words, " ")
+			m[first] = append(m[first], i)
+		}
+	}
+	return m
+})
 
 // longest returns the longest of words that the text says.
 func (r *reading) longest(words []string) (said string) {

@@ -107,7 +107,7 @@ func New(c *catalog.Catalog, w *Words) *Index {
 			x.weights[i] += x.at[k].idf
 		}
 	}
-	x.sums.New = func() any { return &sums{found: make([]float64, len(x.docs)), named: make([]float64, len(x.docs))} }
+	x.sums.New = func() any { return &sums{of: make([]sum, len(x.docs))} }
 	return x
 }
 
@@ -165,9 +165,11 @@ func (h Hit) Score() float64 {
 // Sums are what a question adds up for each metric. They are used again: there
 // are thousands of metrics, and a question is about few.
 type sums struct {
-	found, named []float64
-	touched      []int32
+	of      []sum // by doc
+	touched []int32
 }
+
+type sum struct{ found, named float64 }
 
 // Find returns the n metrics that query is about, the likeliest first; query
 // says how much each word counts. Words are gone through in order: sums of
@@ -179,24 +181,25 @@ func (x *Index) Find(query map[string]float64, n int) []Hit {
 	for _, word := range slices.Sorted(maps.Keys(query)) {
 		e, counts := x.at[word], query[word]
 		asked += counts * e.idf
-		named := e.idf * min(1, counts)
+		found, named := counts*e.idf, e.idf*min(1, counts)
 		for _, m := range e.of {
-			if s.found[m.doc] == 0 {
+			d := &s.of[m.doc]
+			if d.found == 0 {
 				s.touched = append(s.touched, m.doc)
 			}
-			s.found[m.doc] += counts * e.idf * float64(m.weight)
+			d.found += found * float64(m.weight)
 			if m.inName {
-				s.named[m.doc] += named
+				d.named += named
 			}
 		}
 	}
 	hits, least := make([]Hit, 0, n+1), 0.0
 	for _, i := range s.touched {
-		h := Hit{Said: s.found[i] / asked}
+		h := Hit{Said: s.of[i].found / asked}
 		if w := x.weights[i]; w > 0 { // a name may have no word that tells anything: up
-			h.Named = s.named[i] / w
+			h.Named = s.of[i].named / w
 		}
-		s.found[i], s.named[i] = 0, 0
+		s.of[i] = sum{}
 		if len(hits) == n && h.Score() < least {
 			continue // most: their names need not be looked at
 		}
