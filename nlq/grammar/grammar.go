@@ -195,7 +195,10 @@ func (f *frame) parse() (nlq.Parse, error) {
 		return nlq.Parse{Intent: nlq.Actions{Pending: f.kind == pending}, Confidence: f.confidence()}, nil
 	}
 	p, err := f.attempt(false)
-	if back := f.lookingBack(); err != nil && back != nil {
+	if err == nil {
+		return p, nil
+	}
+	if back := f.lookingBack(); back != nil {
 		if p, err := back.attempt(f.lenient); err == nil {
 			return p, nil
 		}
@@ -212,25 +215,37 @@ func (f *frame) parse() (nlq.Parse, error) {
 
 // attempt reads f as it is, and as telling of something absent.
 func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
-	plain, absent := *f, *f
-	plain.items, absent.items = slices.Clone(f.items), slices.Clone(f.items)
-	plain.assumed, absent.assumed = slices.Clone(f.assumed), slices.Clone(f.assumed)
-	plain.lenient, absent.lenient = lenient, lenient
-	absent.unheard = true
-	if early := absent; early.saysReadings() && early.takeAbsence() {
-		if p, err := early.read(); err == nil {
+	plain := f.again()
+	plain.lenient = lenient
+	absent := func() (nlq.Parse, bool) {
+		g := f.again()
+		g.lenient, g.unheard = lenient, true
+		if !g.takeAbsence() {
+			return nlq.Parse{}, false
+		}
+		p, err := g.read()
+		return p, err == nil
+	}
+	if f.saysReadings() {
+		if p, ok := absent(); ok {
 			return p, nil
 		}
-		absent.items = slices.Clone(f.items)
 	}
 	p, err := plain.read()
 	var not *nlq.NotUnderstood
-	if errors.As(err, &not) && !not.Sure && absent.takeAbsence() {
-		if p, err := absent.read(); err == nil {
+	if errors.As(err, &not) && !not.Sure {
+		if p, ok := absent(); ok {
 			return p, nil
 		}
 	}
 	return p, err
+}
+
+// again returns f as it is, to be read in another way.
+func (f *frame) again() *frame {
+	g := *f
+	g.items, g.assumed = slices.Clone(f.items), slices.Clone(f.assumed)
+	return &g
 }
 
 // read runs the steps in order; each takes its items and leaves the rest.

@@ -40,7 +40,7 @@ func (v *vocabulary) find(strong, weak []string, only bool, among []int32) iter.
 		if !ok || len(must) == 0 {
 			return
 		}
-		has, may := signatureOf(must), ^signature(0)
+		has, may := signatureOf(must), every
 		var sayable []wordID
 		if only {
 			sayable, _ = v.ids(weak)
@@ -94,12 +94,18 @@ type tally struct {
 	touched []int32
 }
 
-// tally calls each with the names that have some of words, in the order in which
-// words find them, and with how many they have.
-func (v *vocabulary) tally(words []wordID, each func(name, shared int)) {
+// every is the signature of all words.
+const every = ^signature(0)
+
+// tally calls each with the names that have some of words and none that may has no
+// bit of, and with how many of words they have.
+func (v *vocabulary) tally(words []wordID, may signature, each func(name, shared int)) {
 	t := v.tallies.Get().(*tally)
 	for _, w := range words {
 		for _, i := range v.byWord[w] {
+			if may != every && v.signed[i]&^may != 0 {
+				continue
+			}
 			if t.shared[i] == 0 {
 				t.touched = append(t.touched, i)
 			}

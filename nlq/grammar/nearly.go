@@ -130,7 +130,8 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	sayable, _ := f.words.ids(weak)
 	said, maySay := f.words.set(words), f.words.set(sayable)
 	best, score, covered := catalog.Metric{}, 0.0, []string(nil)
-	f.words.tally(words, func(i, _ int) { // in their order: the first of two as near is taken
+	found := turn{} // of two as near the first is taken, as words find them
+	f.words.tally(f.words.telling(words, enough*total), every, func(i, _ int) {
 		n := &f.words.names[i]
 		shared, named := 0.0, 0.0
 		for _, w := range n.ids {
@@ -147,7 +148,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		}
 		of, in := shared/total, shared/named
 		s := math.Sqrt(of * in)
-		if of < enough || in < enough || s <= score {
+		if of < enough || in < enough || s < score {
 			return
 		}
 		if f.ofAnother(n.id, strong) {
@@ -161,12 +162,13 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		}) {
 			s *= 0.8 // whose it is goes without saying only where one thing has it
 		}
-		if s > score && f.suits(n.metric) {
-			best, score, covered = *n.metric, s, n.words
+		at := turn{slices.IndexFunc(words, func(w wordID) bool { return slices.Contains(n.ids, w) }), i}
+		if (s > score || s == score && at.before(found)) && f.suits(n.metric) {
+			best, score, covered, found = *n.metric, s, n.words, at
 		}
 	})
 	if score == 0 {
-		if m, ok := f.contained(words, said, maySay); ok {
+		if m, ok := f.contained(words, signatureOf(sayable), said, maySay); ok {
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
 			return m, true, nil
 		}
@@ -180,6 +182,27 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	return best, score > 0, nil
 }
 
+// A turn is when a name is found: by which of the words said, and where among all.
+type turn struct{ word, at int }
+
+func (a turn) before(b turn) bool {
+	return a.word < b.word || a.word == b.word && a.at < b.at
+}
+
+// telling returns words without those that are in so many names that all of them
+// together do not weigh least: what has none but these need not be looked at.
+func (v *vocabulary) telling(words []wordID, least float64) []wordID {
+	const beside = 2 // more than what a name has beside what was said counts for
+	out := slices.Clone(words)
+	slices.SortFunc(out, func(a, b wordID) int { return len(v.byWord[b]) - len(v.byWord[a]) })
+	weight, n := float64(beside), 0
+	for n < len(out) && weight+v.weight[out[n]] < least {
+		weight += v.weight[out[n]]
+		n++
+	}
+	return out[n:]
+}
+
 // unheard is how much a word weighs that no measure is called by: as much as
 // one of one name in a hundred, for it may be an ornament.
 const unheard = 5
@@ -187,10 +210,10 @@ const unheard = 5
 // contained returns the measure of whose name every word was said, of several
 // the one that holds most of them: at least two, for one word is said of
 // anything.
-func (f *frame) contained(words []wordID, said, maySay []bool) (catalog.Metric, bool) {
+func (f *frame) contained(words []wordID, sayable signature, said, maySay []bool) (catalog.Metric, bool) {
 	best, score := catalog.Metric{}, 0.0
 	first := 0 // name of those that say as much, which is taken
-	f.words.tally(words, func(i, _ int) {
+	f.words.tally(words, signatureOf(words)|sayable, func(i, _ int) {
 		n := &f.words.names[i]
 		weight := 0.0
 		for _, w := range n.ids {

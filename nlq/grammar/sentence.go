@@ -3,7 +3,6 @@ package grammar
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"vedette.dev/nlq"
 )
@@ -24,9 +23,7 @@ func (s *Sentence) fresh() *frame {
 	if s.frame == nil {
 		s.frame = s.engine.frame(s.Text)
 	}
-	f := *s.frame
-	f.items, f.assumed = slices.Clone(f.items), slices.Clone(f.assumed)
-	return &f
+	return s.frame.again()
 }
 
 // Parse finds the intent of s. Its error is a *[nlq.NotUnderstood].

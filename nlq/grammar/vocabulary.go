@@ -503,7 +503,7 @@ func (f *frame) nearMeasures(said []string) []catalog.ID {
 	words, _ := f.words.ids(said)
 	slices.Sort(words)
 	var best []hit // the nearest first
-	f.words.tally(slices.Compact(words), func(i, common int) {
+	f.words.tally(slices.Compact(words), every, func(i, common int) {
 		n := &f.words.names[i]
 		h := hit{n.id, float64(common)/float64(len(n.ids)) + float64(common)/10}
 		if common*2 < len(n.ids) || len(best) == 3 && h.score < best[2].score {
