@@ -193,30 +193,48 @@ func (x *Index) Find(query map[string]float64, n int) []Hit {
 			}
 		}
 	}
-	hits, least := make([]Hit, 0, n+1), 0.0
+	best := make([]scored, 0, n+1)
 	for _, i := range s.touched {
-		h := Hit{Said: s.of[i].found / asked}
-		if w := x.weights[i]; w > 0 { // a name may have no word that tells anything: up
-			h.Named = s.of[i].named / w
+		h := scored{x.hit(i, s.of[i], asked).Score(), i}
+		if len(best) == n && h.score < best[n-1].score {
+			continue // most
 		}
+		at, _ := slices.BinarySearchFunc(best, h, x.better)
+		best = slices.Insert(best, at, h)
+		best = best[:min(n, len(best))]
+	}
+	hits := make([]Hit, len(best))
+	for k, b := range best {
+		hits[k] = x.hit(b.doc, s.of[b.doc], asked)
+		hits[k].ID = x.docs[b.doc].id
+	}
+	for _, i := range s.touched {
 		s.of[i] = sum{}
-		if len(hits) == n && h.Score() < least {
-			continue // most: their names need not be looked at
-		}
-		if h.ID = x.docs[i].id; len(hits) == n && better(h, hits[n-1]) >= 0 {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(hits, h, func(a, b Hit) int { return better(a, b) })
-		hits = slices.Insert(hits, at, h)
-		hits = hits[:min(n, len(hits))]
-		least = hits[len(hits)-1].Score()
 	}
 	s.touched = s.touched[:0]
 	return hits
 }
 
-func better(a, b Hit) int {
-	return cmp.Or(cmp.Compare(b.Score(), a.Score()), strings.Compare(string(a.ID), string(b.ID)))
+// hit returns the metric number doc as it is found, without its name.
+func (x *Index) hit(doc int32, s sum, asked float64) Hit {
+	h := Hit{Said: s.found / asked}
+	if w := x.weights[doc]; w > 0 { // a name may have no word that tells anything: up
+		h.Named = s.named / w
+	}
+	return h
+}
+
+// A scored is a metric with the score of its hit.
+type scored struct {
+	score float64
+	doc   int32
+}
+
+func (x *Index) better(a, b scored) int {
+	if c := cmp.Compare(b.score, a.score); c != 0 {
+		return c
+	}
+	return strings.Compare(string(x.docs[a.doc].id), string(x.docs[b.doc].id))
 }
 
 // Family returns the metrics whose names begin as that of id.
