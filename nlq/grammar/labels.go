@@ -198,7 +198,10 @@ func (f *frame) kindOf(m catalog.Metric, i, j int) (string, bool) {
 // is the word for.
 func (f *frame) labelCalled(m catalog.Metric, said string) (string, bool) {
 	for _, p := range f.places {
-		if l, ok := p.Label(m.ID, f.catalog); ok && l != catalog.External && slices.Contains(p.Words, said) && p.Name != "gpu" {
+		if !slices.Contains(p.Words, said) || p.Name == "gpu" {
+			continue
+		}
+		if l, ok := p.Label(m.ID, f.catalog); ok && l != catalog.External {
 			return l, true
 		}
 	}
@@ -207,7 +210,7 @@ func (f *frame) labelCalled(m catalog.Metric, said string) (string, bool) {
 	}
 	var ends []string
 	for _, l := range m.Labels {
-		words := strings.TrimSuffix(labelName(l), " name")
+		words := strings.TrimSuffix(f.words.labelName(l), " name")
 		if whose, rest, ok := strings.Cut(words, " "); ok && whose == brandOf(m.ID) {
 			words = rest
 		}
@@ -300,7 +303,7 @@ func (f *frame) ownLabel(m catalog.Metric, label string) string {
 		return label
 	}
 	if i := slices.IndexFunc(m.Labels, func(l string) bool {
-		return strings.TrimPrefix(labelName(l), fieldID) == strings.TrimPrefix(labelName(label), fieldID)
+		return strings.TrimPrefix(f.words.labelName(l), fieldID) == strings.TrimPrefix(f.words.labelName(label), fieldID)
 	}); i >= 0 {
 		return m.Labels[i]
 	}
@@ -314,6 +317,14 @@ func (f *frame) ownLabel(m catalog.Metric, label string) string {
 		}
 	}
 	return ""
+}
+
+// labelName is the words of a label's name, which is mostly known.
+func (v *vocabulary) labelName(l string) string {
+	if words, ok := v.named[l]; ok {
+		return words
+	}
+	return labelName(l)
 }
 
 // labelName is the words of a label's name.

@@ -49,6 +49,7 @@ type vocabulary struct {
 	labels      map[string]string               // by the words of its name, a label that no place goes by
 	exactly     map[string]bool                 // labels whose names no word looks like: destination_service
 	joined      map[string]string               // labels whose names have several words, by these in one: clusterqueue
+	named       map[string]string               // labels, as words
 	labelsBegin map[string]bool                 // the words that keys of both begin with
 	values      map[string][]catalog.LabelValue // by what people say for them
 	facts       []fact
@@ -114,10 +115,12 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			delete(v.brands, w)
 		}
 	}
-	v.labels, v.exactly, v.joined = labelWords(c), map[string]bool{}, map[string]string{}
+	v.labels, v.exactly, v.joined, v.named = labelWords(c), map[string]bool{}, map[string]string{}, map[string]string{}
 	for _, m := range c.All() {
 		for _, l := range m.Labels {
-			v.exactly[l] = v.exactly[l] || strings.Contains(l, "_")
+			if _, seen := v.named[l]; !seen {
+				v.exactly[l], v.named[l] = strings.Contains(l, "_"), labelName(l)
+			}
 		}
 	}
 	for words, l := range v.labels {
