@@ -12,6 +12,7 @@ package prose
 import (
 	"context"
 	"regexp"
+	"strings"
 	"sync"
 
 	"vedette.dev/nlq"
@@ -107,4 +108,6 @@ const addressed = 0.2
 // code is what no sentence has: a template, or matchers of labels.
 var code = regexp.MustCompile(`\{\{|\}\}|[=!]~\s*["']|\{[^}]*[=!]|["']\s*,\s*\w+\s*[=!]`)
 
-func isCode(text string) bool { return code.MatchString(text) }
+func isCode(text string) bool {
+	return strings.ContainsAny(text, "{}~\"'") && code.MatchString(text) // most texts have none of these
+}

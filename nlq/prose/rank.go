@@ -77,55 +77,55 @@ var features = []feature{
 	{"fails-state", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && (c.good || c.bad) })},
 	{"fails-gauge", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && !c.good && !c.bad })},
 
-	{"quantile-bucket", 1.5, is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.bucket })},
+	{"quantile-bucket", 1.5, is(func(r *reading, c *candidate) bool { return c.bucket && r.cues["quantile"] })},
 	{"quantile-label", 0, is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.metric.Has("quantile") })},
 	{"quantile-neither", -2, is(func(r *reading, c *candidate) bool {
 		return r.cues["quantile"] && !c.bucket && !c.metric.Has("quantile")
 	})},
-	{"latency-bucket", 0, is(func(r *reading, c *candidate) bool { return r.cues["latency"] && !r.cues["quantile"] && c.bucket })},
-	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return r.has("average", "mean", "avg") && (c.bucket || c.part) })},
+	{"latency-bucket", 0, is(func(r *reading, c *candidate) bool { return c.bucket && r.cues["latency"] && !r.cues["quantile"] })},
+	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return (c.bucket || c.part) && r.has("average", "mean", "avg") })},
 	{"bucket", 0, is(func(r *reading, c *candidate) bool {
-		return !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg") && c.bucket
+		return c.bucket && !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg")
 	})},
 	{"part", 0, is(func(r *reading, c *candidate) bool { return c.part && !r.has("average", "mean", "avg") })},
 	{"facts", -1, is(func(r *reading, c *candidate) bool { return c.facts && !r.said["info"] })},
 
-	{"expires-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
-	{"age-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
-	{"timestamp", 0, is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
+	{"expires-timestamp", 2, is(func(r *reading, c *candidate) bool { return c.timestamp && r.cues["expires"] })},
+	{"age-timestamp", 2, is(func(r *reading, c *candidate) bool { return c.timestamp && r.cues["age"] })},
+	{"timestamp", 0, is(func(r *reading, c *candidate) bool { return c.timestamp && !r.cues["age"] && !r.cues["expires"] })},
 	{"up-target", 5, is(func(r *reading, c *candidate) bool {
-		return r.cues["gone"] && c.ID == "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
+		return c.ID == "up" && r.cues["gone"] && r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
 	{"target-else", -2, is(func(r *reading, c *candidate) bool {
 		return r.cues["gone"] && c.ID != "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
 	{"up-gone", 0, is(func(r *reading, c *candidate) bool {
-		return r.cues["gone"] && c.ID == "up" && !r.has("target", "targets", "exporter", "exporters", "scraped")
+		return c.ID == "up" && r.cues["gone"] && !r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
-	{"up-else", 0, is(func(r *reading, c *candidate) bool { return !r.cues["gone"] && c.ID == "up" })},
+	{"up-else", 0, is(func(r *reading, c *candidate) bool { return c.ID == "up" && !r.cues["gone"] })},
 	{"gone-else", 0, is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID != "up" && !c.good && !c.bad })},
-	{"second-counter", 1, is(func(r *reading, c *candidate) bool { return r.perSecond() && c.counter })},
-	{"predict-derived", 0, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.derived })},
+	{"second-counter", 1, is(func(r *reading, c *candidate) bool { return c.counter && r.perSecond() })},
+	{"predict-derived", 0, is(func(r *reading, c *candidate) bool { return c.derived && r.cues["predict"] })},
 	{"bound", 0, is(func(r *reading, c *candidate) bool { return c.bound && !r.cues["limit"] })},
-	{"rate-counter", 0, is(func(r *reading, c *candidate) bool { return r.cues["rate"] && c.counter })},
+	{"rate-counter", 0, is(func(r *reading, c *candidate) bool { return c.counter && r.cues["rate"] })},
 	{"window-counter", 0, is(func(r *reading, c *candidate) bool { return r.window > 0 && c.counter })},
 	{"window-gauge", 0, is(func(r *reading, c *candidate) bool { return r.window > 0 && !c.counter })},
 	{"counter", 0, is(func(r *reading, c *candidate) bool { return c.counter })},
-	{"percent-share", 0, is(func(r *reading, c *candidate) bool { return r.percent() && c.share })},
+	{"percent-share", 0, is(func(r *reading, c *candidate) bool { return c.share && r.percent() })},
 	{"percent-side", 0, is(func(r *reading, c *candidate) bool {
-		return r.percent() && !c.share && !c.counter && c.sides && !c.derived
+		return !c.share && !c.counter && c.sides && !c.derived && r.percent()
 	})},
 	{"percent-alone", -3, is(func(r *reading, c *candidate) bool {
-		return r.percent() && !c.share && !c.counter && (!c.sides || c.derived)
+		return !c.share && !c.counter && (!c.sides || c.derived) && r.percent()
 	})},
 	{"percent-things", -4, is(func(r *reading, c *candidate) bool {
-		return r.percent() && c.derived && c.metric.Unit[0] == '{' && c.metric.Unit != "{bool}"
+		return c.derived && r.percent() && c.metric.Unit[0] == '{' && c.metric.Unit != "{bool}"
 	})},
-	{"free-rest", 0.5, is(func(r *reading, c *candidate) bool { return r.has("free", "left", "available", "remaining") && c.rest })},
-	{"used-rest", -0.5, is(func(r *reading, c *candidate) bool { return !r.has("free", "left", "available", "remaining") && c.rest })},
-	{"predict-rest", 1, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.rest && !c.counter })},
-	{"predict-counter", 0, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.counter })},
-	{"change-state", 0, is(func(r *reading, c *candidate) bool { return r.cues["change"] && !c.counter })},
+	{"free-rest", 0.5, is(func(r *reading, c *candidate) bool { return c.rest && r.has("free", "left", "available", "remaining") })},
+	{"used-rest", -0.5, is(func(r *reading, c *candidate) bool { return c.rest && !r.has("free", "left", "available", "remaining") })},
+	{"predict-rest", 1, is(func(r *reading, c *candidate) bool { return c.rest && !c.counter && r.cues["predict"] })},
+	{"predict-counter", 0, is(func(r *reading, c *candidate) bool { return c.counter && r.cues["predict"] })},
+	{"change-state", 0, is(func(r *reading, c *candidate) bool { return !c.counter && r.cues["change"] })},
 	{"reset-counter", 1, is(func(r *reading, c *candidate) bool {
 		return r.cues["reset"] && (c.counter || c.timestamp) && (slices.Contains(c.words, "restarts") || slices.Contains(c.words, "start"))
 	})},

@@ -3,6 +3,7 @@ package prose
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -131,7 +132,7 @@ func styleOf(text string) style {
 	}
 	word := len(first) > 1 && unicode.IsUpper(first[0]) && unicode.IsLower(first[1])
 	switch {
-	case ended.MatchString(text), entitled.MatchString(text):
+	case strings.Contains(text, ".") && ended.MatchString(text), strings.Contains(text, ": ") && entitled.MatchString(text):
 		return written
 	case len(words) >= 3 && 5*capitals >= 3*len(words): // a title
 		return written
@@ -153,7 +154,7 @@ func isPersonal(text string) bool {
 			return true
 		}
 	}
-	return personally.MatchString(low)
+	return slices.ContainsFunc([]string{" you", "would be", "worth a", "deserve", "should "}, func(w string) bool { return strings.Contains(low, w) }) && personally.MatchString(low)
 }
 
 // orders are the words that requests begin with.

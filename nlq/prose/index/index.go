@@ -20,6 +20,7 @@ import (
 type Index struct {
 	docs    []doc
 	weights []float64 // by doc: what the words of its name tell, together
+	place   []int     // by doc: where its name stands in the order of names
 	at      map[string]entry
 	brand   map[string]bool    // first words of the names of several metrics
 	number  map[catalog.ID]int // of a metric's doc
@@ -100,6 +101,11 @@ func New(c *catalog.Catalog, w *Words) *Index {
 	for word, e := range x.at {
 		e.idf = math.Log(1 + float64(len(x.docs))/float64(len(e.of)))
 		x.at[word] = e
+	}
+	x.place = make([]int, len(x.docs))
+	order := slices.SortedFunc(maps.Values(x.number), func(a, b int) int { return strings.Compare(string(x.docs[a].id), string(x.docs[b].id)) })
+	for at, doc := range order {
+		x.place[doc] = at
 	}
 	x.weights = make([]float64, len(x.docs))
 	for i := range x.docs {
@@ -234,7 +240,7 @@ func (x *Index) better(a, b scored) int {
 	if c := cmp.Compare(b.score, a.score); c != 0 {
 		return c
 	}
-	return strings.Compare(string(x.docs[a.doc].id), string(x.docs[b.doc].id))
+	return cmp.Compare(x.place[a.doc], x.place[b.doc])
 }
 
 // Family returns the metrics whose names begin as that of id.
