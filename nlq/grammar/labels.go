@@ -73,8 +73,8 @@ func (f *frame) takeNamedLabel(i int) bool {
 // when m is known, for only then is it known which words are not what m is called.
 func (f *frame) takeKinds(m catalog.Metric) {
 	own := slices.Concat(f.extra, makersOf(m), []string{m.Entity, brandOf(m.ID)})
-	if len(m.Words) > 0 {
-		own = append(own, f.words.allOf(m.ID)...)
+	foreign := func(w string) bool {
+		return !slices.Contains(own, w) && !(len(m.Words) > 0 && f.words.says(m.ID, w))
 	}
 	for j := 1; j < len(f.items); j++ {
 		it := f.items[j]
@@ -82,7 +82,7 @@ func (f *frame) takeKinds(m catalog.Metric) {
 			continue
 		}
 		name, to := f.name(j)
-		if norms := f.normsOf(j, to); subset(norms, own) && len(norms) > 0 {
+		if norms := f.normsOf(j, to); len(norms) > 0 && !slices.ContainsFunc(norms, foreign) {
 			continue
 		}
 		for n := min(3, j); n > 0; n-- {

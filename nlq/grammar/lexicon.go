@@ -118,16 +118,17 @@ func (l *lexicon) deviceOf(name string) string {
 
 // A lexicon is what the words of one language mean.
 type lexicon struct {
-	phrases  map[string][]phrase // by first word, the longest first
-	units    map[string]unit     // by word, as it is written
-	numeric  map[string]bool     // words that numbers and periods in words begin with
-	stop     map[string]bool
-	words    map[string]bool // every word of a phrase
-	examples []string
-	devices  []device
-	sets     map[string]map[string]bool // words that matter only where another word stands beside them
-	faults   []string                   // what is in the names of what there should be none of
-	ofUnit   map[string]string          // by dimension, the measure word that a limit in it implies
+	phrases    map[string][]phrase // by first word, the longest first
+	units      map[string]unit     // by word, as it is written
+	unitsBegin map[string]bool     // words that units of several begin with
+	numeric    map[string]bool     // words that numbers and periods in words begin with
+	stop       map[string]bool
+	words      map[string]bool // every word of a phrase
+	examples   []string
+	devices    []device
+	sets       map[string]map[string]bool // words that matter only where another word stands beside them
+	faults     []string                   // what is in the names of what there should be none of
+	ofUnit     map[string]string          // by dimension, the measure word that a limit in it implies
 }
 
 //go:embed en
@@ -143,7 +144,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(language string) (*lexicon, error) {
-	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, numeric: map[string]bool{}, stop: map[string]bool{}, words: map[string]bool{}, sets: map[string]map[string]bool{}, ofUnit: map[string]string{}}
+	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, unitsBegin: map[string]bool{}, numeric: map[string]bool{}, stop: map[string]bool{}, words: map[string]bool{}, sets: map[string]map[string]bool{}, ofUnit: map[string]string{}}
 	rows, err := table(language+"/lexicon.csv", "role,value,phrases")
 	if err != nil {
 		return nil, err
@@ -221,6 +222,9 @@ func (l *lexicon) readUnits(file string) error {
 				return fmt.Errorf("%s: row %d: %q is listed twice", file, i+1, w)
 			}
 			l.units[w] = u
+			if first, _, more := strings.Cut(w, " "); more {
+				l.unitsBegin[first] = true
+			}
 		}
 	}
 	return nil

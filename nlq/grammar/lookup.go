@@ -79,12 +79,14 @@ func (v *vocabulary) called(words ...string) bool {
 // calls returns the names of the measure id.
 func (v *vocabulary) calls(id catalog.ID) []named { return v.names[v.at[id][0]:v.at[id][1]] }
 
-// allOf returns the words of every name of the measure id.
-func (v *vocabulary) allOf(id catalog.ID) (words []string) {
+// says reports whether some name of the measure id has the word w.
+func (v *vocabulary) says(id catalog.ID, w string) bool {
 	for _, n := range v.calls(id) {
-		words = append(words, n.words...)
+		if slices.Contains(n.words, w) {
+			return true
+		}
 	}
-	return words
+	return false
 }
 
 // A tally is how many words of a question each name has. It is used again: there are

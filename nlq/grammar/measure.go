@@ -42,16 +42,18 @@ func (f *frame) limitsShare() bool {
 // unanswered returns software that was spoken of and that m says nothing about:
 // an unhealthy etcd is no unhealthy node.
 func (f *frame) unanswered(m catalog.Metric) string {
-	says := strings.ToLower(string(m.ID) + " " + m.Exporter + " " + m.Entity + " " + strings.Join(m.Words, " ") + " " + m.Help)
-	if d, derived := f.catalog.Derived(m.ID); derived {
-		says += strings.ToLower(d.Expr)
-	}
+	software := f.lexicon.sets["software"]
+	says := "" // put together where software is spoken of
 	for _, it := range f.items {
-		if it.used || it.metric || it.name {
+		if it.used || it.metric || it.name || !software[it.low] && !slices.ContainsFunc(it.norms, func(w string) bool { return software[w] }) {
 			continue
 		}
+		if says == "" {
+			d, _ := f.catalog.Derived(m.ID)
+			says = strings.ToLower(string(m.ID) + " " + m.Exporter + " " + m.Entity + " " + strings.Join(m.Words, " ") + " " + m.Help + d.Expr)
+		}
 		for _, w := range append(slices.Clone(it.norms), it.low) {
-			if f.lexicon.sets["software"][w] && !strings.Contains(says, w) {
+			if software[w] && !strings.Contains(says, w) {
 				return it.raw
 			}
 		}
@@ -130,10 +132,9 @@ func (f *frame) exactly(i int) (catalog.Metric, error) {
 	m, _ := f.catalog.Measure(catalog.ID(f.items[i].raw))
 	f.items[i].used = true
 	f.takeCodesOf(m)
-	own := f.words.allOf(m.ID)
 	for k := range f.items {
 		it := &f.items[k]
-		if !it.used && len(it.norms) > 0 && subset(it.norms, own) {
+		if !it.used && len(it.norms) > 0 && !slices.ContainsFunc(it.norms, func(w string) bool { return !f.words.says(m.ID, w) }) {
 			it.used = true
 		}
 	}

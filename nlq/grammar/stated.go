@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 	"strings"
@@ -28,11 +29,11 @@ func (f *frame) sayings() []saying {
 		if f.inName(i) {
 			continue // a pool that is called gpu-spot
 		}
-		words := ""
+		words := make([]byte, 0, roomy)
 		for to := i; to < min(len(f.items), i+mostSaid) && (!f.items[to].used || to > i && f.after(to+1, "by")); to++ {
-			words = strings.TrimSpace(words + " " + f.items[to].low)
-			for _, v := range f.words.values[words] {
-				out = append(out, saying{v, words, i, to + 1})
+			words = bytes.TrimSpace(append(append(words, ' '), f.items[to].low...))
+			for _, v := range f.words.values[string(words)] {
+				out = append(out, saying{v, string(words), i, to + 1})
 			}
 		}
 	}
@@ -164,10 +165,7 @@ func (f *frame) narrow(m catalog.Metric) catalog.Metric { return f.narrowBy(m, 0
 
 // narrowBy reads the values of labels of m that items from one to another say.
 func (f *frame) narrowBy(m catalog.Metric, from, to int) catalog.Metric {
-	var called []string
-	if len(m.Words) > 0 {
-		called = f.words.allOf(m.ID)
-	}
+	called := func(w string) bool { return len(m.Words) > 0 && f.words.says(m.ID, w) }
 	taken := map[string]bool{}
 	for _, fl := range f.filters {
 		taken[fl.label] = true
@@ -183,7 +181,7 @@ func (f *frame) narrowBy(m catalog.Metric, from, to int) catalog.Metric {
 			continue
 		}
 		if slices.ContainsFunc(f.items[s.from:s.to], func(it item) bool {
-			return it.weak || len(it.norms) == 0 || slices.ContainsFunc(it.norms, func(w string) bool { return slices.Contains(called, w) })
+			return it.weak || len(it.norms) == 0 || slices.ContainsFunc(it.norms, called)
 		}) {
 			continue
 		}

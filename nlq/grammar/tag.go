@@ -77,7 +77,7 @@ func spaced(b []byte, items []item) []byte {
 // tag gives tokens their meanings, the longest phrase first. A hyphenated word
 // whose parts make a phrase is that phrase.
 func tag(ts []token, l *lexicon) []item {
-	var out []item
+	out := make([]item, 0, len(ts))
 	for i := 0; i < len(ts); {
 		t := ts[i]
 		switch {
@@ -153,6 +153,9 @@ func (l *lexicon) limits(ts []token) bool {
 // unitOfTwo reads a unit that is two words, such as watt hours.
 func (l *lexicon) unitOfTwo(ts []token) (item, bool) {
 	if len(ts) < 2 || ts[0].quoted || ts[1].quoted {
+		return item{}, false
+	}
+	if !l.unitsBegin[strings.ToLower(ts[0].raw)] {
 		return item{}, false
 	}
 	low := strings.ToLower(ts[0].raw + " " + ts[1].raw)
@@ -336,9 +339,12 @@ func (l *lexicon) restOfNumber(n *number, ts []token) (used int) {
 	for len(ts) > used && !ts[used].quoted && !ts[used].sign {
 		it, k := l.phrase(ts[used:])
 		v, isNumber := it.has("number")
+		if !isNumber {
+			return used
+		}
 		more, err := strconv.ParseFloat(v, 64)
 		switch {
-		case !isNumber || err != nil || k != 1 || n.value < 1 || more != math.Trunc(more):
+		case err != nil || k != 1 || n.value < 1 || more != math.Trunc(more):
 			return used
 		case more >= 100 && n.value < more: // two hundred
 			n.value *= more

@@ -29,7 +29,7 @@ const silent = ",;?)"
 // undone easily: each part knows its whole.
 func tokens(text string, c *catalog.Catalog) []token {
 	text = rewritten(signs.Replace(text))
-	var out []token
+	out := make([]token, 0, 1+len(text)/4) // words are longer
 	for i := 0; i < len(text); {
 		r := rune(text[i])
 		switch {

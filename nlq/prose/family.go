@@ -145,9 +145,16 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 	a, b := r.nameKeys(p.of), r.nameKeys(p.by)
 	rest, odd, common, told := false, 0.0, 0.0, 0.0
 	for _, w := range a {
+		if slices.Contains(b, w) {
+			common++
+		}
+	}
+	if common < 2 {
+		return 0, false // most
+	}
+	for _, w := range a {
 		switch {
 		case slices.Contains(b, w):
-			common++
 		case r.lexicon.Partner(w, side):
 			told++
 		case side == "part" && r.lexicon.Partner(w, "rest"):
@@ -169,7 +176,7 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 			odd++
 		}
 	}
-	if told == 0 || common < 2 || odd > 1 {
+	if told == 0 || odd > 1 {
 		return 0, false
 	}
 	said := 0.0
