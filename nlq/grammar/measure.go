@@ -207,10 +207,12 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		f.badSaid = true
 		return m, nil
 	}
+	tried := strong
 	for _, less := range [][]string{f.unbranded(strong), f.without(strong, f.brand), f.without(strong, f.maker), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
-		if len(less) == len(strong) {
+		if len(less) == len(strong) || slices.Equal(less, tried) {
 			continue
 		}
+		tried = less
 		if m, ok := f.shorter(less, weak, strong); ok {
 			f.badSaid = slices.ContainsFunc(strong, f.badState)
 			return m, nil
