@@ -7,6 +7,7 @@ package index
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -243,14 +244,16 @@ func (x *Index) better(a, b scored) int {
 	return cmp.Compare(x.place[a.doc], x.place[b.doc])
 }
 
-// Family returns the metrics whose names begin as that of id.
-func (x *Index) Family(id catalog.ID) []catalog.ID {
-	docs := x.kin[kinOf(id)]
-	out := make([]catalog.ID, len(docs))
-	for i, d := range docs {
-		out[i] = x.docs[d].id
+// Family yields the metrics whose names begin as that of id, with the stems of
+// the words of those.
+func (x *Index) Family(id catalog.ID) iter.Seq2[catalog.ID, []string] {
+	return func(yield func(catalog.ID, []string) bool) {
+		for _, d := range x.kin[kinOf(id)] {
+			if !yield(x.docs[d].id, x.docs[d].parts) {
+				return
+			}
+		}
 	}
-	return out
 }
 
 // Called returns how many words of the longest phrase that people call the
