@@ -169,6 +169,13 @@ func TestEncodeDecode(t *testing.T) {
 			t.Errorf("what is written of %s is refused: %v", g.ID, err)
 		}
 	}
+	told := hot("85")
+	told.Rules[0].Annotations = map[string]string{"summary": `hot{{ with $labels.Hostname }} on {{ . }}{{ end }}{{ with $labels.gpu }} GPU {{ . }}{{ end }}: {{ printf "%.4g" $value }}, {{ $value }}`}
+	if doc, err := YAML(told); err != nil || len(doubtful(told.Rules[0].Annotations)) > 0 {
+		t.Errorf("what is right anywhere is doubted: %v", err)
+	} else if _, err := Parse(doc); err != nil {
+		t.Errorf("what is right anywhere is refused: %v", err)
+	}
 	if _, err := Decode([]byte("apiVersion: vedette.dev/v1\nkind: RuleGroup\nowners: x\n")); err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("got %v, want an error that names line 3", err)
 	}
@@ -187,6 +194,8 @@ func TestRefused(t *testing.T) {
 		"label":         {func(g *rules.Group) { g.Rules[0].Labels["__name__"] = "x" }, "invalid label name: __name__"},
 		"value":         {func(g *rules.Group) { g.Rules[0].Labels["team"] = "\xff" }, "invalid label value"},
 		"annotation":    {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"": "x"} }, "invalid annotation name"},
+		"three braces":  {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"summary": `{{{ $value }}`} }, `annotation "summary"`},
+		"loose end":     {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"summary": `{{ $value }}{{ end }}`} }, `annotation "summary"`},
 		"template":      {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"summary": "{{ $value"} }, `annotation "summary"`},
 	} {
 		t.Run(name, func(t *testing.T) {

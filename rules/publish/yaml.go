@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -109,12 +110,17 @@ func refused(g rulefmt.RuleGroup) error {
 	return errors.Join(errs...)
 }
 
+// told are actions that are right wherever they stand: the value, and a label where
+// there is one. Most templates have no others.
+var told = regexp.MustCompile(`\{\{ (?:printf "%\.[0-9]g" )?\$value \}\}|\{\{ with \$labels\.[a-zA-Z_]\w* \}\}[^{}]*\{\{ \. \}\}[^{}]*\{\{ end \}\}`)
+
 // doubtful returns those of texts, by their names, that can be refused at all: text
-// without a template's action is none, and the parser of templates takes long to set up.
+// without other actions is not, and the parser of templates takes long to set up.
 func doubtful(texts map[string]string) map[string]string {
 	out := map[string]string{}
 	for name, text := range texts {
-		if strings.Contains(text, "{{") || !utf8.ValidString(text) || !model.UTF8Validation.IsValidLabelName(name) || name == model.MetricNameLabel {
+		rest := told.ReplaceAllString(text, "{ ") // with a brace before it, it is another action
+		if strings.Contains(rest, "{{") || !utf8.ValidString(text) || !model.UTF8Validation.IsValidLabelName(name) || name == model.MetricNameLabel {
 			out[name] = text
 		}
 	}
