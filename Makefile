@@ -49,7 +49,7 @@ screenshots: build ## the pictures of the README, from a running demo
 
 .PHONY: bench
 bench: ## what the hot paths cost
-	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm ./collector/simulate
+	$(GO) test -run '^$$' -bench . -benchmem ./analyzer/detect ./analyzer/forecast ./analyzer/backtest ./collector/dcgm ./collector/simulate ./nlq/batch
 
 # They look for series in $VEDETTE_DATA, or in shared beside the repository.
 .PHONY: bench-detect

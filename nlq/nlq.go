@@ -132,6 +132,12 @@ type Engine interface {
 	Parse(ctx context.Context, q Question) (Parse, error)
 }
 
+// An EngineFunc is a function that is an engine.
+type EngineFunc func(ctx context.Context, q Question) (Parse, error)
+
+// Parse calls f.
+func (f EngineFunc) Parse(ctx context.Context, q Question) (Parse, error) { return f(ctx, q) }
+
 // NotUnderstood says which words of a question have no meaning here, and what
 // comes nearest to them.
 type NotUnderstood struct {

@@ -145,7 +145,7 @@ func latency(all map[string]*outcome) time.Duration {
 	return took[len(took)*99/100].Round(10 * time.Microsecond)
 }
 
-func each(t *testing.T, file string, line func([]byte)) {
+func each(t testing.TB, file string, line func([]byte)) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -153,6 +153,9 @@ func (r *costReader) length(i int) int {
 	if low := strings.ToLower(r.words[n]); low == "last" || low == "past" {
 		n++
 	}
+	if n == len(r.words) || strings.IndexByte("+0123456789", r.words[n][0]) < 0 {
+		return 0
+	}
 	if n+1 < len(r.words) {
 		k, err := strconv.Atoi(r.words[n])
 		unit, ok := agoWords[strings.TrimSuffix(strings.ToLower(r.words[n+1]), "s")]
@@ -161,11 +164,9 @@ func (r *costReader) length(i int) int {
 			return n + 2 - i
 		}
 	}
-	if n < len(r.words) {
-		if d, err := model.ParseDuration(r.words[n]); err == nil && d > 0 {
-			r.Window = time.Duration(d)
-			return n + 1 - i
-		}
+	if d, err := model.ParseDuration(r.words[n]); err == nil && d > 0 {
+		r.Window = time.Duration(d)
+		return n + 1 - i
 	}
 	return 0
 }

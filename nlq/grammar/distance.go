@@ -203,9 +203,8 @@ func (f *frame) calledByAll(items []item) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(f.words.having(words), func(n *named) bool {
-		_, derived := f.catalog.Derived(n.id)
-		return derived && subset(n.words, said)
+	return f.words.some(words, func(n *named) bool {
+		return n.derived && subset(n.words, said)
 	})
 }
 

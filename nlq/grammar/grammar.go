@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,42 +37,16 @@ type Engine struct {
 	Known   func(name string) string // the place that a name is of, "" where nobody knows; nil knows none
 	Lenient bool                     // words may be left over where what is measured is plain all the same
 
-	once  sync.Once // of words, which take long to collect
-	words *vocabulary
+	once   sync.Once // of what follows, which takes long to collect
+	words  *vocabulary
+	places []nlq.Place
 }
 
 var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
-	if x, ok := explain(q.Text); ok {
-		return nlq.Parse{Intent: x, Confidence: 0.9}, nil
-	}
-	if p, ok := e.cost(q.Text); ok {
-		return p, nil
-	}
-	f := e.frame(q.Text)
-	goesOn := f.continues()
-	p, err := f.parse()
-	if err == nil {
-		if lost := f.lost(p.Intent); lost != nil {
-			p, err = nlq.Parse{}, lost
-		}
-	}
-	if len(q.Before) > 0 && (goesOn || err != nil) {
-		var not *nlq.NotUnderstood
-		if errors.As(err, &not) && not.Refused {
-			return nlq.Parse{}, err
-		}
-		if p, ok := e.follow(ctx, q); ok {
-			return p, nil
-		}
-	}
-	var not *nlq.NotUnderstood
-	if errors.As(err, &not) && len(not.Nearest) == 0 {
-		not.Nearest = f.nearest() // here, once: a question is tried in many ways before it fails
-	}
-	return p, err
+	return e.Sentence(q).Parse(ctx)
 }
 
 func (e *Engine) frame(text string) *frame {
@@ -79,9 +54,11 @@ func (e *Engine) frame(text string) *frame {
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	e.once.Do(func() { e.words = vocabularyOf(c) })
-	text = exclaimed.ReplaceAllString(text, "")
-	f := &frame{catalog: c, places: e.places(), words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
+	e.once.Do(func() { e.words, e.places = vocabularyOf(c), e.allPlaces() })
+	if strings.Contains(text, "!") {
+		text = exclaimed.ReplaceAllString(text, "")
+	}
+	f := &frame{catalog: c, places: e.places, words: e.words, lexicon: english(), aggItem: -1, known: e.Known, lenient: e.Lenient}
 	ts := f.lexicon.ordered(tokens(text, c), false)
 	if again := f.lexicon.ordered(ts, true); !slices.Equal(again, ts) {
 		g := *f
@@ -109,10 +86,10 @@ func (f *frame) tagged(ts []token) {
 // exclaimed is what is called out before what is wanted: facility limit!
 var exclaimed = regexp.MustCompile(`^[^.!?0-9]{1,40}!+\s+`)
 
-func (e *Engine) places() []nlq.Place {
-	ps := append([]nlq.Place(nil), nlq.Places()...)
+func (e *Engine) allPlaces() []nlq.Place {
+	ps := slices.Clone(nlq.Places())
 	for i, p := range ps {
-		ps[i].Labels = append(append([]string(nil), e.Labels[p.Name]...), p.Labels...)
+		ps[i].Labels = slices.Concat(e.Labels[p.Name], p.Labels)
 	}
 	return ps
 }
@@ -233,7 +210,10 @@ func (f *frame) parse() (nlq.Parse, error) {
 		return nlq.Parse{Intent: nlq.Actions{Pending: f.kind == pending}, Confidence: f.confidence()}, nil
 	}
 	p, err := f.attempt(false)
-	if back := f.lookingBack(); err != nil && back != nil {
+	if err == nil {
+		return p, nil
+	}
+	if back := f.lookingBack(); back != nil {
 		if p, err := back.attempt(f.lenient); err == nil {
 			return p, nil
 		}
@@ -271,25 +251,37 @@ func (f *frame) parse() (nlq.Parse, error) {
 
 // attempt reads f as it is, and as telling of something absent.
 func (f *frame) attempt(lenient bool) (nlq.Parse, error) {
-	plain, absent := *f, *f
-	plain.items, absent.items = slices.Clone(f.items), slices.Clone(f.items)
-	plain.assumed, absent.assumed = slices.Clone(f.assumed), slices.Clone(f.assumed)
-	plain.lenient, absent.lenient = lenient, lenient
-	absent.unheard = true
-	if early := absent; early.saysReadings() && early.takeAbsence() {
-		if p, err := early.read(); err == nil {
+	plain := f.again()
+	plain.lenient = lenient
+	absent := func() (nlq.Parse, bool) {
+		g := f.again()
+		g.lenient, g.unheard = lenient, true
+		if !g.takeAbsence() {
+			return nlq.Parse{}, false
+		}
+		p, err := g.read()
+		return p, err == nil
+	}
+	if f.saysReadings() {
+		if p, ok := absent(); ok {
 			return p, nil
 		}
-		absent.items = slices.Clone(f.items)
 	}
 	p, err := plain.read()
 	var not *nlq.NotUnderstood
-	if errors.As(err, &not) && !not.Sure && absent.takeAbsence() {
-		if p, err := absent.read(); err == nil {
+	if errors.As(err, &not) && !not.Sure {
+		if p, ok := absent(); ok {
 			return p, nil
 		}
 	}
 	return p, err
+}
+
+// again returns f as it is, to be read in another way.
+func (f *frame) again() *frame {
+	g := *f
+	g.items, g.assumed = slices.Clone(f.items), slices.Clone(f.assumed)
+	return &g
 }
 
 // read runs the steps in order; each takes its items and leaves the rest.

@@ -473,7 +473,7 @@ func (f *frame) calledSo(i, to int) bool {
 	for _, it := range f.items[i+1 : to] {
 		said = append(said, it.norms...)
 	}
-	return len(f.items[i-1].norms) > 0 && len(f.words.having(said)) > 0
+	return len(f.items[i-1].norms) > 0 && f.words.called(said...)
 }
 
 // isWeak reports whether the place word at i only says what is looked at: it
@@ -523,9 +523,8 @@ func at(items []item, i int) item {
 
 // isShare reports whether some share is called by words.
 func (f *frame) isShare(words []string) bool {
-	return slices.ContainsFunc(f.words.having(words), func(n *named) bool {
-		m, _ := f.catalog.Measure(n.id)
-		return f.dimension(m.Unit) == "ratio"
+	return f.words.some(words, func(n *named) bool {
+		return f.dimension(n.metric.Unit) == "ratio"
 	})
 }
 

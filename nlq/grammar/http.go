@@ -41,6 +41,9 @@ func (f *frame) httpCodes() (out []answered) {
 		if it.whole != "" {
 			low = strings.ToLower(it.whole)
 		}
+		if !strings.HasPrefix(low, "non-") && strings.IndexAny(low[:min(1, len(low))], "12345") < 0 {
+			continue
+		}
 		if it.number != nil && f.lexicon.sets["http"][it.number.unitRaw] {
 			low = strings.Fields(low)[0] // 429 responses
 		}

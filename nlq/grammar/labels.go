@@ -61,7 +61,7 @@ func (f *frame) takeNamedLabel(i int) bool {
 		return false
 	}
 	name, to := f.name(i + n)
-	if !exact && len(f.words.having(f.normsOf(i, to))) > 0 {
+	if !exact && f.words.called(f.normsOf(i, to)...) {
 		return false // failed scale-ups are measured
 	}
 	for _, it := range f.items[i : i+n] {
@@ -76,8 +76,8 @@ func (f *frame) takeNamedLabel(i int) bool {
 // when m is known, for only then is it known which words are not what m is called.
 func (f *frame) takeKinds(m catalog.Metric) {
 	own := slices.Concat(f.extra, makersOf(m), []string{m.Entity, brandOf(m.ID)})
-	for _, words := range m.Words {
-		own = append(own, catalogWords(words)...)
+	foreign := func(w string) bool {
+		return !slices.Contains(own, w) && !(len(m.Words) > 0 && f.words.says(m.ID, w))
 	}
 	for j := range f.items {
 		it := f.items[j]
@@ -85,7 +85,7 @@ func (f *frame) takeKinds(m catalog.Metric) {
 			continue
 		}
 		name, to := f.name(j)
-		if norms := f.normsOf(j, to); subset(norms, own) && len(norms) > 0 {
+		if norms := f.normsOf(j, to); len(norms) > 0 && !slices.ContainsFunc(norms, foreign) {
 			continue
 		}
 		for n := min(3, j); n > 0; n-- {
@@ -216,7 +216,10 @@ func (f *frame) kindOf(m catalog.Metric, i, j int) (string, bool) {
 // is the word for.
 func (f *frame) labelCalled(m catalog.Metric, said string) (string, bool) {
 	for _, p := range f.places {
-		if l, ok := p.Label(m.ID, f.catalog); ok && l != catalog.External && slices.Contains(p.Words, said) && p.Name != "gpu" {
+		if !slices.Contains(p.Words, said) || p.Name == "gpu" {
+			continue
+		}
+		if l, ok := p.Label(m.ID, f.catalog); ok && l != catalog.External {
 			return l, true
 		}
 	}
@@ -225,7 +228,7 @@ func (f *frame) labelCalled(m catalog.Metric, said string) (string, bool) {
 	}
 	var ends []string
 	for _, l := range m.Labels {
-		words := strings.TrimSuffix(labelName(l), " name")
+		words := strings.TrimSuffix(f.words.labelName(l), " name")
 		if whose, rest, ok := strings.Cut(words, " "); ok && whose == brandOf(m.ID) {
 			words = rest
 		}
@@ -275,7 +278,7 @@ func (f *frame) agentOf(label, i int) bool {
 	for _, of := range f.items[label:i] {
 		called = append(called, of.norms...)
 	}
-	return len(f.words.having(called)) == 0 // the queue length has a name
+	return !f.words.called(called...) // the queue length has a name
 }
 
 // renamed is the name of a label that Prometheus has renamed.
@@ -323,7 +326,7 @@ func (f *frame) ownLabel(m catalog.Metric, label string) string {
 		return label
 	}
 	if i := slices.IndexFunc(m.Labels, func(l string) bool {
-		return strings.TrimPrefix(labelName(l), fieldID) == strings.TrimPrefix(labelName(label), fieldID)
+		return strings.TrimPrefix(f.words.labelName(l), fieldID) == strings.TrimPrefix(f.words.labelName(label), fieldID)
 	}); i >= 0 {
 		return m.Labels[i]
 	}
@@ -337,6 +340,14 @@ func (f *frame) ownLabel(m catalog.Metric, label string) string {
 		}
 	}
 	return ""
+}
+
+// labelName is the words of a label's name, which is mostly known.
+func (v *vocabulary) labelName(l string) string {
+	if words, ok := v.named[l]; ok {
+		return words
+	}
+	return labelName(l)
 }
 
 // labelName is the words of a label's name.
@@ -357,27 +368,29 @@ func (f *frame) labelAt(i int) (label string, n int, ok bool) {
 			return l, 1, true
 		}
 	}
-	for n := min(3, len(f.items)-i); n > 0; n-- {
-		var said []string
-		for _, it := range f.items[i : i+n] {
-			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
-				said = nil
-				break
-			}
-			said = append(said, it.low)
+	if it := at(f.items, i); len(it.norms) > 0 && !f.words.labelsBegin[it.norms[0]] {
+		if first, _, _ := strings.Cut(it.low, " "); !f.words.labelsBegin[first] {
+			return "", 0, false // most words
 		}
-		if l, ok := f.words.labels[strings.Join(said, " ")]; ok {
+	}
+	for n := min(3, len(f.items)-i); n > 0; n-- {
+		its := f.items[i : i+n]
+		if closed(its) {
+			continue
+		}
+		said := append(make([]byte, 0, roomy), its[0].low...)
+		for _, it := range its[1:] {
+			said = append(append(said, ' '), it.low...)
+		}
+		if l, ok := f.words.labels[string(said)]; ok {
 			return l, n, true
 		}
-		if l, ok := f.words.labels[strings.Join(f.normsOf(i, i+n), " ")]; ok && n > 1 && said != nil {
-			return l, n, true // kernel versions
-		}
-		if l, ok := f.words.joined[strings.Join(said, "")]; ok && n == 1 && said != nil {
+		if l, ok := f.words.joined[its[0].low]; ok && n == 1 {
 			return l, n, true // ClusterQueue
 		}
-		if _, word := at(f.items, i).has("word"); word && n == 1 && said != nil {
-			if l, ok := f.words.labels[strings.Join(f.items[i].norms, " ")]; ok {
-				return l, n, true // cq is a cluster queue
+		if _, word := its[0].has("word"); word || n > 1 {
+			if l, ok := f.words.labels[string(spaced(said[:0], its))]; ok {
+				return l, n, true // kernel versions; cq is a cluster queue
 			}
 		}
 	}

@@ -91,6 +91,7 @@ type phrase struct {
 	words []string
 	role  role
 	value string
+	norms []string // of role word: value in the words of the catalog
 }
 
 // A unit is a word for a unit.
@@ -117,15 +118,17 @@ func (l *lexicon) deviceOf(name string) string {
 
 // A lexicon is what the words of one language mean.
 type lexicon struct {
-	phrases  map[string][]phrase // by first word, the longest first
-	units    map[string]unit     // by word, as it is written
-	stop     map[string]bool
-	words    map[string]bool // every word of a phrase
-	examples []string
-	devices  []device
-	sets     map[string]map[string]bool // words that matter only where another word stands beside them
-	faults   []string                   // what is in the names of what there should be none of
-	ofUnit   map[string]string          // by dimension, the measure word that a limit in it implies
+	phrases    map[string][]phrase // by first word, the longest first
+	units      map[string]unit     // by word, as it is written
+	unitsBegin map[string]bool     // words that units of several begin with
+	numeric    map[string]bool     // words that numbers and periods in words begin with
+	stop       map[string]bool
+	words      map[string]bool // every word of a phrase
+	examples   []string
+	devices    []device
+	sets       map[string]map[string]bool // words that matter only where another word stands beside them
+	faults     []string                   // what is in the names of what there should be none of
+	ofUnit     map[string]string          // by dimension, the measure word that a limit in it implies
 }
 
 //go:embed en
@@ -141,7 +144,7 @@ var english = sync.OnceValue(func() *lexicon {
 })
 
 func read(language string) (*lexicon, error) {
-	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, stop: map[string]bool{}, words: map[string]bool{}, sets: map[string]map[string]bool{}, ofUnit: map[string]string{}}
+	l := &lexicon{phrases: map[string][]phrase{}, units: map[string]unit{}, unitsBegin: map[string]bool{}, numeric: map[string]bool{}, stop: map[string]bool{}, words: map[string]bool{}, sets: map[string]map[string]bool{}, ofUnit: map[string]string{}}
 	rows, err := table(language+"/lexicon.csv", "role,value,phrases")
 	if err != nil {
 		return nil, err
@@ -171,7 +174,12 @@ func read(language string) (*lexicon, error) {
 			for _, one := range w {
 				l.words[one] = true
 			}
-			l.phrases[w[0]] = append(l.phrases[w[0]], phrase{words: w, role: role(f[0]), value: f[1]})
+			p := phrase{words: w, role: role(f[0]), value: f[1]}
+			if p.role == "word" {
+				p.norms = singulars(p.value)
+			}
+			l.numeric[w[0]] = l.numeric[w[0]] || p.role == "number" || p.role == "period"
+			l.phrases[w[0]] = append(l.phrases[w[0]], p)
 		}
 	}
 	for _, ps := range l.phrases {
@@ -214,6 +222,9 @@ func (l *lexicon) readUnits(file string) error {
 				return fmt.Errorf("%s: row %d: %q is listed twice", file, i+1, w)
 			}
 			l.units[w] = u
+			if first, _, more := strings.Cut(w, " "); more {
+				l.unitsBegin[first] = true
+			}
 		}
 	}
 	return nil

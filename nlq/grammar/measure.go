@@ -1,9 +1,9 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"vedette.dev/nlq"
@@ -51,16 +51,18 @@ func (f *frame) limitsShare() bool {
 // unanswered returns software that was spoken of and that m says nothing about:
 // an unhealthy etcd is no unhealthy node.
 func (f *frame) unanswered(m catalog.Metric) string {
-	says := strings.ToLower(string(m.ID) + " " + m.Exporter + " " + m.Entity + " " + strings.Join(m.Words, " ") + " " + m.Help)
-	if d, derived := f.catalog.Derived(m.ID); derived {
-		says += strings.ToLower(d.Expr)
-	}
+	software := f.lexicon.sets["software"]
+	says := "" // put together where software is spoken of
 	for _, it := range f.items {
-		if it.used || it.metric || it.name {
+		if it.used || it.metric || it.name || !software[it.low] && !slices.ContainsFunc(it.norms, func(w string) bool { return software[w] }) {
 			continue
 		}
+		if says == "" {
+			d, _ := f.catalog.Derived(m.ID)
+			says = strings.ToLower(string(m.ID) + " " + m.Exporter + " " + m.Entity + " " + strings.Join(m.Words, " ") + " " + m.Help + d.Expr)
+		}
 		for _, w := range append(slices.Clone(it.norms), it.low) {
-			if f.lexicon.sets["software"][w] && !strings.Contains(says, w) {
+			if software[w] && !strings.Contains(says, w) {
 				return it.raw
 			}
 		}
@@ -144,17 +146,9 @@ func (f *frame) exactly(i int) (catalog.Metric, error) {
 	}
 	f.items[i].used = true
 	f.takeCodesOf(m)
-	own := map[string]bool{}
-	for _, n := range f.words.names {
-		if n.id == m.ID {
-			for _, w := range n.words {
-				own[w] = true
-			}
-		}
-	}
 	for k := range f.items {
 		it := &f.items[k]
-		if !it.used && len(it.norms) > 0 && !slices.ContainsFunc(it.norms, func(w string) bool { return !own[w] }) {
+		if !it.used && len(it.norms) > 0 && !slices.ContainsFunc(it.norms, func(w string) bool { return !f.words.says(m.ID, w) }) {
 			it.used = true
 		}
 	}
@@ -175,7 +169,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if left := f.nameless(); len(left) > 0 {
 		return catalog.Metric{}, &nlq.NotUnderstood{Words: left}
 	}
-	if f.counting && len(strong) == 0 && f.subject != "gpu" && len(f.words.having([]string{f.subject})) > 0 {
+	if f.counting && len(strong) == 0 && f.subject != "gpu" && f.words.called(f.subject) {
 		strong = []string{f.subject} // how many pods
 	}
 	if f.counting && len(strong) == 0 {
@@ -185,16 +179,11 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		}
 	}
 	best, hits := -1.0, map[catalog.ID]*named{}
-	sayable := append(slices.Clone(strong), weak...)
-	for _, n := range f.words.having(strong) {
-		if !subset(n.words, sayable) {
+	for n := range f.words.within(strong, weak) {
+		if !f.suits(n.metric) {
 			continue
 		}
-		m, _ := f.catalog.Measure(n.id)
-		if f.fits(m) != nil {
-			continue
-		}
-		depth := f.depth(n, weak, m)
+		depth := f.depth(n, weak)
 		if depth > best {
 			best, hits = depth, map[catalog.ID]*named{}
 		}
@@ -232,10 +221,12 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 		f.badSaid = true
 		return m, nil
 	}
+	tried := strong
 	for _, less := range [][]string{f.unbranded(strong), f.without(strong, f.brand), f.without(strong, f.maker), f.without(strong, f.badState), f.without(strong, func(w string) bool { return f.brand(w) || f.badState(w) })} {
-		if len(less) == len(strong) {
+		if len(less) == len(strong) || slices.Equal(less, tried) {
 			continue
 		}
+		tried = less
 		if m, ok := f.shorter(less, weak, strong); ok {
 			f.badSaid = slices.ContainsFunc(strong, f.badState)
 			return m, nil
@@ -294,14 +285,14 @@ func (f *frame) countsGPUs() {
 
 // depth is how much of what was said a name holds. What is only implied counts
 // half, and less than whether the metric is there without being asked for.
-func (f *frame) depth(n *named, weak []string, m catalog.Metric) float64 {
+func (f *frame) depth(n *named, weak []string) float64 {
 	d := float64(len(n.words))
 	for _, w := range n.words {
 		if slices.Contains(f.implied, w) || slices.Contains(weak, w) {
 			d -= 0.5
 		}
 	}
-	if _, derived := f.catalog.Derived(m.ID); !derived && !m.Default {
+	if !n.derived && !n.metric.Default {
 		d -= 0.7
 	}
 	return d
@@ -327,7 +318,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, it.norms...)
 		}
 	}
-	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || len(f.words.having(strong)) == 0 && len(f.words.having(f.unbranded(strong))) == 0) {
+	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || !f.words.called(strong...) && !f.words.called(f.unbranded(strong)...)) {
 		strong = less // "which H100s run hot"
 	}
 	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "usage" }) && f.test == nil && !f.counting {
@@ -444,8 +435,9 @@ func (f *frame) plain(it item) bool {
 	if _, vague := it.has("vague"); vague && (f.kind == alert || f.kind == unsaid) && len(f.compares) == 0 {
 		return true // it is asked for the limit
 	}
-	for _, r := range []role{"happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now", "means"} {
-		if _, ok := it.has(r); ok {
+	for _, p := range it.roles {
+		switch p.role {
+		case "happens", "window", "during", "hold", "determiner", "where", "over", "plain", "this", "versus", "now", "means":
 			return true
 		}
 	}
@@ -478,97 +470,6 @@ func subset[E comparable](a, b []E) bool {
 	return true
 }
 
-// fits reports why m cannot be what is meant, by places and units.
-func (f *frame) fits(m catalog.Metric) error {
-	for _, fl := range f.filters {
-		if fl.place == "xid" && m.Unit == "{xid}" {
-			continue
-		}
-		switch _, ok := f.filtered(fl, m); {
-		case ok:
-		case fl.label != "":
-			return f.ask(fmt.Sprintf("%s has no label %s. What should it be narrowed to?", f.title(m.ID), fl.label))
-		default:
-			return f.ask(fmt.Sprintf("%s cannot be narrowed to one %s. What should it be narrowed to?", f.title(m.ID), fl.place))
-		}
-	}
-	if len(f.answered) > 0 && f.httpLabel(m) == "" {
-		return f.ask(f.title(m.ID) + " is not told apart by codes of HTTP. What should be measured?")
-	}
-	if f.distinct != "" && f.ownLabel(m, f.distinct) == "" {
-		return f.ask(f.title(m.ID) + " is not told apart by " + f.distinct + ".")
-	}
-	for _, by := range append(f.weakPlaces(), f.by...) {
-		if f.lastResort && !slices.Contains(f.by, by) && !slices.Contains(f.each, by) {
-			continue // looked at, and not told apart
-		}
-		if label, outright := strings.CutPrefix(by, "label "); outright && f.ownLabel(m, label) != "" || f.groupable(m, by) {
-			continue
-		}
-		return f.ask(fmt.Sprintf("%s is not measured for each %s. What should it be measured for?", f.title(m.ID), by))
-	}
-	uptime := m.Unit == "{bool}" && f.outUnit == "ratio" && f.window > 0 // of the time it was so
-	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit && !uptime && !(m.Type == catalog.Counter && f.dimension(m.Unit)+"/s" == f.outUnit) {
-		return f.ask(fmt.Sprintf("%s is measured in %s. In which unit?", f.title(m.ID), m.Unit))
-	}
-	if f.bytesLeft && f.dimension(m.Unit) != "bytes" {
-		return f.ask(f.title(m.ID) + " is no space that can run out.")
-	}
-	if f.per > 0 && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {
-		return f.ask(f.title(m.ID) + " is a share.") // so many a second are none
-	}
-	for _, c := range append(slices.Clone(f.bounds), f.compares...) {
-		if _, isTime := c.limit.duration(); isTime && m.Unit == "{bool}" {
-			continue // for how long it is so
-		}
-		if f.lastResort && m.Unit == "{bool}" && c.limit.unit.dimension == "ratio" && c.limit.isUnit && f.kind != lookup {
-			continue // of which share it is so
-		}
-		if hi, err := strconv.ParseFloat(m.Max, 64); err == nil && !c.limit.isUnit && c.limit.value > 100*hi && m.Type != catalog.Counter && !f.counting && f.agg == nlq.Each {
-			return f.ask(fmt.Sprintf("%s is at most %s.", f.title(m.ID), m.Max)) // 1000 rpm are no share of the fan's speed
-		}
-		if !f.comparable(m, c.limit) {
-			return f.ask(fmt.Sprintf("%s is measured in %s, and the limit is in %s. Which limit do you mean?", f.title(m.ID), m.Unit, c.limit.unitRaw))
-		}
-	}
-	return nil
-}
-
-// weakPlaces returns the places that are looked at and are not what m is about.
-func (f *frame) weakPlaces() []string {
-	var out []string
-	for i := range f.items {
-		if !f.items[i].weak {
-			continue
-		}
-		if p, _, ok := f.place(i); ok {
-			out = append(out, p.Name)
-		}
-	}
-	return out
-}
-
-func (f *frame) groupable(m catalog.Metric, place string) bool {
-	if m.Entity == place {
-		return true
-	}
-	if m.Unit == "{gpu}" && place == "gpu" {
-		return true // what is counted
-	}
-	_, ok := f.keptLabel(m, f.placeNamed(place))
-	return ok
-}
-
-// keptLabel returns the label by which results of m say p.
-func (f *frame) keptLabel(m catalog.Metric, p nlq.Place) (string, bool) {
-	for _, l := range p.Labels {
-		if f.catalog.Splits(m.ID, l) {
-			return l, true
-		}
-	}
-	return "", false
-}
-
 // amounts reports whether so much of something was said, not which share.
 func (f *frame) amounts() bool {
 	return slices.ContainsFunc(f.items, func(it item) bool {
@@ -585,11 +486,8 @@ func (f *frame) nothing(strong, weak []string) error {
 	if f.quiet || f.unheard {
 		return errQuiet
 	}
-	for _, n := range f.words.having(strong) {
-		if subset(n.words, append(slices.Clone(strong), weak...)) {
-			m, _ := f.catalog.Measure(n.id)
-			return f.fits(m)
-		}
+	for n := range f.words.within(strong, weak) {
+		return f.fits(*n.metric)
 	}
 	var unknown []string
 	for _, it := range f.items {
@@ -600,13 +498,34 @@ func (f *frame) nothing(strong, weak []string) error {
 	if len(unknown) == 0 {
 		unknown = f.leftover()
 	}
-	e := &nlq.NotUnderstood{Words: unknown, Sure: f.vague()}
-	var choices []string
-	for _, id := range f.nearMeasures(append(strong, weak...)) {
-		choices = append(choices, f.title(id))
+	return &unfound{&nlq.NotUnderstood{Words: unknown, Sure: f.vague()}, slices.Concat(strong, weak)}
+}
+
+// An unfound is the error where no measure was found for words. A question is tried
+// in many ways before it fails: what to ask is thought of once; see [frame.put].
+type unfound struct {
+	*nlq.NotUnderstood
+	words []string
+}
+
+func (e *unfound) Unwrap() error { return e.NotUnderstood }
+
+// put puts err, for which f was not understood, as who asked reads it.
+func (f *frame) put(err error) error {
+	var none *unfound
+	if errors.As(err, &none) {
+		var choices []string
+		for _, id := range f.nearMeasures(none.words) {
+			choices = append(choices, f.title(id))
+		}
+		if len(choices) > 0 {
+			none.Ask = "What should be measured: " + strings.Join(choices, ", or ") + "?"
+		}
+		err = none.NotUnderstood
 	}
-	if len(choices) > 0 {
-		e.Ask = "What should be measured: " + strings.Join(choices, ", or ") + "?"
+	var not *nlq.NotUnderstood
+	if errors.As(err, &not) && len(not.Nearest) == 0 {
+		not.Nearest = f.nearest()
 	}
-	return e
+	return err
 }

@@ -83,29 +83,6 @@ func (f *frame) takeOneCalled(i int) bool {
 	return false
 }
 
-// takeAgent reads a name that does something at the beginning: bert-large has 100
-// pending requests.
-func (f *frame) takeAgent() {
-	i := f.next(0)
-	if i >= len(f.items) || f.items[i].lead || !f.isName(i) || f.shapeOf(i).Name != "" || f.onlyValue(i) {
-		return
-	}
-	name, to := f.name(i)
-	if low := at(f.items, to).low; low != "has" && low != "is" && low != "uses" && low != "gets" && low != "takes" {
-		return
-	}
-	place, known := "pod", ""
-	if f.known != nil {
-		known = f.known(name)
-	}
-	if known != "" {
-		place = known
-	} else {
-		f.assume(0.1, "%q is taken for the name of a pod", name)
-	}
-	f.add(i, filter{place: place, value: name, bare: known == ""}, span(i, to)...)
-}
-
 // gpuBehind reports whether a GPU is what stands behind item i.
 func (f *frame) gpuBehind(i int) bool {
 	p, _, ok := f.place(f.next(i + 1))
@@ -268,11 +245,6 @@ func (f *frame) takeNamedPlace(i int) bool {
 	return true
 }
 
-// agent reports whether the "by" before item i says who does it: used by.
-func (f *frame) agent(i int) bool {
-	return at(f.items, i-1).low == "by" && slices.Contains([]string{"used", "consumed", "held", "burned", "taken", "allocated", "requested", "occupied", "drawn", "owned"}, at(f.items, i-2).low)
-}
-
 // takePlaceOfName reads: stream-ingest pods, the team-a namespace. The plural
 // stands for every name that starts so.
 func (f *frame) takePlaceOfName(i int) bool {
@@ -315,7 +287,7 @@ func (f *frame) nameBefore(i int) bool {
 	_, to := f.name(i)
 	p, _, ok := f.place(to)
 	return ok && !slices.ContainsFunc(f.items[i:to], func(it item) bool {
-		return len(it.roles) > 0 || len(it.norms) != 1 || f.lexicon.stop[it.low] || len(f.words.having([]string{p.Name, it.norms[0]})) > 0
+		return len(it.roles) > 0 || len(it.norms) != 1 || f.lexicon.stop[it.low] || f.words.called(p.Name, it.norms[0])
 	})
 }
 
@@ -384,16 +356,14 @@ func span(from, to int) []int {
 
 // place returns the place that the items from i name, and how many they are.
 func (f *frame) place(i int) (nlq.Place, int, bool) {
+	if i >= 0 && i < len(f.items) && len(f.items[i].norms) > 0 && !placesBegin()[f.items[i].norms[0]] {
+		return nlq.Place{}, 0, false // most words
+	}
 	for n := min(2, len(f.items)-i); n > 0; n-- {
-		var words []string
-		for _, it := range f.items[i : i+n] {
-			if it.used || it.name || it.number != nil || it.whole != "" || it.inside {
-				words = nil
-				break
-			}
-			words = append(words, it.norms...)
+		if closed(f.items[i : i+n]) {
+			continue
 		}
-		k, ok := placeWords()[strings.Join(words, " ")]
+		k, ok := placeWords()[string(spaced(make([]byte, 0, roomy), f.items[i:i+n]))]
 		if !ok {
 			continue
 		}
@@ -415,6 +385,16 @@ var placeWords = sync.OnceValue(func() map[string]int {
 		}
 	}
 	return words
+})
+
+// placesBegin returns the words that those for places begin with.
+var placesBegin = sync.OnceValue(func() map[string]bool {
+	first := map[string]bool{}
+	for words := range placeWords() {
+		w, _, _ := strings.Cut(words, " ")
+		first[w] = true
+	}
+	return first
 })
 
 // after reports whether item i stands behind a word of role r.
@@ -480,7 +460,7 @@ func (f *frame) compoundName(i int) bool {
 		}
 		norms = append(norms, f.items[k].norms...)
 	}
-	return len(norms) > 0 && !f.items[i].used && (endsInNumber.MatchString(f.items[i].whole) || len(f.words.having(norms)) == 0)
+	return len(norms) > 0 && !f.items[i].used && (endsInNumber.MatchString(f.items[i].whole) || !f.words.called(norms...))
 }
 
 // endsInNumber is what names of one of several look like: cache-1, churn-v3.
@@ -516,7 +496,7 @@ func (f *frame) onlyName(i int, p nlq.Place) bool {
 		return false
 	}
 	called := append([]string{p.Name}, p.Words...)
-	return !slices.ContainsFunc(called, func(w string) bool { return len(f.words.having(append(strings.Fields(w), it.norms[0]))) > 0 })
+	return !slices.ContainsFunc(called, func(w string) bool { return f.words.called(append(strings.Fields(w), it.norms[0])...) })
 }
 
 // onlyWord reports whether all that the lexicon knows of item i is another word for it.

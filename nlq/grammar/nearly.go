@@ -31,24 +31,19 @@ func (f *frame) filler(w string) bool {
 // shorter returns the measure called by less, if it is of the brands in strong,
 // and a state where a state was said.
 func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
-	sayable := append(slices.Clone(less), weak...)
 	best, found := -1, catalog.Metric{}
-	for _, n := range f.words.having(less) {
-		if len(n.words) <= best || !subset(n.words, sayable) {
-			continue
-		}
-		m, _ := f.catalog.Measure(n.id)
-		if f.fits(m) != nil {
+	for n := range f.words.within(less, weak) {
+		if len(n.words) <= best || !f.suits(n.metric) {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {
-			if slices.Contains(less, w) || brandOf(n.id) == w || slices.Contains(makersOf(m), w) {
+			if slices.Contains(less, w) || brandOf(n.id) == w || slices.Contains(makersOf(*n.metric), w) {
 				return false
 			}
-			return f.brand(w) || f.maker(w) || f.badState(w) && m.Unit != "{bool}"
+			return f.brand(w) || f.maker(w) || f.badState(w) && n.metric.Unit != "{bool}"
 		})
 		if ok {
-			best, found = len(n.words), m
+			best, found = len(n.words), *n.metric
 		}
 	}
 	return found, best >= 0
@@ -140,52 +135,46 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	words, _ := f.words.ids(strong)
 	sayable, _ := f.words.ids(weak)
 	said, maySay := f.words.set(words), f.words.set(sayable)
-	seen := make([]bool, len(f.words.names))
 	best, score, covered := catalog.Metric{}, 0.0, []string(nil)
-	for _, w := range words { // in their order: the first of two as near is taken
-		for _, i := range f.words.byWord[w] {
-			if seen[i] {
-				continue
-			}
-			seen[i] = true
-			n := &f.words.names[i]
-			shared, named := 0.0, 0.0
-			for _, w := range n.ids {
-				switch {
-				case said[w]:
-					shared += f.words.weight[w]
-					named += f.words.weight[w]
-				case !maySay[w]:
-					named += f.words.weight[w]
-				default:
-					shared += 0.1 // said, and the measure may do without it
-					named += 0.1
-				}
-			}
-			of, in := shared/total, shared/named
-			s := math.Sqrt(of * in)
-			if of < enough || in < enough || s <= score {
-				continue
-			}
-			m, _ := f.catalog.Measure(n.id)
-			if f.ofAnother(n.id, strong) || m.Bad == "high" && slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["remaining"][w] && !slices.Contains(n.words, w) }) {
-				continue // what is used is not what is left
-			}
-			if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
-				s *= 0.85 // there only where somebody asked for it
-			}
-			if slices.ContainsFunc(n.words, func(w string) bool {
-				return (f.brand(w) || f.maker(w)) && !slices.Contains(strong, w) && !slices.Contains(weak, w)
-			}) {
-				s *= 0.8 // whose it is goes without saying only where one thing has it
-			}
-			if s > score && f.fits(m) == nil {
-				best, score, covered = m, s, n.words
+	found := turn{} // of two as near the first is taken, as words find them
+	f.words.tally(f.words.telling(words, enough*total), every, func(i, _ int) {
+		n := &f.words.names[i]
+		shared, named := 0.0, 0.0
+		for _, w := range n.ids {
+			switch {
+			case said[w]:
+				shared += f.words.weight[w]
+				named += f.words.weight[w]
+			case !maySay[w]:
+				named += f.words.weight[w]
+			default:
+				shared += 0.1 // said, and the measure may do without it
+				named += 0.1
 			}
 		}
-	}
+		of, in := shared/total, shared/named
+		s := math.Sqrt(of * in)
+		if of < enough || in < enough || s < score {
+			return
+		}
+		if f.ofAnother(n.id, strong) || n.metric.Bad == "high" && slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["remaining"][w] && !slices.Contains(n.words, w) }) {
+			return // what is used is not what is left
+		}
+		if !n.derived && !n.metric.Default {
+			s *= 0.85 // there only where somebody asked for it
+		}
+		if slices.ContainsFunc(n.words, func(w string) bool {
+			return (f.brand(w) || f.maker(w)) && !slices.Contains(strong, w) && !slices.Contains(weak, w)
+		}) {
+			s *= 0.8 // whose it is goes without saying only where one thing has it
+		}
+		at := turn{slices.IndexFunc(words, func(w wordID) bool { return slices.Contains(n.ids, w) }), i}
+		if (s > score || s == score && at.before(found)) && f.suits(n.metric) {
+			best, score, covered, found = *n.metric, s, n.words, at
+		}
+	})
 	if score == 0 {
-		if m, own, ok := f.contained(words, said, maySay); ok {
+		if m, own, ok := f.contained(words, signatureOf(sayable), said, maySay); ok {
 			if err := f.dropped(own); err != nil {
 				return catalog.Metric{}, false, err
 			}
@@ -202,6 +191,27 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	return best, score > 0, nil
 }
 
+// A turn is when a name is found: by which of the words said, and where among all.
+type turn struct{ word, at int }
+
+func (a turn) before(b turn) bool {
+	return a.word < b.word || a.word == b.word && a.at < b.at
+}
+
+// telling returns words without those that are in so many names that all of them
+// together do not weigh least: what has none but these need not be looked at.
+func (v *vocabulary) telling(words []wordID, least float64) []wordID {
+	const beside = 2 // more than what a name has beside what was said counts for
+	out := slices.Clone(words)
+	slices.SortFunc(out, func(a, b wordID) int { return len(v.byWord[b]) - len(v.byWord[a]) })
+	weight, n := float64(beside), 0
+	for n < len(out) && weight+v.weight[out[n]] < least {
+		weight += v.weight[out[n]]
+		n++
+	}
+	return out[n:]
+}
+
 // unheard is how much a word weighs that no measure is called by: as much as
 // one of one name in a hundred, for it may be an ornament.
 const unheard = 5
@@ -209,40 +219,29 @@ const unheard = 5
 // contained returns the measure of whose name every word was said, of several
 // the one that holds most of them: at least two, for one word is said of
 // anything.
-func (f *frame) contained(words []wordID, said, maySay []bool) (best catalog.Metric, name []string, ok bool) {
+func (f *frame) contained(words []wordID, sayable signature, said, maySay []bool) (best catalog.Metric, name []string, ok bool) {
 	score := 0.0
-	for _, i := range f.words.holding(words) {
+	first := 0 // name of those that say as much, which is taken
+	f.words.tally(words, signatureOf(words)|sayable, func(i, _ int) {
 		n := &f.words.names[i]
-		own, weight := 0, 0.0
+		weight := 0.0
 		for _, w := range n.ids {
-			if !said[w] && !maySay[w] {
-				own = -1
-				break
-			}
-			if own++; said[w] {
+			switch {
+			case said[w]:
 				weight += f.words.weight[w]
+			case !maySay[w]:
+				return
 			}
 		}
-		if own < 2 || weight <= score {
-			continue
+		if len(n.ids) < 2 || weight < score {
+			return
 		}
-		m, _ := f.catalog.Measure(n.id)
-		if _, derived := f.catalog.Derived(n.id); !derived && !m.Default {
+		if !n.derived && !n.metric.Default {
 			weight *= 0.85
 		}
-		if weight > score && f.fits(m) == nil {
-			best, name, score = m, n.words, weight
+		if (weight > score || weight == score && i < first) && f.suits(n.metric) {
+			best, name, score, first = *n.metric, n.words, weight, i
 		}
-	}
+	})
 	return best, name, score > 0
-}
-
-// holding returns the names that have one of words, in their order.
-func (v *vocabulary) holding(words []wordID) []int32 {
-	var out []int32
-	for _, w := range words {
-		out = append(out, v.byWord[w]...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

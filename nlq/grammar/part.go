@@ -268,22 +268,32 @@ func (f *frame) divided() (catalog.Metric, error) {
 // most of its name in common.
 func (f *frame) kin(words []string, whole catalog.Metric) (best catalog.Metric, ok bool) {
 	closest := 0
-	for _, n := range f.words.having(words) {
-		m, _ := f.catalog.Metric(n.id)
-		if m.ID == "" || m.ID == whole.ID || m.ID == best.ID || m.Type != whole.Type || m.Exporter != whole.Exporter || m.Entity != whole.Entity || f.dimension(m.Unit) != f.dimension(whole.Unit) {
+	var last catalog.ID // of those looked at, and whether its own name says all of words
+	var says bool
+	family, _ := firstWord(string(whole.ID))
+	for n := range f.words.havingOf(family, words) {
+		m := n.metric
+		if n.derived || m.ID == whole.ID || m.ID == best.ID || m.Type != whole.Type || m.Exporter != whole.Exporter || m.Entity != whole.Entity || f.dimension(m.Unit) != f.dimension(whole.Unit) {
 			continue
 		}
 		common := inCommon(string(m.ID), string(whole.ID))
 		if common < leastInCommon {
 			continue
 		}
-		own := strings.Join(strings.FieldsFunc(string(m.ID), isJoint)[common:], " ")
-		if !subset(words, catalogWords(own)) {
+		near := common*longestName - len(n.words)
+		if near < closest {
+			continue
+		}
+		if m.ID != last {
+			own := strings.Join(strings.FieldsFunc(string(m.ID), isJoint)[common:], " ")
+			last, says = m.ID, subset(words, catalogWords(own))
+		}
+		if !says {
 			continue // "etcd" tells none apart
 		}
-		switch near := common*longestName - len(n.words); {
+		switch {
 		case near > closest:
-			best, closest, ok = m, near, true
+			best, closest, ok = *m, near, true
 		case near == closest:
 			ok = false
 		}
@@ -316,11 +326,24 @@ func (f *frame) contents(i, end int) []string {
 
 // inCommon returns how many words two names of metrics begin with alike.
 func inCommon(a, b string) (n int) {
-	x, y := strings.FieldsFunc(a, isJoint), strings.FieldsFunc(b, isJoint)
-	for n < min(len(x), len(y)) && x[n] == y[n] {
+	for {
+		var x, y string
+		x, a = firstWord(a)
+		y, b = firstWord(b)
+		if x != y || x == "" {
+			return n
+		}
 		n++
 	}
-	return n
+}
+
+// firstWord returns the first word of the name of a metric, and what follows it.
+func firstWord(name string) (word, rest string) {
+	name = strings.TrimLeftFunc(name, isJoint)
+	if i := strings.IndexFunc(name, isJoint); i >= 0 {
+		return name[:i], name[i:]
+	}
+	return name, ""
 }
 
 func isJoint(r rune) bool { return r == '_' || r == ':' }

@@ -19,9 +19,10 @@ func (f *frame) shareOfBoth(own, of []item) bool {
 			words = append(words, it.norms...)
 		}
 	}
-	return slices.ContainsFunc(f.words.having(slices.DeleteFunc(words, func(w string) bool { return isPlaceWord(w) || !f.words.is(w) })), func(n *named) bool {
-		m, _ := f.catalog.Measure(n.id)
-		return f.dimension(m.Unit) == "ratio" && subset(n.words, append(words, "usage", m.Entity))
+	return f.words.some(slices.DeleteFunc(words, func(w string) bool { return isPlaceWord(w) || !f.words.is(w) }), func(n *named) bool {
+		return f.dimension(n.metric.Unit) == "ratio" && !slices.ContainsFunc(n.words, func(w string) bool {
+			return w != "usage" && w != n.metric.Entity && !slices.Contains(words, w)
+		})
 	})
 }
 

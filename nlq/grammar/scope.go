@@ -18,10 +18,10 @@ type Scope struct {
 	frame    *frame
 }
 
-// Scope reads the scope of text, whose other words need not be understood. Its
+// Scope reads the scope of s, whose other words need not be understood. Its
 // error is what is never done for words.
-func (e *Engine) Scope(text string) (Scope, error) {
-	f := e.frame(text)
+func (s *Sentence) Scope() (Scope, error) {
+	f := s.fresh()
 	if err := f.takeKind(); err != nil {
 		return Scope{}, err
 	}
@@ -30,16 +30,16 @@ func (e *Engine) Scope(text string) (Scope, error) {
 	f.takeGroups()
 	f.takeAggregation()
 	f.takeSeverity()
-	s := Scope{Severity: f.severity, Agg: f.agg, Top: f.top, frame: f}
+	out := Scope{Severity: f.severity, Agg: f.agg, Top: f.top, frame: f}
 	if len(f.items) > 0 {
 		if _, verb := f.items[0].has("kind"); verb {
-			s.Asked = string(f.kind)
+			out.Asked = string(f.kind)
 		}
 	}
 	for _, fl := range f.filters {
-		s.Names = append(s.Names, strings.FieldsFunc(strings.ToLower(fl.value), func(r rune) bool { return r == '-' || r == '*' || r == '.' })...)
+		out.Names = append(out.Names, strings.FieldsFunc(strings.ToLower(fl.value), func(r rune) bool { return r == '-' || r == '*' || r == '.' })...)
 	}
-	return s, nil
+	return out, nil
 }
 
 // Narrows reports whether the text says of which series, however it does.

@@ -97,13 +97,12 @@ func (f *frame) requests(i int) bool {
 // is what tells how long requests take.
 func (f *frame) latencyOf(strong, weak []string) (catalog.Metric, bool) {
 	best, found := -1.0, catalog.Metric{}
-	for _, n := range f.words.having(append(slices.Clone(strong), "p99")) {
-		m, _ := f.catalog.Measure(n.id)
-		if !subset(n.words, append(append(slices.Clone(strong), "p99"), weak...)) || f.dimension(m.Unit) != "time" || f.fits(m) != nil {
+	for n := range f.words.within(append(slices.Clone(strong), "p99"), weak) {
+		if f.dimension(n.metric.Unit) != "time" || !f.suits(n.metric) {
 			continue
 		}
-		if d := f.depth(n, nil, m); d > best {
-			best, found = d, m
+		if d := f.depth(n, nil); d > best {
+			best, found = d, *n.metric
 		}
 	}
 	if best < 0 {

@@ -84,8 +84,8 @@ func (f *frame) inState(id catalog.ID, s catalog.State, from, to int, not bool) 
 	strong, weak := g.said(false)
 	common := func(w string) bool { return g.lexicon.sets["state"][w] || w == m.Entity }
 	bare := !slices.ContainsFunc(strong, func(w string) bool { return !common(w) && !g.filler(w) }) // "GPU health" says it, "GPU" does not
-	called := slices.ContainsFunc(g.words.names, func(n named) bool {
-		return n.id == id && len(strong) > 0 && !slices.ContainsFunc(strong, func(w string) bool {
+	called := len(strong) > 0 && slices.ContainsFunc(g.words.calls(id), func(n named) bool {
+		return !slices.ContainsFunc(strong, func(w string) bool {
 			return !slices.Contains(n.words, w) && !common(w) && !g.filler(w)
 		}) && !slices.ContainsFunc(n.words, func(w string) bool {
 			said := slices.Contains(strong, w) || slices.Contains(weak, w)

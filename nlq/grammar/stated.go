@@ -1,6 +1,8 @@
 package grammar
 
 import (
+	"bytes"
+	"iter"
 	"slices"
 	"strings"
 
@@ -27,11 +29,11 @@ func (f *frame) sayings() []saying {
 		if f.inName(i) {
 			continue // a pool that is called gpu-spot
 		}
-		words := ""
+		words := make([]byte, 0, roomy)
 		for to := i; to < min(len(f.items), i+mostSaid) && (!f.items[to].used || to > i && f.after(to+1, "by")); to++ {
-			words = strings.TrimSpace(words + " " + f.items[to].low)
-			for _, v := range f.words.values[words] {
-				out = append(out, saying{v, words, i, to + 1})
+			words = bytes.TrimSpace(append(append(words, ' '), f.items[to].low...))
+			for _, v := range f.words.values[string(words)] {
+				out = append(out, saying{v, string(words), i, to + 1})
 			}
 		}
 	}
@@ -145,27 +147,27 @@ func (f *frame) namedSo(s saying, hits map[catalog.ID]*named) bool {
 // only be about what they are of.
 func (f *frame) told(s saying, rest, weak []string) (found catalog.Metric, best float64) {
 	said := append(slices.Clone(rest), strings.Fields(s.words)...)
-	consider := func(m catalog.Metric, score float64) {
-		if _, ok := f.labelOf(m, s); ok && score > best && f.fits(m) == nil {
-			best, found = score, m
+	consider := func(m *catalog.Metric, score float64) {
+		if score <= best {
+			return
+		}
+		if _, ok := f.labelOf(*m, s); ok && f.suits(m) {
+			best, found = score, *m
 		}
 	}
-	for i := range f.words.facts {
-		about := &f.words.facts[i]
-		if len(rest) == 0 || !s.Of(about.metric.ID) || slices.ContainsFunc(rest, func(w string) bool { return !about.says(w) }) {
+	for about := range f.words.about(rest) {
+		if !s.Of(about.metric.ID) {
 			continue
 		}
 		score := 0.5 - float64(len(about.words))/1000 // about it, and about little else
 		if slices.ContainsFunc(about.names, func(n []string) bool { return subset(n, said) }) {
 			score++
 		}
-		consider(about.metric, score)
+		consider(&about.metric, score)
 	}
-	sayable := append(slices.Clone(rest), weak...)
-	for _, n := range f.words.having(rest) {
-		if s.Of(n.id) && subset(n.words, sayable) {
-			m, _ := f.catalog.Measure(n.id)
-			consider(m, 2+float64(len(n.words)))
+	for n := range f.words.within(rest, weak) {
+		if s.Of(n.id) {
+			consider(n.metric, 2+float64(len(n.words)))
 		}
 	}
 	return found, best
@@ -177,10 +179,7 @@ func (f *frame) narrow(m catalog.Metric) catalog.Metric { return f.narrowBy(m, 0
 
 // narrowBy reads the values of labels of m that items from one to another say.
 func (f *frame) narrowBy(m catalog.Metric, from, to int) catalog.Metric {
-	var called []string
-	for _, words := range m.Words {
-		called = append(called, catalogWords(words)...)
-	}
+	called := func(w string) bool { return len(m.Words) > 0 && f.words.says(m.ID, w) }
 	taken := map[string]bool{}
 	for _, fl := range f.filters {
 		taken[fl.label] = true
@@ -196,7 +195,7 @@ func (f *frame) narrowBy(m catalog.Metric, from, to int) catalog.Metric {
 			continue
 		}
 		if slices.ContainsFunc(f.items[s.from:s.to], func(it item) bool {
-			return it.weak || len(it.norms) == 0 || slices.ContainsFunc(it.norms, func(w string) bool { return slices.Contains(called, w) })
+			return it.weak || len(it.norms) == 0 || slices.ContainsFunc(it.norms, called)
 		}) {
 			continue
 		}
@@ -282,8 +281,20 @@ type fact struct {
 	words  map[string]bool
 }
 
-// says reports whether a word is about what a fact is of.
-func (t *fact) says(w string) bool { return t.words[w] }
+// about yields the facts that are about what all of words say, of which there must be some.
+func (v *vocabulary) about(words []string) iter.Seq[*fact] {
+	return func(yield func(*fact) bool) {
+		if len(words) == 0 {
+			return
+		}
+		for _, i := range v.factsOn[words[0]] {
+			t := &v.facts[i]
+			if !slices.ContainsFunc(words[1:], func(w string) bool { return !t.words[w] }) && !yield(t) {
+				return
+			}
+		}
+	}
+}
 
 // factsOf returns the facts of a catalog whose labels have values with words.
 func factsOf(c *catalog.Catalog, values []catalog.LabelValue) []fact {

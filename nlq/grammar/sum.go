@@ -64,12 +64,17 @@ func (f *frame) takeSum() {
 			if f.quotient = op == "/"; !f.quotient {
 				f.outUnit = f.dimension(m.Unit)
 			}
-			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
-				right, on := nlq.Joint(t, f.like(t, m), f.catalog)
-				return nlq.Binary{Op: op, Left: t, Right: right, On: on}
-			})
+			f.values = append(f.values, f.with(op, m))
 			return
 		}
+	}
+}
+
+// with makes of t what op makes of it and m.
+func (f *frame) with(op string, m catalog.Metric) shaper {
+	return func(t nlq.Term, _ catalog.Metric) nlq.Term {
+		right, on := nlq.Joint(t, f.like(t, m), f.catalog)
+		return nlq.Binary{Op: op, Left: t, Right: right, On: on}
 	}
 }
 

@@ -45,10 +45,39 @@ func (it item) has(r role) (string, bool) {
 	return "", false
 }
 
+// closed reports whether one of items is no plain word that is there to be used: it
+// is a name, a number, or part of either.
+func closed(items []item) bool {
+	for i := range items {
+		if it := &items[i]; it.used || it.name || it.number != nil || it.whole != "" || it.inside {
+			return true
+		}
+	}
+	return false
+}
+
+// roomy is for how many bytes there is room without the heap: what is looked up
+// for every word, many times over, is a few words.
+const roomy = 64
+
+// spaced appends the words of items in the words of the catalog to b, spaces between
+// them: a map is looked up by them, and nobody keeps them.
+func spaced(b []byte, items []item) []byte {
+	for i := range items {
+		for _, w := range items[i].norms {
+			if len(b) > 0 {
+				b = append(b, ' ')
+			}
+			b = append(b, w...)
+		}
+	}
+	return b
+}
+
 // tag gives tokens their meanings, the longest phrase first. A hyphenated word
 // whose parts make a phrase is that phrase.
 func tag(ts []token, l *lexicon) []item {
-	var out []item
+	out := make([]item, 0, len(ts))
 	for i := 0; i < len(ts); {
 		t := ts[i]
 		switch {
@@ -65,7 +94,7 @@ func tag(ts []token, l *lexicon) []item {
 				continue
 			}
 		}
-		if m := timesShape.FindStringSubmatch(t.raw); m != nil && t.part == 0 {
+		if m := timesOf(t.raw); m != nil && t.part == 0 {
 			v, _ := strconv.ParseFloat(m[1], 64)
 			out = append(out, item{raw: m[1], low: m[1], number: &number{value: v}}, item{raw: m[2], low: m[2], roles: []phrase{{role: "times", value: "n"}}})
 			i++
@@ -100,6 +129,14 @@ func tag(ts []token, l *lexicon) []item {
 // timesShape is a multiple written as one word.
 var timesShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)([xX×])$`)
 
+// timesOf returns the parts of a multiple, nil of any other word.
+func timesOf(word string) []string {
+	if word[0] < '0' || word[0] > '9' {
+		return nil
+	}
+	return timesShape.FindStringSubmatch(word)
+}
+
 // limits reports whether a limit follows: "or below" does not end "below 10 GB
 // or below 5%", as it ends "10 GB or below, for 2 minutes".
 func (l *lexicon) limits(ts []token) bool {
@@ -116,6 +153,9 @@ func (l *lexicon) limits(ts []token) bool {
 // unitOfTwo reads a unit that is two words, such as watt hours.
 func (l *lexicon) unitOfTwo(ts []token) (item, bool) {
 	if len(ts) < 2 || ts[0].quoted || ts[1].quoted {
+		return item{}, false
+	}
+	if !l.unitsBegin[strings.ToLower(ts[0].raw)] {
 		return item{}, false
 	}
 	low := strings.ToLower(ts[0].raw + " " + ts[1].raw)
@@ -146,19 +186,28 @@ func (l *lexicon) phrase(ts []token) (item, int) {
 		n = len(p.words)
 		it.roles = append(it.roles, p)
 	}
-	var raws []string
-	for _, t := range ts[:n] {
-		raws = append(raws, t.raw)
+	for _, t := range ts[1:n] {
+		it.raw += " " + t.raw
 	}
-	it.raw = strings.Join(raws, " ")
-	it.low = strings.ToLower(it.raw)
-	it.norms = l.norms(it)
-	it.name = n == 1 && nameShape.MatchString(ts[0].raw) && len(it.roles) == 0 && ts[0].parts == 0
+	if n > 1 {
+		it.low = strings.ToLower(it.raw)
+	}
+	it.norms = norms(it)
+	it.name = n == 1 && len(it.roles) == 0 && ts[0].parts == 0 && shaped(ts[0].raw)
 	return it, n
 }
 
-// nameShape is what no English word looks like.
-var nameShape = regexp.MustCompile(`[0-9_*/]|^[a-z]+[A-Z]|-$`)
+// shaped reports whether a word looks as no English one does: gpu3, kvCache, train-.
+func shaped(word string) bool {
+	if strings.ContainsAny(word, "0123456789_*/") || strings.HasSuffix(word, "-") {
+		return true
+	}
+	i := 0
+	for i < len(word) && 'a' <= word[i] && word[i] <= 'z' {
+		i++
+	}
+	return 0 < i && i < len(word) && 'A' <= word[i] && word[i] <= 'Z'
+}
 
 func startsWith(ts []token, words []string) bool {
 	if len(ts) < len(words) {
@@ -173,19 +222,22 @@ func startsWith(ts []token, words []string) bool {
 }
 
 // norms returns it in the words of the catalog.
-func (l *lexicon) norms(it item) []string {
-	if v, ok := it.has("word"); ok {
-		var out []string
-		for _, w := range strings.Fields(v) {
-			out = append(out, singular(w))
+func norms(it item) []string {
+	for _, p := range it.roles {
+		if p.role == "word" {
+			return p.norms
 		}
-		return out
 	}
-	var out []string
-	for _, w := range strings.Fields(it.low) {
-		out = append(out, singular(w))
+	return singulars(it.low)
+}
+
+// singulars returns the words of s, each in the singular.
+func singulars(s string) []string {
+	var words []string
+	for w := range strings.FieldsSeq(s) {
+		words = append(words, singular(w))
 	}
-	return out
+	return slices.Clip(words) // what is added to one is added to no other
 }
 
 // singular takes the plural's ending off, and may take it off a word that is
@@ -202,6 +254,14 @@ func singular(w string) string {
 
 var numeral = regexp.MustCompile(`^([+-]?(?:[0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(.*)$`)
 
+// numeralOf returns the parts of a word that begins with a number, nil of any other.
+func numeralOf(word string) []string {
+	if word == "" || strings.IndexByte("+-.0123456789", word[0]) < 0 {
+		return nil // most words: it need not be tried
+	}
+	return numeral.FindStringSubmatch(word)
+}
+
 // multipliers may stand directly behind a number, before a unit or without one.
 var multipliers = map[string]float64{"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 
@@ -211,12 +271,14 @@ func (l *lexicon) quantity(ts []token) (item, int) {
 	var n number
 	used := 1
 	rest := ""
-	if m := numeral.FindStringSubmatch(ts[0].raw); m != nil && !ts[0].sign {
+	if m := numeralOf(ts[0].raw); m != nil && !ts[0].sign {
 		v, err := strconv.ParseFloat(strings.ReplaceAll(m[1], "_", ""), 64)
 		if err != nil {
 			return item{}, 0
 		}
 		n.value, rest = v, strings.TrimPrefix(m[2], "-")
+	} else if !l.numeric[strings.TrimSuffix(strings.ToLower(ts[0].raw), "'s")] {
+		return item{}, 0
 	} else if it, k := l.phrase(ts); k > 0 {
 		v, isNumber := it.has("number")
 		secs, isPeriod := it.has("period")
@@ -256,7 +318,7 @@ func (l *lexicon) outOf(n *number, ts []token) int {
 	}
 	var all float64
 	used := 2
-	if m := numeral.FindStringSubmatch(ts[1].raw); m != nil && m[2] == "" {
+	if m := numeralOf(ts[1].raw); m != nil && m[2] == "" {
 		all, _ = strconv.ParseFloat(m[1], 64)
 	} else if it, k := l.phrase(ts[1:]); m == nil && strings.EqualFold(ts[0].raw, "in") { // one in twenty
 		v, _ := it.has("number")
@@ -277,9 +339,12 @@ func (l *lexicon) restOfNumber(n *number, ts []token) (used int) {
 	for len(ts) > used && !ts[used].quoted && !ts[used].sign {
 		it, k := l.phrase(ts[used:])
 		v, isNumber := it.has("number")
+		if !isNumber {
+			return used
+		}
 		more, err := strconv.ParseFloat(v, 64)
 		switch {
-		case !isNumber || err != nil || k != 1 || n.value < 1 || more != math.Trunc(more):
+		case err != nil || k != 1 || n.value < 1 || more != math.Trunc(more):
 			return used
 		case more >= 100 && n.value < more: // two hundred
 			n.value *= more

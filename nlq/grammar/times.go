@@ -1,7 +1,6 @@
 package grammar
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -117,11 +116,10 @@ func (f *frame) lookingBack() *frame {
 		if !isTime || !over || d < shortest || f.kind == alert || f.hasLimit(i) {
 			continue
 		}
-		back := *f
-		back.items, back.assumed = slices.Clone(f.items), slices.Clone(f.assumed)
+		back := f.again()
 		back.useAll(i-1, i)
 		back.window = d
-		return &back
+		return back
 	}
 	return nil
 }

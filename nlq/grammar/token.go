@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -27,27 +28,8 @@ const silent = ",;?)"
 // tokens splits a question. Words are split at hyphens only where that is
 // undone easily: each part knows its whole.
 func tokens(text string, c *catalog.Catalog) []token {
-	text = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ", " + ", " plus ").Replace(text)
-	text = numberSign.ReplaceAllString(text, "number of ")
-	if certificate.MatchString(text) {
-		text = runsOut.ReplaceAllString(text, "expires")
-		text = expiresIn.ReplaceAllString(text, "expires in less than $1")
-	}
-	text = thenThan.ReplaceAllString(text, "$1 than")
-	text = timesOf.ReplaceAllString(text, "$1 times $2")
-	text = orMore.ReplaceAllString(text, "${1}at least $2 ")
-	text = perShape.ReplaceAllString(text, " within $1")
-	text = perSecond.ReplaceAllStringFunc(text, func(s string) string {
-		what, _, _ := strings.Cut(s, "/")
-		if strings.HasSuffix(what, "bit") || strings.HasSuffix(what, "bits") {
-			return s
-		}
-		return what + " per second"
-	})
-	text = hyphenated.ReplaceAllString(text, "$1 $2 load")
-	text = isFalse.ReplaceAllString(isTrue.ReplaceAllString(text, "$1"), "not $1")
-	text = contractions.ReplaceAllString(text, "${1}not")
-	var out []token
+	text = rewritten(signs.Replace(text))
+	out := make([]token, 0, 1+len(text)/4) // words are longer
 	for i := 0; i < len(text); {
 		r := rune(text[i])
 		switch {
@@ -93,39 +75,89 @@ func tokens(text string, c *catalog.Catalog) []token {
 	return out
 }
 
-// numberSign stands for "number of" before what is counted.
-var numberSign = regexp.MustCompile(`^\s*#\s+`)
+// signs are written in many ways.
+var signs = strings.NewReplacer("º", "°", "℃", "°C", "’", "'", "“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "=>", " ", "->", " ", "→", " ", "\u00a0", " ", "…", " ", " + ", " plus ")
 
-// A certificate that runs out expires; all else that does has a low end.
+// A rewriting is a way to write something that is read as another. It is tried only
+// where the text, in lower case, has one of some letters: a pattern looks at all of
+// them in every way, and few texts have any use for one.
+type rewriting struct {
+	has     []string
+	pattern *regexp.Regexp
+	as      string
+	by      func(string) string // in place of as
+}
+
+// expiries are rewritten in a text about certificates: what runs out of those
+// expires, and all else that does has a low end.
 var (
-	certificate = regexp.MustCompile(`(?i)\bcert(?:ificate)?s?\b`)
-	expiresIn   = regexp.MustCompile(`(?i)\bexpir(?:es?|ing) (?:with)?in (?:the next |under )?([0-9]|(?:a|one|two|three|four|five|six) )`)
-	runsOut     = regexp.MustCompile(`(?i)\b(?:runs?|running|ran) out\b`)
+	certificate = rewriting{has: []string{"cert"}, pattern: regexp.MustCompile(`(?i)\bcert(?:ificate)?s?\b`)}
+	expiries    = []rewriting{
+		{has: []string{" out"}, pattern: regexp.MustCompile(`(?i)\b(?:runs?|running|ran) out\b`), as: "expires"},
+		{has: []string{"expir"}, pattern: regexp.MustCompile(`(?i)\bexpir(?:es?|ing) (?:with)?in (?:the next |under )?([0-9]|(?:a|one|two|three|four|five|six) )`), as: "expires in less than $1"},
+	}
 )
 
-// thenThan is a comparison that is written as it sounds: more then 30.
-var thenThan = regexp.MustCompile(`(?i)\b(more|less|fewer|(?:high|low|long|short|hot|warm|cool|cold|old|young|big|small|slow|fast|great|larg|few|wid|narrow)er) then\b`)
+var rewritings = []rewriting{
+	// A comparison that is written as it sounds: more then 30.
+	{has: []string{"er then", "more then", "less then"}, pattern: regexp.MustCompile(`(?i)\b(more|less|fewer|(?:high|low|long|short|hot|warm|cool|cold|old|young|big|small|slow|fast|great|larg|few|wid|narrow)er) then\b`), as: "$1 than"},
+	// A factor: 3x the batch size.
+	{has: []string{"x "}, pattern: regexp.MustCompile(`(?i)\b([0-9]+(?:\.[0-9]+)?)x (the|its|their|what|as|more|higher|larger|longer|that)\b`), as: "$1 times $2"},
+	// A number or more: 50+ jobs.
+	{has: []string{"+"}, pattern: regexp.MustCompile(`(^|\s)([0-9]+(?:\.[0-9]+)?[a-zA-Z%]{0,3})\+(?:\s|$)`), as: "${1}at least $2 "},
+	// A count within a time: 4 restarts / 20m.
+	{has: []string{" /"}, pattern: regexp.MustCompile(` / ?([0-9])`), as: " within $1"},
+	// A count in a second: tokens/s.
+	{has: []string{"/s"}, pattern: regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`), by: perSecond},
+	// A load average by the time that it is over.
+	{has: []string{" load"}, pattern: regexp.MustCompile(`\b(1|5|15)-(min|minute) load\b`), as: "$1 $2 load"},
+	// How conditions of objects are printed: Ready=False.
+	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), as: "$1"},
+	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`), as: "not $1"},
+	// The words that end in "not", however they are written.
+	{has: []string{"n't", "isnt", "arent", "wasnt", "werent", "doesnt", "dont", "didnt", "hasnt", "havent", "wont", "cant"}, pattern: regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`), as: "${1}not"},
+}
 
-// timesOf is a factor: 3x the batch size.
-var timesOf = regexp.MustCompile(`(?i)\b([0-9]+(?:\.[0-9]+)?)x (the|its|their|what|as|more|higher|larger|longer|that)\b`)
+// in reports whether w may be in a text, which is low in lower case.
+func (w rewriting) in(low string) bool {
+	return slices.ContainsFunc(w.has, func(s string) bool { return strings.Contains(low, s) })
+}
 
-// orMore is a number or more: 50+ jobs.
-var orMore = regexp.MustCompile(`(^|\s)([0-9]+(?:\.[0-9]+)?[a-zA-Z%]{0,3})\+(?:\s|$)`)
+// rewritten returns text as it is read.
+func rewritten(text string) string {
+	if strings.Contains(text, "#") {
+		text = numberSign.ReplaceAllString(text, "number of ")
+	}
+	low := strings.ToLower(text)
+	with := rewritings
+	if certificate.in(low) && certificate.pattern.MatchString(text) {
+		with = slices.Concat(expiries, rewritings)
+	}
+	for _, w := range with {
+		switch {
+		case !w.in(low):
+			continue
+		case w.by != nil:
+			text = w.pattern.ReplaceAllStringFunc(text, w.by)
+		default:
+			text = w.pattern.ReplaceAllString(text, w.as)
+		}
+		low = strings.ToLower(text)
+	}
+	return text
+}
 
-// perShape is a count within a time: 4 restarts / 20m.
-var perShape = regexp.MustCompile(` / ?([0-9])`)
+// perSecond reads tokens/s. Of bits there is a unit.
+func perSecond(s string) string {
+	what, _, _ := strings.Cut(s, "/")
+	if strings.HasSuffix(what, "bit") || strings.HasSuffix(what, "bits") {
+		return s
+	}
+	return what + " per second"
+}
 
-// perSecond is a count in a second: tokens/s.
-var perSecond = regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`)
-
-// hyphenated is a load average by the time that it is over.
-var hyphenated = regexp.MustCompile(`\b(1|5|15)-(min|minute) load\b`)
-
-// isTrue and isFalse are how conditions of objects are printed: Ready=False.
-var isTrue, isFalse = regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`)
-
-// contractions are the words that end in "not", however they are written.
-var contractions = regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`)
+// numberSign stands for "number of" before what is counted.
+var numberSign = regexp.MustCompile(`^\s*#\s+`)
 
 // quotedToken reads a name in quotation marks; without the second mark it is a
 // sign that must not be there.
@@ -152,24 +184,6 @@ func runLength(s string) int {
 	return max(n, 1)
 }
 
-// capitals is how exporters of GPUs call their metrics.
-var capitals = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
-
-// endOf returns the metric whose name ends with run: people leave away what
-// all names of an exporter begin with, as in FB_USED.
-func endOf(run string, c *catalog.Catalog) (catalog.ID, bool) {
-	if !capitals.MatchString(run) {
-		return "", false
-	}
-	best := catalog.ID("")
-	for _, m := range c.All() {
-		if strings.HasSuffix(string(m.ID), "_"+run) && (best == "" || len(m.ID) < len(best)) {
-			best = m.ID
-		}
-	}
-	return best, best != ""
-}
-
 // plusShape is at least so much: 98%+.
 var plusShape = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?[%A-Za-z°]*)\+$`)
 
@@ -187,22 +201,27 @@ func split(run string, c *catalog.Catalog) []token {
 	case thousands.MatchString(run):
 		run = strings.ReplaceAll(run, ",", "")
 	}
-	if _, ok := c.Measure(catalog.ID(run)); ok && strings.ContainsAny(run, "_:") { // "up" is a word
-		return []token{{raw: run, metric: true}}
+	if strings.ContainsAny(run, "_:") { // "up" is a word
+		if _, ok := c.Measure(catalog.ID(run)); ok {
+			return []token{{raw: run, metric: true}}
+		}
+		if id, ok := c.EndingIn(run); ok {
+			return []token{{raw: string(id), metric: true}}
+		}
 	}
-	if id, ok := endOf(run, c); ok {
-		return []token{{raw: string(id), metric: true}}
+	digit := run[0] >= '0' && run[0] <= '9'
+	if digit {
+		if m := plusShape.FindStringSubmatch(run); m != nil {
+			return []token{{raw: m[1]}, {raw: "or"}, {raw: "more"}}
+		}
+		if m := clockShape.FindStringSubmatch(run); m != nil {
+			return []token{{raw: m[1]}}
+		}
+		if m := rangeShape.FindStringSubmatch(run); m != nil {
+			return []token{{raw: m[1]}, {raw: "to"}, {raw: m[2]}}
+		}
 	}
-	if m := plusShape.FindStringSubmatch(run); m != nil {
-		return []token{{raw: m[1]}, {raw: "or"}, {raw: "more"}}
-	}
-	if m := clockShape.FindStringSubmatch(run); m != nil {
-		return []token{{raw: m[1]}}
-	}
-	if m := rangeShape.FindStringSubmatch(run); m != nil {
-		return []token{{raw: m[1]}, {raw: "to"}, {raw: m[2]}}
-	}
-	if strings.ContainsAny(run, "/*_") || run[0] == '-' || run[0] >= '0' && run[0] <= '9' {
+	if digit || strings.ContainsAny(run, "/*_") || run[0] == '-' {
 		return []token{{raw: strings.TrimSuffix(run, "'s")}}
 	}
 	run = strings.TrimRight(run, "'")

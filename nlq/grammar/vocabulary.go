@@ -2,6 +2,8 @@ package grammar
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"math"
 	"math/bits"
 	"regexp"
@@ -15,10 +17,18 @@ import (
 
 // A named measure is one phrase by which a measure is known.
 type named struct {
-	id    catalog.ID
-	words []string // as a set, in the words of the catalog
-	ids   []wordID // of words
-	rank  int      // of the phrase among the measure's own
+	id      catalog.ID
+	metric  *catalog.Metric
+	derived bool
+	words   []string // as a set, in the words of the catalog
+	ids     []wordID // of words
+	rank    int      // of the phrase among the measure's own
+}
+
+// A spelling is what a word and one that is a slip of it have in common, or nearly so.
+type spelling struct {
+	first byte
+	long  int
 }
 
 // A wordID numbers the words of a vocabulary, so that sets of them are slices.
@@ -26,19 +36,26 @@ type wordID int32
 
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
-	names   []named
-	known   map[string]wordID               // every word in them
-	byWord  [][]int32                       // by word, the names that have it, in their order
-	weight  []float64                       // by word, how much it tells: more the fewer names have it
-	byLen   map[int][]string                // known words by their length
-	brands  map[string]bool                 // the first words of metrics' own names, such as vllm
-	makers  map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
-	labels  map[string]string               // by the words of its name, a label that no place goes by
-	exactly map[string]bool                 // labels whose names no word looks like: destination_service
-	joined  map[string]string               // labels whose names have several words, by these in one: clusterqueue
-	values  map[string][]catalog.LabelValue // by what people say for them
-	states  map[string][]catalog.State      // by what people say for them
-	facts   []fact
+	names       []named
+	at          map[catalog.ID][2]int           // where in names those of a measure begin and end
+	known       map[string]wordID               // every word in them
+	byWord      [][]int32                       // by word, the names that have it, in their order
+	signed      []signature                     // by name
+	family      map[string][]int32              // by the first word of the names of metrics themselves, names
+	weight      []float64                       // by word, how much it tells: more the fewer names have it
+	spelt       map[spelling][]string           // the words in them, of the lexicon and of units
+	brands      map[string]bool                 // the first words of metrics' own names, such as vllm
+	makers      map[string]bool                 // the words of exporters' names that have several: cluster autoscaler
+	labels      map[string]string               // by the words of its name, a label that no place goes by
+	exactly     map[string]bool                 // labels whose names no word looks like: destination_service
+	joined      map[string]string               // labels whose names have several words, by these in one: clusterqueue
+	named       map[string]string               // labels, as words
+	labelsBegin map[string]bool                 // the words that keys of both begin with
+	values      map[string][]catalog.LabelValue // by what people say for them
+	states      map[string][]catalog.State      // by what people say for them
+	facts       []fact
+	factsOn     map[string][]int // by word, the facts that it is about
+	tallies     sync.Pool        // of *tally
 }
 
 var builtinVocabulary = sync.OnceValue(func() *vocabulary { return makeVocabulary(catalog.Builtin()) })
@@ -51,25 +68,29 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 }
 
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
-	v := &vocabulary{known: map[string]wordID{}, byLen: map[int][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
-	add := func(m catalog.Metric) {
-		for rank, words := range m.Words {
-			n := named{id: m.ID, words: catalogWords(words), rank: rank}
+	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, family: map[string][]int32{}, spelt: map[spelling][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
+	add := func(m *catalog.Metric, called []string, derived bool) {
+		v.at[m.ID] = [2]int{len(v.names), len(v.names) + len(called)}
+		for rank, words := range called {
+			n := named{id: m.ID, metric: m, derived: derived, words: catalogWords(words), rank: rank}
 			for _, w := range n.words {
 				id, ok := v.known[w]
 				if !ok {
 					id = wordID(len(v.byWord))
 					v.known[w] = id
 					v.byWord = append(v.byWord, nil)
-					v.byLen[len(w)] = append(v.byLen[len(w)], w)
 				}
 				n.ids = append(n.ids, id)
 				v.byWord[id] = append(v.byWord[id], int32(len(v.names)))
 			}
+			if first, _ := firstWord(string(m.ID)); !derived {
+				v.family[first] = append(v.family[first], int32(len(v.names)))
+			}
 			v.names = append(v.names, n)
+			v.signed = append(v.signed, signatureOf(n.ids))
 		}
 	}
-	for _, m := range c.All() {
+	for i, m := range c.All() {
 		for _, b := range []string{brandOf(m.ID), strings.ToLower(m.Exporter)} {
 			if !isPlaceWord(b) && !english().words[b] {
 				v.brands[b] = true
@@ -85,25 +106,34 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		if len(m.Words) == 0 && m.Exporter == catalog.Discovered {
 			m.Words = []string{strings.NewReplacer("_", " ", ":", " ").Replace(string(m.ID))}
 		}
-		add(m)
+		add(&c.All()[i], m.Words, false)
 	}
-	for _, d := range c.AllDerived() {
-		add(d.Metric)
+	for i, d := range c.AllDerived() {
+		add(&c.AllDerived()[i].Metric, d.Words, true)
 	}
 	for w, many := range v.common() {
 		if many {
 			delete(v.brands, w)
 		}
 	}
-	v.labels, v.exactly, v.joined = labelWords(c), map[string]bool{}, map[string]string{}
+	v.labels, v.exactly, v.joined, v.named = labelWords(c), map[string]bool{}, map[string]string{}, map[string]string{}
 	for _, m := range c.All() {
 		for _, l := range m.Labels {
-			v.exactly[l] = v.exactly[l] || strings.Contains(l, "_")
+			if _, seen := v.named[l]; !seen {
+				v.exactly[l], v.named[l] = strings.Contains(l, "_"), labelName(l)
+			}
 		}
 	}
 	for words, l := range v.labels {
 		if one := strings.ReplaceAll(words, " ", ""); one != words && v.labels[one] == "" {
 			v.joined[one] = l
+		}
+	}
+	v.labelsBegin = map[string]bool{}
+	for _, labels := range []map[string]string{v.labels, v.joined} {
+		for words := range labels {
+			first, _, _ := strings.Cut(words, " ")
+			v.labelsBegin[first] = true
 		}
 	}
 	v.values = map[string][]catalog.LabelValue{}
@@ -116,11 +146,25 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 		}
 	}
 	v.states = statesOf(catalog.States())
-	v.facts = factsOf(c, catalog.LabelValues())
+	for _, words := range []iter.Seq[string]{maps.Keys(v.known), maps.Keys(english().words), maps.Keys(english().units)} {
+		for w := range words {
+			if w != "" {
+				as := spelling{w[0], len(w)}
+				v.spelt[as] = append(v.spelt[as], w)
+			}
+		}
+	}
+	v.facts, v.factsOn = factsOf(c, catalog.LabelValues()), map[string][]int{}
+	for i, t := range v.facts {
+		for w := range t.words {
+			v.factsOn[w] = append(v.factsOn[w], i)
+		}
+	}
 	v.weight = make([]float64, len(v.byWord))
 	for id, names := range v.byWord {
 		v.weight[id] = math.Log(1 + float64(len(v.names))/(1+float64(len(names))))
 	}
+	v.tallies.New = func() any { return &tally{shared: make([]uint8, len(v.names))} }
 	return v
 }
 
@@ -135,22 +179,19 @@ func makersOf(m catalog.Metric) []string {
 
 // catalogWords brings a catalog's phrase into the same form as a question's words.
 func catalogWords(s string) []string {
-	var ts []token
-	for _, w := range strings.Fields(s) {
-		ts = append(ts, token{raw: w})
-	}
-	var out []string
-	for i := 0; i < len(ts); {
-		n, norms := 1, []string{singular(strings.ToLower(ts[i].raw))}
-		for _, p := range english().phrases[strings.ToLower(ts[i].raw)] {
-			if p.role == "word" && startsWith(ts[i:], p.words) {
-				n = len(p.words)
-				norms = english().norms(item{roles: []phrase{p}})
-				break
-			}
+	l, said := english(), strings.Fields(strings.ToLower(s))
+	out := make([]string, 0, len(said))
+	for i := 0; i < len(said); {
+		n, at := 1, slices.IndexFunc(l.phrases[said[i]], func(p phrase) bool { return p.role == "word" && begins(said[i:], p.words) })
+		if at >= 0 {
+			n = len(l.phrases[said[i]][at].words)
 		}
-		if n > 1 || !english().stop[strings.ToLower(ts[i].raw)] {
-			out = append(out, norms...)
+		switch {
+		case n == 1 && l.stop[said[i]]:
+		case at >= 0:
+			out = append(out, l.phrases[said[i]][at].norms...)
+		default:
+			out = append(out, singular(said[i]))
 		}
 		i += n
 	}
@@ -158,27 +199,9 @@ func catalogWords(s string) []string {
 	return slices.Compact(out)
 }
 
-// having returns the names that have all of words.
-func (v *vocabulary) having(words []string) []*named {
-	ids, ok := v.ids(words)
-	if !ok || len(ids) == 0 {
-		return nil
-	}
-	rarest := slices.MinFunc(ids, func(a, b wordID) int { return len(v.byWord[a]) - len(v.byWord[b]) })
-	var out []*named
-	for _, i := range v.byWord[rarest] {
-		if n := &v.names[i]; len(n.ids) >= len(ids) && subset(ids, n.ids) {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// called reports whether some measure is called by both words.
-func (v *vocabulary) called(a, b string) bool {
-	two := []string{a, b}
-	slices.Sort(two)
-	return len(v.having(two)) > 0
+// begins reports whether said begins with words.
+func begins(said, words []string) bool {
+	return len(said) >= len(words) && slices.Equal(said[:len(words)], words)
 }
 
 // ids returns the numbers of those of words that are known, and whether all are.
@@ -248,7 +271,7 @@ func (f *frame) correct(ts []token) []token {
 			t.raw = said
 			continue
 		}
-		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || nameShape.MatchString(t.raw) || f.isWord(low) || f.lexicon.sets["environment"][low] {
+		if t.quoted || t.metric || t.sign || t.parts > 0 || len(low) < 4 || shaped(t.raw) || f.isWord(low) || f.lexicon.sets["environment"][low] {
 			continue
 		}
 		if i > 0 && f.namesFollow(ts[i-1]) && singular(strings.ToLower(ts[i-1].raw)) == strings.ToLower(ts[i-1].raw) || i > 1 && asksWhy(ts[i-2], ts[i-1]) || f.known != nil && f.known(t.raw) != "" {
@@ -259,8 +282,10 @@ func (f *frame) correct(ts []token) []token {
 			continue
 		}
 		best, ok := f.closest(low, in)
-		if comparative, is := f.comparativeOf(low); is && i+1 < len(ts) && strings.EqualFold(ts[i+1].raw, "than") {
-			best, ok = comparative, true
+		if i+1 < len(ts) && strings.EqualFold(ts[i+1].raw, "than") {
+			if comparative, is := f.comparativeOf(low); is {
+				best, ok = comparative, true
+			}
 		}
 		if !ok {
 			continue
@@ -286,7 +311,7 @@ func (f *frame) slipped(ts []token, i int) (string, bool) {
 			return comparative, true
 		}
 	}
-	if len(low) < 4 || !startsNumber.MatchString(ts[i+1].raw) || f.isWord(low) || nameShape.MatchString(ts[i].raw) {
+	if len(low) < 4 || !startsNumber.MatchString(ts[i+1].raw) || f.isWord(low) || shaped(ts[i].raw) {
 		return "", false
 	}
 	best := ""
@@ -372,16 +397,10 @@ func (f *frame) closest(low string, afterIn bool) (string, bool) {
 		}
 	}
 	if !afterIn {
-		for w := range f.lexicon.units {
-			try(w)
-		}
 		for n := len(low) - limit; n <= len(low)+limit; n++ {
-			for _, w := range f.words.byLen[n] {
+			for _, w := range f.words.spelt[spelling{low[0], n}] {
 				try(w)
 			}
-		}
-		for w := range f.lexicon.words {
-			try(w)
 		}
 	} else if len(low) >= 6 {
 		for w := range f.words.values {
@@ -483,35 +502,28 @@ func (f *frame) nearMeasures(said []string) []catalog.ID {
 		id    catalog.ID
 		score float64
 	}
-	shared := make([]uint8, len(f.words.names))
+	nearer := func(a, b hit) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(string(a.id), string(b.id)))
+	}
 	words, _ := f.words.ids(said)
 	slices.Sort(words)
-	for _, w := range slices.Compact(words) {
-		for _, i := range f.words.byWord[w] {
-			shared[i]++
-		}
-	}
 	var best []hit // the nearest first
-	for _, i := range f.words.holding(words) {
-		n, common := &f.words.names[i], shared[i]
-		if int(common)*2 < len(n.ids) {
-			continue
-		}
+	f.words.tally(slices.Compact(words), every, func(i, common int) {
+		n := &f.words.names[i]
 		h := hit{n.id, float64(common)/float64(len(n.ids)) + float64(common)/10}
+		if common*2 < len(n.ids) || len(best) == 3 && h.score < best[2].score {
+			return
+		}
 		if k := slices.IndexFunc(best, func(o hit) bool { return o.id == h.id }); k >= 0 {
 			if best[k].score >= h.score {
-				continue
+				return
 			}
 			best = slices.Delete(best, k, k+1)
 		}
-		at, _ := slices.BinarySearchFunc(best, h, func(a, b hit) int {
-			return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(string(a.id), string(b.id)))
-		})
-		if at < 3 {
-			best = slices.Insert(best, at, h)
-			best = best[:min(3, len(best))]
-		}
-	}
+		at, _ := slices.BinarySearchFunc(best, h, nearer)
+		best = slices.Insert(best, at, h)
+		best = best[:min(3, len(best))]
+	})
 	var ids []catalog.ID
 	for _, h := range best {
 		ids = append(ids, h.id)

@@ -19,8 +19,8 @@ type Word struct {
 // Words splits text, as questions are split, and reads its numbers; words stay
 // one each.
 func Words(text string, c *catalog.Catalog) []Word {
-	var out []Word
 	ts := tokens(text, c)
+	out := make([]Word, 0, len(ts))
 	for i := 0; i < len(ts); {
 		t := ts[i]
 		if !t.quoted && !t.metric && t.part == 0 {

@@ -12,12 +12,13 @@ type brands struct {
 
 func (r *reading) readBrands() {
 	r.brands = brands{at: map[string]int{}, first: len(r.text)}
-	for first, b := range r.lexicon.Brands {
-		for _, w := range b.Words {
-			r.brands.note(r.text, first, w, b.Plain)
+	for w := range strings.FieldsSeq(r.text) {
+		for _, first := range r.lexicon.BrandsBy[w] {
+			b := r.lexicon.Brands[first]
+			for _, w := range b.Words {
+				r.brands.note(r.text, first, w, b.Plain)
+			}
 		}
-	}
-	for _, w := range strings.Fields(r.text) {
 		if _, known := r.lexicon.Brands[w]; !known && r.index.Brand(w) {
 			r.brands.note(r.text, w, w, false)
 		}

@@ -72,7 +72,11 @@ func splits(text string, c *catalog.Catalog) []split {
 			continue
 		}
 		s := split{strings.Join(words[:i], " "), strings.Join(words[i+1:], " "), op}
-		if conditions(s.left, c) == 1 && conditions(s.right, c) == 1 {
+		shorter, longer := s.left, s.right
+		if len(longer) < len(shorter) {
+			shorter, longer = longer, shorter
+		}
+		if conditions(shorter, c) == 1 && conditions(longer, c) == 1 { // what mostly has none is soon read
 			out = append(out, s)
 		}
 	}

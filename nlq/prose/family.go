@@ -112,16 +112,20 @@ func (r *reading) percent() bool {
 // words of m's name but for those that tell one side from the other.
 func (r *reading) partner(m catalog.Metric, side, other string) (pair, bool) {
 	best, found := 0.0, pair{}
-	for _, o := range r.index.Family(m.ID) {
-		om, ok := r.catalog.Metric(o)
-		if !ok || o == m.ID || om.Type != m.Type {
+	own := r.index.Parts(m.ID)
+	for o, parts := range r.index.Family(m.ID) {
+		of, rest := r.fit(own, parts, side, other)
+		by, left := r.fit(parts, own, side, other)
+		if max(of, by) <= best || o == m.ID {
 			continue
 		}
-		for _, p := range []pair{{of: m.ID, by: o}, {of: o, by: m.ID}} {
-			s, rest := r.fit(p, side, other)
-			if s > best {
-				best, found = s, pair{p.of, p.by, rest}
-			}
+		if om, ok := r.catalog.Metric(o); !ok || om.Type != m.Type {
+			continue
+		}
+		if best = max(of, by); of >= by {
+			found = pair{m.ID, o, rest}
+		} else {
+			found = pair{o, m.ID, left}
 		}
 	}
 	return found, best > 0
@@ -139,15 +143,21 @@ func isVersion(m catalog.Metric) bool {
 // spec of status rather than what goes without.
 const bothTold = 0.15
 
-// fit says how well the names of p differ by words for the two sides and by
-// nothing else; 0 is not at all.
-func (r *reading) fit(p pair, side, other string) (float64, bool) {
-	a, b := r.nameKeys(p.of), r.nameKeys(p.by)
+// fit says how well names with the stems a and b differ by words for the two sides
+// and by nothing else; 0 is not at all. It reports whether a is of what is left.
+func (r *reading) fit(a, b []string, side, other string) (float64, bool) {
 	rest, odd, common, told := false, 0.0, 0.0, 0.0
+	for _, w := range a {
+		if slices.Contains(b, w) {
+			common++
+		}
+	}
+	if common < 2 {
+		return 0, false // most
+	}
 	for _, w := range a {
 		switch {
 		case slices.Contains(b, w):
-			common++
 		case r.lexicon.Partner(w, side):
 			told++
 		case side == "part" && r.lexicon.Partner(w, "rest"):
@@ -156,6 +166,9 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 		default:
 			odd++
 		}
+	}
+	if odd > 1 {
+		return 0, false
 	}
 	for _, w := range b {
 		switch {
@@ -166,7 +179,7 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 			odd++
 		}
 	}
-	if told == 0 || common < 2 || odd > 1 {
+	if told == 0 || odd > 1 {
 		return 0, false
 	}
 	said := 0.0
@@ -174,10 +187,6 @@ func (r *reading) fit(p pair, side, other string) (float64, bool) {
 		said += r.query[w] / 10
 	}
 	return common/(1+float64(len(a)+len(b))/2+odd) + said/float64(len(a)+len(b)) + min(2, told)*bothTold, rest
-}
-
-func (r *reading) nameKeys(id catalog.ID) []string {
-	return r.index.Parts(id)
 }
 
 // flow is a metric as it can be divided: counters as rates.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
 
@@ -92,7 +93,7 @@ func readExamples(t *testing.T) (all []example, texts int) {
 			t.Fatal(err)
 		}
 		texts++
-		r, err := e.read(row.NL)
+		r, err := e.read(e.strict.Sentence(nlq.Question{Text: row.NL}))
 		if err != nil {
 			continue
 		}
@@ -104,7 +105,7 @@ func readExamples(t *testing.T) (all []example, texts int) {
 		for i := range cs {
 			var fs []float64
 			for _, f := range features {
-				fs = append(fs, f.of(r, &cs[i]))
+				fs = append(fs, f.of(r, cs[i]))
 			}
 			ex.features = append(ex.features, fs)
 			ex.ids = append(ex.ids, cs[i].ID)

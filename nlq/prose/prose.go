@@ -12,6 +12,7 @@ package prose
 import (
 	"context"
 	"regexp"
+	"strings"
 	"sync"
 
 	"vedette.dev/nlq"
@@ -26,17 +27,23 @@ type Engine struct {
 	Catalog *catalog.Catalog // nil is the one that comes with the program
 	Least   float64          // what is less sure than this is asked back
 
-	once   sync.Once // of what follows, which takes long to make
+	strict *grammar.Engine // reads names, groups and severities: nil is one of its own
+	once   sync.Once       // of what follows, which takes long to make
 	index  *index.Index
 	traits map[catalog.ID]traits
-	strict *grammar.Engine // reads names, groups and severities
 }
 
 var _ nlq.Engine = (*Engine)(nil)
 
 // Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
 func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
-	r, err := e.read(q.Text)
+	e.once.Do(e.prepare)
+	return e.parse(e.strict.Sentence(q))
+}
+
+// parse is Parse of s, a sentence of e.strict.
+func (e *Engine) parse(s *grammar.Sentence) (nlq.Parse, error) {
+	r, err := e.read(s)
 	if err != nil {
 		return nlq.Parse{}, err
 	}
@@ -54,19 +61,19 @@ func (e *Engine) Parse(_ context.Context, q nlq.Question) (nlq.Parse, error) {
 	return p, err
 }
 
-// read notes what text says, before it is known of which metric.
-func (e *Engine) read(text string) (*reading, error) {
+// read notes what s says, before it is known of which metric.
+func (e *Engine) read(s *grammar.Sentence) (*reading, error) {
 	e.once.Do(e.prepare)
 	c := e.strict.Catalog
-	scope, err := e.strict.Scope(text)
+	scope, err := s.Scope()
 	if err != nil {
 		return nil, err
 	}
-	if isCode(text) {
+	if isCode(s.Text) {
 		return nil, &nlq.NotUnderstood{Refused: true, Ask: "This holds code. Expressions and templates are made here, of words, and never taken over."}
 	}
 	r := &reading{catalog: c, lexicon: lexicon.English(), scope: scope, index: e.index, traits: e.traits}
-	r.facts = readFacts(text, c, r.lexicon)
+	r.facts = readFacts(s.Text, c, r.lexicon)
 	r.forget(scope.Names)
 	r.readBrands()
 	r.readValues()
@@ -78,7 +85,10 @@ func (e *Engine) prepare() {
 	if c == nil {
 		c = catalog.Builtin()
 	}
-	e.strict, e.index, e.traits = &grammar.Engine{Catalog: c}, indexOf(c), traitsOfAll(c)
+	if e.strict == nil {
+		e.strict = &grammar.Engine{Catalog: c}
+	}
+	e.index, e.traits = indexOf(c), traitsOfAll(c)
 }
 
 var builtin = sync.OnceValue(func() *index.Index { return index.New(catalog.Builtin(), &lexicon.English().Words) })
@@ -98,4 +108,6 @@ const addressed = 0.2
 // code is what no sentence has: a template, or matchers of labels.
 var code = regexp.MustCompile(`\{\{|\}\}|[=!]~\s*["']|\{[^}]*[=!]|["']\s*,\s*\w+\s*[=!]`)
 
-func isCode(text string) bool { return code.MatchString(text) }
+func isCode(text string) bool {
+	return strings.ContainsAny(text, "{}~\"'") && code.MatchString(text) // most texts have none of these
+}

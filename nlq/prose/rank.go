@@ -77,55 +77,55 @@ var features = []feature{
 	{"fails-state", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && (c.good || c.bad) })},
 	{"fails-gauge", 0, is(func(r *reading, c *candidate) bool { return r.cues["bad"] && !c.counter && !c.good && !c.bad })},
 
-	{"quantile-bucket", 1.5, is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.bucket })},
+	{"quantile-bucket", 1.5, is(func(r *reading, c *candidate) bool { return c.bucket && r.cues["quantile"] })},
 	{"quantile-label", 0, is(func(r *reading, c *candidate) bool { return r.cues["quantile"] && c.metric.Has("quantile") })},
 	{"quantile-neither", -2, is(func(r *reading, c *candidate) bool {
 		return r.cues["quantile"] && !c.bucket && !c.metric.Has("quantile")
 	})},
-	{"latency-bucket", 0, is(func(r *reading, c *candidate) bool { return r.cues["latency"] && !r.cues["quantile"] && c.bucket })},
-	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return r.has("average", "mean", "avg") && (c.bucket || c.part) })},
+	{"latency-bucket", 0, is(func(r *reading, c *candidate) bool { return c.bucket && r.cues["latency"] && !r.cues["quantile"] })},
+	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return (c.bucket || c.part) && r.has("average", "mean", "avg") })},
 	{"bucket", 0, is(func(r *reading, c *candidate) bool {
-		return !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg") && c.bucket
+		return c.bucket && !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg")
 	})},
 	{"part", 0, is(func(r *reading, c *candidate) bool { return c.part && !r.has("average", "mean", "avg") })},
 	{"facts", -1, is(func(r *reading, c *candidate) bool { return c.facts && !r.said["info"] })},
 
-	{"expires-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["expires"] && c.timestamp })},
-	{"age-timestamp", 2, is(func(r *reading, c *candidate) bool { return r.cues["age"] && c.timestamp })},
-	{"timestamp", 0, is(func(r *reading, c *candidate) bool { return !r.cues["age"] && !r.cues["expires"] && c.timestamp })},
+	{"expires-timestamp", 2, is(func(r *reading, c *candidate) bool { return c.timestamp && r.cues["expires"] })},
+	{"age-timestamp", 2, is(func(r *reading, c *candidate) bool { return c.timestamp && r.cues["age"] })},
+	{"timestamp", 0, is(func(r *reading, c *candidate) bool { return c.timestamp && !r.cues["age"] && !r.cues["expires"] })},
 	{"up-target", 5, is(func(r *reading, c *candidate) bool {
-		return r.cues["gone"] && c.ID == "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
+		return c.ID == "up" && r.cues["gone"] && r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
 	{"target-else", -2, is(func(r *reading, c *candidate) bool {
 		return r.cues["gone"] && c.ID != "up" && r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
 	{"up-gone", 0, is(func(r *reading, c *candidate) bool {
-		return r.cues["gone"] && c.ID == "up" && !r.has("target", "targets", "exporter", "exporters", "scraped")
+		return c.ID == "up" && r.cues["gone"] && !r.has("target", "targets", "exporter", "exporters", "scraped")
 	})},
-	{"up-else", 0, is(func(r *reading, c *candidate) bool { return !r.cues["gone"] && c.ID == "up" })},
+	{"up-else", 0, is(func(r *reading, c *candidate) bool { return c.ID == "up" && !r.cues["gone"] })},
 	{"gone-else", 0, is(func(r *reading, c *candidate) bool { return r.cues["gone"] && c.ID != "up" && !c.good && !c.bad })},
-	{"second-counter", 1, is(func(r *reading, c *candidate) bool { return r.perSecond() && c.counter })},
-	{"predict-derived", 0, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.derived })},
+	{"second-counter", 1, is(func(r *reading, c *candidate) bool { return c.counter && r.perSecond() })},
+	{"predict-derived", 0, is(func(r *reading, c *candidate) bool { return c.derived && r.cues["predict"] })},
 	{"bound", 0, is(func(r *reading, c *candidate) bool { return c.bound && !r.cues["limit"] })},
-	{"rate-counter", 0, is(func(r *reading, c *candidate) bool { return r.cues["rate"] && c.counter })},
+	{"rate-counter", 0, is(func(r *reading, c *candidate) bool { return c.counter && r.cues["rate"] })},
 	{"window-counter", 0, is(func(r *reading, c *candidate) bool { return r.window > 0 && c.counter })},
 	{"window-gauge", 0, is(func(r *reading, c *candidate) bool { return r.window > 0 && !c.counter })},
 	{"counter", 0, is(func(r *reading, c *candidate) bool { return c.counter })},
-	{"percent-share", 0, is(func(r *reading, c *candidate) bool { return r.percent() && c.share })},
+	{"percent-share", 0, is(func(r *reading, c *candidate) bool { return c.share && r.percent() })},
 	{"percent-side", 0, is(func(r *reading, c *candidate) bool {
-		return r.percent() && !c.share && !c.counter && c.sides && !c.derived
+		return !c.share && !c.counter && c.sides && !c.derived && r.percent()
 	})},
 	{"percent-alone", -3, is(func(r *reading, c *candidate) bool {
-		return r.percent() && !c.share && !c.counter && (!c.sides || c.derived)
+		return !c.share && !c.counter && (!c.sides || c.derived) && r.percent()
 	})},
 	{"percent-things", -4, is(func(r *reading, c *candidate) bool {
-		return r.percent() && c.derived && c.metric.Unit[0] == '{' && c.metric.Unit != "{bool}"
+		return c.derived && r.percent() && c.metric.Unit[0] == '{' && c.metric.Unit != "{bool}"
 	})},
-	{"free-rest", 0.5, is(func(r *reading, c *candidate) bool { return r.has("free", "left", "available", "remaining") && c.rest })},
-	{"used-rest", -0.5, is(func(r *reading, c *candidate) bool { return !r.has("free", "left", "available", "remaining") && c.rest })},
-	{"predict-rest", 1, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.rest && !c.counter })},
-	{"predict-counter", 0, is(func(r *reading, c *candidate) bool { return r.cues["predict"] && c.counter })},
-	{"change-state", 0, is(func(r *reading, c *candidate) bool { return r.cues["change"] && !c.counter })},
+	{"free-rest", 0.5, is(func(r *reading, c *candidate) bool { return c.rest && r.has("free", "left", "available", "remaining") })},
+	{"used-rest", -0.5, is(func(r *reading, c *candidate) bool { return c.rest && !r.has("free", "left", "available", "remaining") })},
+	{"predict-rest", 1, is(func(r *reading, c *candidate) bool { return c.rest && !c.counter && r.cues["predict"] })},
+	{"predict-counter", 0, is(func(r *reading, c *candidate) bool { return c.counter && r.cues["predict"] })},
+	{"change-state", 0, is(func(r *reading, c *candidate) bool { return !c.counter && r.cues["change"] })},
 	{"reset-counter", 1, is(func(r *reading, c *candidate) bool {
 		return r.cues["reset"] && (c.counter || c.timestamp) && (slices.Contains(c.words, "restarts") || slices.Contains(c.words, "start"))
 	})},
@@ -143,19 +143,21 @@ func is(holds func(*reading, *candidate) bool) func(*reading, *candidate) float6
 
 // rank puts the metrics that the text may be about in order, the likeliest
 // first, and returns how likely that one is: its share of what speaks for any.
-func (r *reading) rank() ([]candidate, float64) {
+func (r *reading) rank() ([]*candidate, float64) {
 	cs := r.candidates()
 	if len(cs) == 0 {
 		return nil, 0
 	}
-	for i := range cs {
-		for _, f := range features {
-			if w := r.lexicon.Weights[f.name]; w != 0 {
-				cs[i].rate += w * f.of(r, &cs[i])
-			}
+	for _, f := range features {
+		w := r.lexicon.Weights[f.name]
+		if w == 0 {
+			continue
+		}
+		for _, c := range cs {
+			c.rate += w * f.of(r, c)
 		}
 	}
-	slices.SortStableFunc(cs, func(a, b candidate) int {
+	slices.SortStableFunc(cs, func(a, b *candidate) int {
 		switch {
 		case a.rate > b.rate:
 			return -1
@@ -172,7 +174,7 @@ func (r *reading) rank() ([]candidate, float64) {
 }
 
 // candidates returns the metrics that have the most of the text's words.
-func (r *reading) candidates() []candidate {
+func (r *reading) candidates() []*candidate {
 	for first := range r.brands.at {
 		r.weigh(r.lexicon.Key(first), later)
 	}
@@ -181,23 +183,25 @@ func (r *reading) candidates() []candidate {
 	if _, ok := r.catalog.Metric("up"); ok && r.cues["gone"] && !slices.ContainsFunc(r.hits, func(h index.Hit) bool { return h.ID == "up" }) {
 		r.hits = append(r.hits, index.Hit{ID: "up", Said: 0.3, Named: 1}) // no word says so, and it is what says so
 	}
-	cs := make([]candidate, len(r.hits))
+	cs, all := make([]*candidate, len(r.hits)), make([]candidate, len(r.hits))
 	for i, h := range r.hits {
-		m, _ := r.catalog.Measure(h.ID)
-		cs[i] = candidate{Hit: h, traits: r.traits[h.ID], metric: m}
-		cs[i].brandNamed, cs[i].brandFirst = r.names(cs[i].first)
-		cs[i].phrase, cs[i].nameSaid, cs[i].ofName = r.index.Called(h.ID, r.query)
-		for _, w := range cs[i].words {
+		c := &all[i]
+		cs[i] = c
+		c.Hit, c.traits = h, r.traits[h.ID]
+		c.metric, _ = r.catalog.Measure(h.ID)
+		c.brandNamed, c.brandFirst = r.names(c.first)
+		c.phrase, c.nameSaid, c.ofName = r.index.Called(h.ID, r.query)
+		for _, w := range c.words {
 			if r.said[w] {
-				cs[i].written++
+				c.written++
 			}
 		}
-		for _, two := range cs[i].traits.pairs {
+		for _, two := range c.traits.pairs {
 			if r.query[two] > 0 {
-				cs[i].pairs++
+				c.pairs++
 			}
 		}
-		cs[i].plain = r.lexicon.Brands[cs[i].first].Plain
+		c.plain = r.lexicon.Brands[c.first].Plain
 	}
 	return cs
 }

@@ -28,7 +28,7 @@ type reading struct {
 	brands  brands
 	spoken  []spoken
 	hits    []index.Hit
-	ranked  []candidate // the hits, the likeliest first
+	ranked  []*candidate // the hits, the likeliest first
 	assumed []string
 }
 
@@ -74,7 +74,7 @@ const nearlyAsLikely = 3
 
 // sharable returns the likeliest of cs of which a share can be taken, where the
 // limit is one and the likeliest of all has none.
-func (r *reading) sharable(cs []candidate) (catalog.Metric, bool) {
+func (r *reading) sharable(cs []*candidate) (catalog.Metric, bool) {
 	if !r.percent() || r.isShare(cs[0]) || whole.MatchString(r.text) {
 		return catalog.Metric{}, false
 	}
@@ -90,7 +90,7 @@ func (r *reading) sharable(cs []candidate) (catalog.Metric, bool) {
 }
 
 // isShare reports whether c is a share, or is one of something.
-func (r *reading) isShare(c candidate) bool {
+func (r *reading) isShare(c *candidate) bool {
 	if c.share || c.counter || c.metric.Unit == "{bool}" {
 		return true
 	}

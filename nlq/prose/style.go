@@ -3,6 +3,7 @@ package prose
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -36,28 +37,44 @@ func (e *ByStyle) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) 
 // Readers reads files of requests and texts about what c lists, each with the
 // engine for how it is written.
 func Readers(c *catalog.Catalog) *ByStyle {
-	free := &Engine{Catalog: c}
-	text := nlq.First(&Compound{Of: free, Catalog: c}, free)
-	strict, lenient := &grammar.Engine{Catalog: c}, &grammar.Engine{Catalog: c, Lenient: true}
-	return &ByStyle{Request: lenient, Text: nlq.First(&particular{strict}, text), Either: nlq.First(strict, text)}
+	strict := &grammar.Engine{Catalog: c}
+	free := &Engine{Catalog: c, strict: strict}
+	compound := &Compound{Of: free, Catalog: c}
+	return &ByStyle{Request: &grammar.Engine{Catalog: c, Lenient: true}, Text: &byWord{strict, free, compound, true}, Either: &byWord{strict, free, compound, false}}
 }
 
-// A particular is a grammar that understands what names something, a node or a
-// queue, or compares two measures. In published texts there are no names, they
-// went with their templates.
-type particular struct{ *grammar.Engine }
+// A byWord reads a text word by word, as a request, where that can be relied on,
+// and else as a text.
+type byWord struct {
+	strict   *grammar.Engine
+	free     *Engine
+	compound *Compound
+	written  bool // only what names something, a node or a queue, or compares two measures, is read as a request
+}
 
-// Parse finds the intent of q. Its error is a *[nlq.NotUnderstood], none of
-// which is the last word: others may read q as a text.
-func (e *particular) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
-	p, err := e.Engine.Parse(ctx, q)
-	if err != nil {
+var _ nlq.Engine = (*byWord)(nil)
+
+// Parse finds the intent of q. Its error is a *[nlq.NotUnderstood].
+func (e *byWord) Parse(ctx context.Context, q nlq.Question) (nlq.Parse, error) {
+	s := e.strict.Sentence(q)
+	request := func(ctx context.Context, _ nlq.Question) (nlq.Parse, error) {
+		if !e.written {
+			return s.Parse(ctx)
+		}
+		if p, ok := s.Outright(); ok && (narrows(s) || versus(p.Intent)) {
+			return p, nil
+		}
 		return nlq.Parse{}, &nlq.NotUnderstood{}
 	}
-	if s, err := e.Scope(q.Text); err == nil && s.Narrows() || versus(p.Intent) {
-		return p, nil
-	}
-	return nlq.Parse{}, &nlq.NotUnderstood{}
+	text := func(context.Context, nlq.Question) (nlq.Parse, error) { return e.free.parse(s) }
+	return nlq.First(nlq.EngineFunc(request), e.compound, nlq.EngineFunc(text)).Parse(ctx, q)
+}
+
+// narrows reports whether s says of which series. In published texts there are no
+// names, they went with their templates.
+func narrows(s *grammar.Sentence) bool {
+	scope, err := s.Scope()
+	return err == nil && scope.Narrows()
 }
 
 // versus reports whether i compares two measures.
@@ -86,8 +103,11 @@ const (
 
 var (
 	ended    = regexp.MustCompile(`[a-z0-9%)]\.(?:\s+[A-Z]|\s*$)`)
-	personal = regexp.MustCompile(`(?i)\b(?:i|i'd|i'm|me|us|we|my|our|please|pls|can you|could you|would you|thanks|thank you|would be (?:great|nice|good)|worth a (?:warning|page|ticket)|deserves? a (?:warning|page|ticket)|should (?:raise a warning|page))\b`)
 	entitled = regexp.MustCompile(`^[A-Z][^:]{2,80}: [A-Z0-9{]`)
+
+	// Who asks speaks so.
+	personal   = map[string]bool{"i": true, "me": true, "us": true, "we": true, "my": true, "our": true, "please": true, "pls": true, "thanks": true}
+	personally = regexp.MustCompile(`\b(?:can you|could you|would you|thank you|would be (?:great|nice|good)|worth a (?:warning|page|ticket)|deserves? a (?:warning|page|ticket)|should (?:raise a warning|page))\b`)
 
 	// What is addressed to whoever is paged, and the "i" of "i.e.", ask nothing of a desk.
 	advice = regexp.MustCompile(`(?i)\bi\.e\.|\bplease (?:check|ensure|make sure|see|verify|investigate|review|inspect|refer|contact|look|consider|run|increase|reduce|free)\b`)
@@ -97,7 +117,7 @@ var (
 // me when" asks, however well it is written.
 func styleOf(text string) style {
 	words := strings.Fields(text)
-	if len(words) == 0 || personal.MatchString(advice.ReplaceAllString(text, "")) || orders[strings.ToLower(strings.Trim(words[0], ",:"))] {
+	if len(words) == 0 || orders[strings.ToLower(strings.Trim(words[0], ",:"))] || isPersonal(text) {
 		return asked
 	}
 	capitals := 0
@@ -112,7 +132,7 @@ func styleOf(text string) style {
 	}
 	word := len(first) > 1 && unicode.IsUpper(first[0]) && unicode.IsLower(first[1])
 	switch {
-	case ended.MatchString(text), entitled.MatchString(text):
+	case strings.Contains(text, ".") && ended.MatchString(text), strings.Contains(text, ": ") && entitled.MatchString(text):
 		return written
 	case len(words) >= 3 && 5*capitals >= 3*len(words): // a title
 		return written
@@ -120,6 +140,21 @@ func styleOf(text string) style {
 		return either
 	}
 	return asked
+}
+
+// isPersonal reports whether text speaks of who wrote it, or to who reads it.
+func isPersonal(text string) bool {
+	low := strings.ToLower(text)
+	if strings.Contains(low, "please") || strings.Contains(low, "i.e.") {
+		text = advice.ReplaceAllString(text, "")
+		low = strings.ToLower(text)
+	}
+	for w := range strings.FieldsFuncSeq(low, func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') }) {
+		if personal[w] {
+			return true
+		}
+	}
+	return slices.ContainsFunc([]string{" you", "would be", "worth a", "deserve", "should "}, func(w string) bool { return strings.Contains(low, w) }) && personally.MatchString(low)
 }
 
 // orders are the words that requests begin with.

@@ -32,7 +32,7 @@ func (r *reading) unitSuits(m catalog.Metric) float64 {
 		}
 		return unsuited
 	case "ratio":
-		if m.Unit == "%" || ofOne(m) {
+		if r.traits[m.ID].share {
 			return 1.1
 		}
 	}

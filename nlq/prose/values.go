@@ -3,6 +3,7 @@ package prose
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -14,10 +15,13 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 	if len(r.spoken) == 0 {
 		return nil, ""
 	}
-	taken := map[string]string{} // by label, what says its value
+	var taken map[string]string // by label, what says its value
 	for _, v := range r.spoken {
+		if !v.Of(m.ID) {
+			continue
+		}
 		i := slices.IndexFunc(v.Labels, func(l string) bool { return r.catalog.Takes(m.ID, l) })
-		if i < 0 || !v.Of(m.ID) {
+		if i < 0 {
 			continue
 		}
 		said := v.said
@@ -27,6 +31,9 @@ func (r *reading) valueOf(m catalog.Metric) (found []nlq.Matcher, negated string
 		}
 		if r.inName(said, m.ID) || len(v.Metrics) == 0 && r.traits[m.ID].bad && m.Type == catalog.Counter {
 			continue
+		}
+		if taken == nil {
+			taken = map[string]string{} // seldom: most metrics have no such label
 		}
 		taken[v.Labels[i]] = said
 		found = append(found, nlq.Matcher{Label: v.Labels[i], Op: v.Op, Value: v.Value})
@@ -66,12 +73,31 @@ type spoken struct {
 
 // readValues finds the states that the text speaks of.
 func (r *reading) readValues() {
-	for _, v := range catalog.LabelValues() {
+	var some []int
+	for w := range strings.FieldsSeq(r.text) {
+		some = append(some, valuesBegin()[w]...)
+	}
+	slices.Sort(some)
+	for _, i := range slices.Compact(some) {
+		v := catalog.LabelValues()[i]
 		if said := r.longest(v.Words); said != "" {
 			r.spoken = append(r.spoken, spoken{v, said})
 		}
 	}
 }
+
+// valuesBegin returns by the first of the words for them the values of labels,
+// as they are numbered in [catalog.LabelValues].
+var valuesBegin = sync.OnceValue(func() map[string][]int {
+	m := map[string][]int{}
+	for i, v := range catalog.LabelValues() {
+		for _, words := range v.Words {
+			first, _, _ := strings.Cut(words, " ")
+			m[first] = append(m[first], i)
+		}
+	}
+	return m
+})
 
 // longest returns the longest of words that the text says.
 func (r *reading) longest(words []string) (said string) {

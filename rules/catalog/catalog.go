@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,7 @@ type Catalog struct {
 	histograms []Metric // by ID
 	rows       []Derived
 	derived    func() derivedMeasures
+	ends       func() map[string]ID
 }
 
 //go:embed metrics/*.csv
@@ -136,7 +138,7 @@ func Parse(file string, r io.Reader) (*Catalog, error) {
 
 func newCatalog() *Catalog {
 	c := &Catalog{byID: map[ID]int{}}
-	c.derived = sync.OnceValue(c.derive)
+	c.derived, c.ends = sync.OnceValue(c.derive), sync.OnceValue(c.endsInCapitals)
 	return c
 }
 
@@ -220,6 +222,30 @@ func (c *Catalog) Metric(id ID) (Metric, bool) {
 		return Metric{}, false
 	}
 	return c.metrics[i], true
+}
+
+// EndingIn returns the metric whose name ends with end: people leave away what all names
+// of an exporter of GPUs begin with, as in FB_USED, which such exporters write in capitals.
+// Of several it is the shortest. It reports false where there is none, or end is not
+// several words in capitals.
+func (c *Catalog) EndingIn(end string) (ID, bool) {
+	id, ok := c.ends()[end]
+	return id, ok
+}
+
+var capitals = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
+
+// endsInCapitals is done when it is first asked for, as [Catalog.derive] is.
+func (c *Catalog) endsInCapitals() map[string]ID {
+	ends := map[string]ID{}
+	for _, m := range c.metrics {
+		for _, end, more := strings.Cut(string(m.ID), "_"); more; _, end, more = strings.Cut(end, "_") {
+			if best, found := ends[end]; capitals.MatchString(end) && (!found || len(m.ID) < len(best)) {
+				ends[end] = m.ID
+			}
+		}
+	}
+	return ends
 }
 
 // All returns every metric that series are stored under, by ID. The caller

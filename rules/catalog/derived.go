@@ -47,7 +47,7 @@ const derivedHeader = "id,unit,entity,labels,filters,min,max,bad,words,help,expr
 // where there is a parser: package check.
 func (c *Catalog) readDerived(file string, r io.Reader) (*Catalog, error) {
 	full := &Catalog{metrics: c.metrics, byID: c.byID, histograms: c.histograms, rows: slices.Clone(c.rows)}
-	full.derived = sync.OnceValue(full.derive)
+	full.derived, full.ends = sync.OnceValue(full.derive), sync.OnceValue(full.endsInCapitals)
 	seen := map[ID]bool{}
 	for _, d := range full.rows {
 		seen[d.ID] = true

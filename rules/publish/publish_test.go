@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/rulefmt"
 
 	"vedette.dev/rules"
 )
@@ -160,11 +161,53 @@ func TestEncodeDecode(t *testing.T) {
 		if diff := cmp.Diff(g, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", g.ID, diff)
 		}
-		if _, err := YAML(g); err != nil {
+		doc, err := YAML(g)
+		if err != nil {
 			t.Errorf("Prometheus would refuse %s: %v", g.ID, err)
 		}
+		if _, err := Parse(doc); err != nil {
+			t.Errorf("what is written of %s is refused: %v", g.ID, err)
+		}
+	}
+	told := hot("85")
+	told.Rules[0].Annotations = map[string]string{"summary": `hot{{ with $labels.Hostname }} on {{ . }}{{ end }}{{ with $labels.gpu }} GPU {{ . }}{{ end }}: {{ printf "%.4g" $value }}, {{ $value }}`}
+	if doc, err := YAML(told); err != nil || len(doubtful(told.Rules[0].Annotations)) > 0 {
+		t.Errorf("what is right anywhere is doubted: %v", err)
+	} else if _, err := Parse(doc); err != nil {
+		t.Errorf("what is right anywhere is refused: %v", err)
 	}
 	if _, err := Decode([]byte("apiVersion: vedette.dev/v1\nkind: RuleGroup\nowners: x\n")); err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("got %v, want an error that names line 3", err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*rules.Group)
+		want   string
+	}{
+		"no name":       {func(g *rules.Group) { g.ID = "" }, "the group has no name"},
+		"interval":      {func(g *rules.Group) { g.Every = -time.Second }, "it is looked at every -1s"},
+		"for":           {func(g *rules.Group) { g.Rules[0].For = -time.Minute }, "rule GPUHot: for -1m0s"},
+		"no expression": {func(g *rules.Group) { g.Rules[0].Expr = "" }, "rule GPUHot: field 'expr' must be set"},
+		"expression":    {func(g *rules.Group) { g.Rules[0].Expr = "1 +" }, "rule GPUHot: could not parse expression"},
+		"label":         {func(g *rules.Group) { g.Rules[0].Labels["__name__"] = "x" }, "invalid label name: __name__"},
+		"value":         {func(g *rules.Group) { g.Rules[0].Labels["team"] = "\xff" }, "invalid label value"},
+		"annotation":    {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"": "x"} }, "invalid annotation name"},
+		"three braces":  {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"summary": `{{{ $value }}`} }, `annotation "summary"`},
+		"loose end":     {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"summary": `{{ $value }}{{ end }}`} }, `annotation "summary"`},
+		"template":      {func(g *rules.Group) { g.Rules[0].Annotations = map[string]string{"summary": "{{ $value"} }, `annotation "summary"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := hot("85")
+			tt.change(&g)
+			if _, err := YAML(g); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+			data, err := marshal(rulefmt.RuleGroups{Groups: []rulefmt.RuleGroup{prometheusGroup(g)}})
+			if _, perr := Parse(data); err != nil || perr == nil {
+				t.Errorf("Prometheus reads it: %v", err)
+			}
+		})
 	}
 }

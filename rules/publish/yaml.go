@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
@@ -77,15 +80,51 @@ func decodeAll(data []byte) ([]rules.Group, error) {
 // YAML writes g as a file that Prometheus reads. What Prometheus would refuse
 // is an error here.
 func YAML(g rules.Group) ([]byte, error) {
-	data, err := marshal(rulefmt.RuleGroups{Groups: []rulefmt.RuleGroup{prometheusGroup(g)}})
-	if err != nil {
+	group := prometheusGroup(g)
+	if err := refused(group); err != nil {
 		return nil, err
 	}
-	_, errs := rulefmt.Parse(data, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	return marshal(rulefmt.RuleGroups{Groups: []rulefmt.RuleGroup{group}})
+}
+
+// refused returns what Prometheus would refuse of g. It looks at what g holds, as
+// Prometheus does, and not at how it is written: to read that again took longer
+// than all else that is made of a question.
+func refused(g rulefmt.RuleGroup) error {
+	var errs []error
+	if g.Name == "" {
+		errs = append(errs, errors.New("the group has no name"))
 	}
-	return data, nil
+	if g.Interval < 0 {
+		errs = append(errs, fmt.Errorf("it is looked at every %v", time.Duration(g.Interval)))
+	}
+	for _, r := range g.Rules {
+		if r.For < 0 || r.KeepFiringFor < 0 { // Prometheus has no way to write them
+			errs = append(errs, fmt.Errorf("rule %s: for %v and keep_firing_for %v must not be negative", r.Alert, time.Duration(r.For), time.Duration(r.KeepFiringFor)))
+		}
+		r.Labels, r.Annotations = doubtful(r.Labels), doubtful(r.Annotations)
+		for _, err := range r.Validate(rulefmt.RuleNode{}, model.UTF8Validation, parser.NewParser(parser.Options{})) {
+			errs = append(errs, fmt.Errorf("rule %s: %w", r.Alert, err.Unwrap()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// told are actions that are right wherever they stand: the value, and a label where
+// there is one. Most templates have no others.
+var told = regexp.MustCompile(`\{\{ (?:printf "%\.[0-9]g" )?\$value \}\}|\{\{ with \$labels\.[a-zA-Z_]\w* \}\}[^{}]*\{\{ \. \}\}[^{}]*\{\{ end \}\}`)
+
+// doubtful returns those of texts, by their names, that can be refused at all: text
+// without other actions is not, and the parser of templates takes long to set up.
+func doubtful(texts map[string]string) map[string]string {
+	out := map[string]string{}
+	for name, text := range texts {
+		rest := told.ReplaceAllString(text, "{ ") // with a brace before it, it is another action
+		if strings.Contains(rest, "{{") || !utf8.ValidString(text) || !model.UTF8Validation.IsValidLabelName(name) || name == model.MetricNameLabel {
+			out[name] = text
+		}
+	}
+	return out
 }
 
 // Parse reads a rule file of Prometheus, anyone's, as groups that can be

@@ -7,6 +7,7 @@ package index
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -18,12 +19,14 @@ import (
 
 // An Index is made once of a catalog, and then read by many at once.
 type Index struct {
-	docs   []doc
-	at     map[string]entry
-	brand  map[string]bool    // first words of the names of several metrics
-	number map[catalog.ID]int // of a metric's doc
-	kin    map[string][]int   // docs by the first word of their names
-	sums   sync.Pool          // of *sums: what a question adds up
+	docs    []doc
+	weights []float64 // by doc: what the words of its name tell, together
+	place   []int     // by doc: where its name stands in the order of names
+	at      map[string]entry
+	brand   map[string]bool    // first words of the names of several metrics
+	number  map[catalog.ID]int // of a metric's doc
+	kin     map[string][]int   // docs by the first word of their names
+	sums    sync.Pool          // of *sums: what a question adds up
 }
 
 // A doc is what is known of one metric.
@@ -32,7 +35,6 @@ type doc struct {
 	name    []string   // the keys of the words of the name, once each
 	parts   []string   // the words of the name, stems only
 	phrases [][]string // the keys of the words of what people call it
-	weight  float64    // what the words of the name tell, together
 }
 
 // An entry is what a word is said of, and how much it tells metrics apart.
@@ -101,12 +103,18 @@ func New(c *catalog.Catalog, w *Words) *Index {
 		e.idf = math.Log(1 + float64(len(x.docs))/float64(len(e.of)))
 		x.at[word] = e
 	}
+	x.place = make([]int, len(x.docs))
+	order := slices.SortedFunc(maps.Values(x.number), func(a, b int) int { return strings.Compare(string(x.docs[a].id), string(x.docs[b].id)) })
+	for at, doc := range order {
+		x.place[doc] = at
+	}
+	x.weights = make([]float64, len(x.docs))
 	for i := range x.docs {
 		for _, k := range x.docs[i].name {
-			x.docs[i].weight += x.at[k].idf
+			x.weights[i] += x.at[k].idf
 		}
 	}
-	x.sums.New = func() any { return &sums{found: make([]float64, len(x.docs)), named: make([]float64, len(x.docs))} }
+	x.sums.New = func() any { return &sums{of: make([]sum, len(x.docs))} }
 	return x
 }
 
@@ -164,9 +172,11 @@ func (h Hit) Score() float64 {
 // Sums are what a question adds up for each metric. They are used again: there
 // are thousands of metrics, and a question is about few.
 type sums struct {
-	found, named []float64
-	touched      []int32
+	of      []sum // by doc
+	touched []int32
 }
+
+type sum struct{ found, named float64 }
 
 // Find returns the n metrics that query is about, the likeliest first; query
 // says how much each word counts. Words are gone through in order: sums of
@@ -176,48 +186,74 @@ func (x *Index) Find(query map[string]float64, n int) []Hit {
 	defer x.sums.Put(s)
 	asked := 0.0
 	for _, word := range slices.Sorted(maps.Keys(query)) {
-		e := x.at[word]
-		asked += query[word] * e.idf
+		e, counts := x.at[word], query[word]
+		asked += counts * e.idf
+		found, named := counts*e.idf, e.idf*min(1, counts)
 		for _, m := range e.of {
-			if s.found[m.doc] == 0 {
+			d := &s.of[m.doc]
+			if d.found == 0 {
 				s.touched = append(s.touched, m.doc)
 			}
-			s.found[m.doc] += query[word] * e.idf * float64(m.weight)
+			d.found += found * float64(m.weight)
 			if m.inName {
-				s.named[m.doc] += e.idf * min(1, query[word])
+				d.named += named
 			}
 		}
 	}
-	hits := make([]Hit, 0, n+1)
+	best := make([]scored, 0, n+1)
 	for _, i := range s.touched {
-		h := Hit{ID: x.docs[i].id, Said: s.found[i] / asked}
-		if w := x.docs[i].weight; w > 0 { // a name may have no word that tells anything: up
-			h.Named = s.named[i] / w
+		h := scored{x.hit(i, s.of[i], asked).Score(), i}
+		if len(best) == n && h.score < best[n-1].score {
+			continue // most
 		}
-		s.found[i], s.named[i] = 0, 0
-		if len(hits) == n && better(h, hits[n-1]) >= 0 {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(hits, h, func(a, b Hit) int { return better(a, b) })
-		hits = slices.Insert(hits, at, h)
-		hits = hits[:min(n, len(hits))]
+		at, _ := slices.BinarySearchFunc(best, h, x.better)
+		best = slices.Insert(best, at, h)
+		best = best[:min(n, len(best))]
+	}
+	hits := make([]Hit, len(best))
+	for k, b := range best {
+		hits[k] = x.hit(b.doc, s.of[b.doc], asked)
+		hits[k].ID = x.docs[b.doc].id
+	}
+	for _, i := range s.touched {
+		s.of[i] = sum{}
 	}
 	s.touched = s.touched[:0]
 	return hits
 }
 
-func better(a, b Hit) int {
-	return cmp.Or(cmp.Compare(b.Score(), a.Score()), strings.Compare(string(a.ID), string(b.ID)))
+// hit returns the metric number doc as it is found, without its name.
+func (x *Index) hit(doc int32, s sum, asked float64) Hit {
+	h := Hit{Said: s.found / asked}
+	if w := x.weights[doc]; w > 0 { // a name may have no word that tells anything: up
+		h.Named = s.named / w
+	}
+	return h
 }
 
-// Family returns the metrics whose names begin as that of id.
-func (x *Index) Family(id catalog.ID) []catalog.ID {
-	docs := x.kin[kinOf(id)]
-	out := make([]catalog.ID, len(docs))
-	for i, d := range docs {
-		out[i] = x.docs[d].id
+// A scored is a metric with the score of its hit.
+type scored struct {
+	score float64
+	doc   int32
+}
+
+func (x *Index) better(a, b scored) int {
+	if c := cmp.Compare(b.score, a.score); c != 0 {
+		return c
 	}
-	return out
+	return cmp.Compare(x.place[a.doc], x.place[b.doc])
+}
+
+// Family yields the metrics whose names begin as that of id, with the stems of
+// the words of those.
+func (x *Index) Family(id catalog.ID) iter.Seq2[catalog.ID, []string] {
+	return func(yield func(catalog.ID, []string) bool) {
+		for _, d := range x.kin[kinOf(id)] {
+			if !yield(x.docs[d].id, x.docs[d].parts) {
+				return
+			}
+		}
+	}
 }
 
 // Called returns how many words of the longest phrase that people call the

@@ -39,6 +39,7 @@ type Lexicon struct {
 	Opposite map[string]string    // of a word's key, the key of its opposite
 	States   map[string]string    // stem of a word in a metric's name to what 0 or 1 of it means: good or bad
 	Brands   map[string]Brand
+	BrandsBy map[string][]string  // the first words of the names of their metrics, by the first words of what people call them
 	Always   []catalog.LabelValue // what is meant where nobody says
 	Short    []Abbreviation
 	partners map[string][]string // words by which names of one family differ, by what they mean
@@ -57,7 +58,7 @@ var English = sync.OnceValue(func() *Lexicon {
 })
 
 func read(dir string) (*Lexicon, error) {
-	l := &Lexicon{patterns: map[string][]Pattern{}, Words: index.Words{Same: map[string]string{}, Stop: map[string]bool{}}, States: map[string]string{}, partners: map[string][]string{}, Brands: map[string]Brand{}, Weights: map[string]float64{}, Weak: map[string]bool{}, Opposite: map[string]string{}}
+	l := &Lexicon{patterns: map[string][]Pattern{}, Words: index.Words{Same: map[string]string{}, Stop: map[string]bool{}}, States: map[string]string{}, partners: map[string][]string{}, Brands: map[string]Brand{}, BrandsBy: map[string][]string{}, Weights: map[string]float64{}, Weak: map[string]bool{}, Opposite: map[string]string{}}
 	err := each(dir+"patterns.csv", "role,value,patterns", func(f []string) {
 		for _, text := range strictcsv.List(f[2]) {
 			w := strings.Fields(text)
@@ -100,6 +101,10 @@ func read(dir string) (*Lexicon, error) {
 	}
 	if err = each(dir+"brands.csv", "prefix,plain,each,words", func(f []string) {
 		l.Brands[f[0]] = Brand{Plain: f[1] == "yes", Each: strictcsv.List(f[2]), Words: strictcsv.List(f[3])}
+		for _, words := range l.Brands[f[0]].Words {
+			first, _, _ := strings.Cut(words, " ")
+			l.BrandsBy[first] = append(l.BrandsBy[first], f[0])
+		}
 	}); err != nil {
 		return nil, err
 	}
