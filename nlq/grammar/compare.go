@@ -83,6 +83,12 @@ func (f *frame) takeComparisons() {
 		} else {
 			continue
 		}
+		if pstateShape.MatchString(f.limitRaw(i)) && f.lexicon.sets["slow or fast"][strings.TrimSuffix(it.low, " than")] {
+			c.op = opposite[c.op] // P0 is the fastest
+			if len(c.op) == 2 {
+				c.op = c.op[:1]
+			}
+		}
 		it.used = true
 		if not := f.neverBefore(i); not >= 0 && opposite[c.op] != "" {
 			c.op, f.never = opposite[c.op], true
@@ -156,7 +162,8 @@ func (f *frame) comparesAt(i int) bool {
 	v, cmp := f.says(i, "compare")
 	_, over := f.says(i, "over")
 	_, given := f.limitOf(min(i, len(f.items)-1))
-	return given && (over || cmp && len(v) <= 2)
+	op, implied, _ := strings.Cut(v, " ")
+	return given && (over || cmp && len(op) <= 2 && !strings.Contains(implied, " ")) // "hotter than" says of what, too
 }
 
 // comparedBefore reports whether an operator stands before item i.
@@ -210,6 +217,16 @@ func (f *frame) stepAhead(i int) bool {
 	_, ok := f.amount(i + 2)
 	return ok && f.lexicon.sets["step"][at(f.items, i+1).low] && f.words.all(f.items[i].norms)
 }
+
+// limitRaw returns the word behind the operator at item i.
+func (f *frame) limitRaw(i int) string {
+	for i++; i < len(f.items) && f.lexicon.stop[f.items[i].low]; i++ {
+	}
+	return at(f.items, i).raw
+}
+
+// pstateShape is how performance states are written.
+var pstateShape = regexp.MustCompile(`^[pP][0-9]{1,2}$`)
 
 // stepShape is how steps of a scale are written: P0, x16, gen5.
 var stepShape = regexp.MustCompile(`^(?i:p|x|gen)([0-9]{1,2})$`)

@@ -313,7 +313,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	if err != nil {
 		return nlq.Parse{}, err
 	}
-	if err := f.belowCeiling(m); err != nil {
+	if m, err = f.belowCeiling(m); err != nil {
 		return nlq.Parse{}, err
 	}
 	f.entity, f.whose = m.Entity, brandOf(m.ID)

@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"slices"
+	"strings"
 
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
@@ -111,6 +112,9 @@ func (f *frame) takeEitherWay() {
 			continue
 		}
 		f.use(i)
+		if strings.HasSuffix(f.items[i].low, " by") {
+			f.extra = append(f.extra, "offset") // the clock is off by a second
+		}
 		if to, ok := f.addsUp(i + 1); ok {
 			f.useAll(span(i+1, to)...)
 		}

@@ -159,18 +159,21 @@ func (f *frame) ability(i int) (to int, able bool) {
 }
 
 // belowCeiling has m compared with what it can be at most, where that was said.
-func (f *frame) belowCeiling(m catalog.Metric) error {
+func (f *frame) belowCeiling(m catalog.Metric) (catalog.Metric, error) {
 	if f.ceiling == "" {
-		return nil
+		return m, nil
+	}
+	if own, ok := f.catalog.Floor(m.ID); ok {
+		m = own // "a lower generation than it can do" is not about the highest
 	}
 	most, ok := f.catalog.Ceiling(m.ID)
 	if !ok {
-		return f.settle("How much can " + f.title(m.ID) + " be? No metric says so.")
+		return m, f.settle("How much can " + f.title(m.ID) + " be? No metric says so.")
 	}
 	op := f.ceiling
 	f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term {
 		right, on := nlq.Joint(t, f.like(t, most), f.catalog)
 		return nlq.Binary{Op: op, Left: t, Right: right, On: on}
 	}
-	return nil
+	return m, nil
 }

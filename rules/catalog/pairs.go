@@ -189,6 +189,22 @@ func (c *Catalog) Ceiling(id ID) (Metric, bool) {
 	return Metric{}, false
 }
 
+// Floor returns the gauge that id says the most of: PCIE_LINK_WIDTH for
+// PCIE_MAX_LINK_WIDTH.
+func (c *Catalog) Floor(id ID) (Metric, bool) {
+	parts := strings.Split(string(id), "_")
+	for i, part := range parts {
+		if !slices.Contains(wholeWords, strings.ToLower(part)) {
+			continue
+		}
+		m, ok := c.Metric(ID(strings.Join(slices.Delete(slices.Clone(parts), i, i+1), "_")))
+		if most, is := c.Ceiling(m.ID); ok && is && most.ID == id {
+			return m, true
+		}
+	}
+	return Metric{}, false
+}
+
 // partner returns what m, which is called used, is a share of, and the word that
 // says so; rest: it is what is left, and both together are all.
 func (c *Catalog) partner(m Metric) (used string, other ID, rest, ok bool) {
