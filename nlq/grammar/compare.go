@@ -163,7 +163,8 @@ func (f *frame) comparesAt(i int) bool {
 	_, over := f.says(i, "over")
 	_, given := f.limitOf(min(i, len(f.items)-1))
 	op, implied, _ := strings.Cut(v, " ")
-	return given && (over || cmp && len(op) <= 2 && !strings.Contains(implied, " ")) // "hotter than" says of what, too
+	_, pace := f.says(i, "pace")
+	return given && (over || pace || cmp && len(op) <= 2 && !strings.Contains(implied, " ")) // "hotter than" says of what, too
 }
 
 // comparedBefore reports whether an operator stands before item i.

@@ -212,7 +212,8 @@ func (f *frame) condition(items []item) bool {
 		_, state := it.has("state")
 		_, cmp := it.has("compare")
 		_, direction := it.has("direction")
-		return state || cmp || direction || it.number != nil
+		_, pace := it.has("pace")
+		return state || cmp || direction || pace || it.number != nil
 	})
 }
 
@@ -223,7 +224,9 @@ func (f *frame) wanting() []string {
 		_, cmp := it.has("compare")
 		_, over := it.has("over")
 		_, hold := it.has("hold")
-		if _, _, place := f.place(i); it.used || cmp || over || hold || place || it.number != nil || f.plain(it) || it.name || it.whole != "" || it.inside {
+		_, pace := it.has("pace")
+		step := f.lexicon.sets["step"][it.low] && at(f.items, i+1).number != nil // gen 4
+		if _, _, place := f.place(i); it.used || cmp || over || hold || pace || step || place || it.number != nil || f.plain(it) || it.name || it.whole != "" || it.inside {
 			continue
 		}
 		out = append(out, it.low)

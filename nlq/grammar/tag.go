@@ -180,7 +180,7 @@ func (l *lexicon) phrase(ts []token) (item, int) {
 		if len(it.roles) > 0 && len(p.words) < n {
 			break
 		}
-		if !startsWith(ts, p.words) || p.role == "compare" && p.words[0] == "or" && len(p.words) > 1 && l.limits(ts[len(p.words):]) {
+		if !startsWith(ts, p.words) || p.role == "compare" && p.words[0] == "or" && len(p.words) > 1 && (l.limits(ts[len(p.words):]) || p.words[len(p.words)-1] != "than" && len(ts) > len(p.words) && strings.EqualFold(ts[len(p.words)].raw, "than")) {
 			continue
 		}
 		n = len(p.words)
