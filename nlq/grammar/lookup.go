@@ -3,6 +3,8 @@ package grammar
 import (
 	"iter"
 	"slices"
+	"strings"
+	"sync"
 
 	"vedette.dev/rules/catalog"
 )
@@ -122,3 +124,13 @@ func (v *vocabulary) tally(words []wordID, may signature, each func(name, shared
 	t.touched = t.touched[:0]
 	v.tallies.Put(t)
 }
+
+// placesBegin returns the words that those for places begin with.
+var placesBegin = sync.OnceValue(func() map[string]bool {
+	first := map[string]bool{}
+	for words := range placeWords() {
+		w, _, _ := strings.Cut(words, " ")
+		first[w] = true
+	}
+	return first
+})

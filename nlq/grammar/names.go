@@ -387,16 +387,6 @@ var placeWords = sync.OnceValue(func() map[string]int {
 	return words
 })
 
-// placesBegin returns the words that those for places begin with.
-var placesBegin = sync.OnceValue(func() map[string]bool {
-	first := map[string]bool{}
-	for words := range placeWords() {
-		w, _, _ := strings.Cut(words, " ")
-		first[w] = true
-	}
-	return first
-})
-
 // after reports whether item i stands behind a word of role r.
 func (f *frame) after(i int, r role) bool {
 	_, ok := at(f.items, i-1).has(r)
