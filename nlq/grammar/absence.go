@@ -24,16 +24,16 @@ func (f *frame) saysReadings() bool {
 // gpu-03 any more, power readings missing. It is only tried where the words
 // mean nothing else: replicas may be missing too.
 func (f *frame) takeAbsence() bool {
-	found := false
+	found, none := false, !slices.ContainsFunc(f.items, func(it item) bool { return f.lexicon.sets["told values"][it.low] || f.lexicon.sets["no more"][it.low] })
 	for i := range f.items {
 		if f.items[i].low == "no" && i+1 < len(f.items) && slices.ContainsFunc(f.items[i+1:min(i+4, len(f.items))], func(it item) bool { return f.lexicon.sets["told values"][it.low] }) {
 			f.use(i) // "no DCGM data"
 			found = true
 		}
-		none, compares := f.says(i, "compare")
-		if _, ok := f.says(i, "absent"); ok || compares && none == "==  0" && strings.HasPrefix(f.items[i].low, "there ") && f.saysReadings() {
+		zero, compares := f.says(i, "compare")
+		if _, ok := f.says(i, "absent"); ok || compares && zero == "==  0" && strings.HasPrefix(f.items[i].low, "there ") && f.saysReadings() {
 			f.use(i)
-			found = true
+			found, none = true, none && f.items[i].low == "no"
 		}
 	}
 	if !found {
@@ -85,6 +85,16 @@ func (f *frame) takeAbsence() bool {
 		}
 		return true
 	}
-	f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: "absent", Of: compared(t)} }
+	f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
+		if none && f.counts(m) {
+			return nlq.Binary{Op: "==", Left: t, Right: nlq.Number(0)} // no requests: who counts them is still there
+		}
+		return nlq.Func{Name: "absent", Of: compared(t)}
+	}
 	return true
+}
+
+// counts reports whether m says how many there are or were of something.
+func (f *frame) counts(m catalog.Metric) bool {
+	return m.Type == catalog.Counter || m.Type == catalog.Gauge && f.dimension(m.Unit) == "count" && m.Unit != "{bool}" && m.Unit != "{state}" && m.Unit != "{value}"
 }

@@ -189,7 +189,13 @@ func (f *frame) part(items []item, other *frame) *frame {
 
 // holds reads f as a condition.
 func (f *frame) holds() (nlq.Term, error) {
+	absent := *f
+	absent.items, absent.assumed = slices.Clone(f.items), slices.Clone(f.assumed)
 	p, err := f.read()
+	if err != nil && absent.takeAbsence() {
+		*f = absent // "while it generates no tokens"
+		p, err = f.read()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +219,8 @@ func (f *frame) condition(items []item) bool {
 		_, cmp := it.has("compare")
 		_, direction := it.has("direction")
 		_, pace := it.has("pace")
-		return state || cmp || direction || pace || it.number != nil
+		_, gone := it.has("absent") // "generates no tokens"
+		return state || cmp || direction || pace || gone || it.number != nil
 	})
 }
 

@@ -81,7 +81,7 @@ func (f *frame) takeKinds(m catalog.Metric) {
 	}
 	for j := range f.items {
 		it := f.items[j]
-		if it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || at(f.items, j-1).ends || f.lexicon.stop[it.low] || len(f.words.values[it.low]) > 0 || !f.onlyWord(j) || pastTense.MatchString(it.low) {
+		if it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || f.lexicon.sets["verb"][it.low] || at(f.items, j-1).ends || f.lexicon.stop[it.low] || len(f.words.values[it.low]) > 0 || !f.onlyWord(j) || pastTense.MatchString(it.low) {
 			continue
 		}
 		name, to := f.name(j)
@@ -145,7 +145,7 @@ func (f *frame) asideFrom() (catalog.Metric, bool) {
 		return catalog.Metric{}, false
 	}
 	for j := range f.items {
-		if it := f.items[j]; it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil {
+		if it := f.items[j]; it.used || it.weak || it.inside || it.metric || it.sign || it.number != nil || f.lexicon.sets["verb"][it.low] {
 			continue
 		}
 		_, to := f.name(j)

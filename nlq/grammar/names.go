@@ -428,6 +428,9 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 	if low := f.items[i].low; !f.items[i].name && f.items[i].whole == "" && (f.lexicon.sets["state"][low] || len(f.words.states[low]) > 0) && p.Name != "gpu" && p.Name != "xid" {
 		return false // "port not in state active"
 	}
+	if stepShape.MatchString(f.items[i].raw) {
+		return false // of a GPU at x16
+	}
 	switch p.Name {
 	case "gpu", "xid":
 		n := f.items[i].number
