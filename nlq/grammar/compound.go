@@ -28,7 +28,8 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if both, said := f.both(); ok && said && op == "and" && !f.condition(left) {
 			op, left = both, slices.Concat(left, conditionOf(right))
 		}
-		if !ok || !f.condition(left) || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
+		wanted := f.items[i].low == "but" && f.wants(left) // "that want replicas but have none"
+		if !ok || !f.condition(left) && !wanted || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
 			continue
 		}
 		if f.items[i].raw == "(" && !slices.ContainsFunc(right, func(it item) bool {
@@ -89,6 +90,11 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	f.useAll(f.loose...) // "although the pods of train hold it" only says which
 	return nlq.Parse{}, false, nil
+}
+
+// wants reports whether items say that something is wanted.
+func (f *frame) wants(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool { return f.lexicon.sets["wanting"][it.low] })
 }
 
 // alike returns t put together as other is, where other is of each of some things
