@@ -69,6 +69,9 @@ func (f *frame) takeComparisons() {
 		word, given, _ := strings.Cut(implied, " ")
 		c := compare{op: op}
 		if given != "" {
+			if f.calledSuch(i) {
+				continue
+			}
 			c.limit.value, _ = strconv.ParseFloat(given, 64)
 		} else if v, ok := f.says(i+1, "times"); ok && strings.Trim(v, "x") == "" && v != "" {
 			c.limit.value, f.items[i+1].used = float64(len(v)), true // at least twice
@@ -259,4 +262,18 @@ func (f *frame) limitOf(i int) (int, bool) {
 		return i - 1, true
 	}
 	return 0, false
+}
+
+// calledSuch reports whether the state at item i is part of what a measure of the
+// software that is spoken of is called, and something else is compared: fewer than 8
+// idle GPUs of Slurm.
+func (f *frame) calledSuch(i int) bool {
+	for k, it := range f.items {
+		for _, w := range it.norms {
+			if k != i && f.brand(w) && f.words.called(w, singular(f.items[i].low)) {
+				return len(f.compares) > 0 || f.comparesWithin(0, i) || f.comparesWithin(i+1, len(f.items))
+			}
+		}
+	}
+	return false
 }

@@ -184,7 +184,7 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 			ms.Only = nlq.Comparison{Op: c.op, Limit: f.convert(c.limit, m.Unit)}
 			f.compares = f.compares[1:]
 		}
-	case m.Unit == "{gpu}" && f.agg == nlq.Each && len(f.by) == 0 && !f.looksAtEach():
+	case m.Unit == "{gpu}" && f.agg == nlq.Each && len(f.by) == 0 && !f.looksAtEach() && !(m.Type == catalog.Gauge && subset(m.Labels, targetLabels)):
 		ms.Agg = nlq.Sum
 		f.assume(0.02, "added up over the nodes")
 	}
@@ -194,6 +194,10 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 func (f *frame) looksAtEach() bool {
 	return slices.ContainsFunc(f.weakPlaces(), func(p string) bool { return p != "gpu" })
 }
+
+// targetLabels are those that say whom a series was asked of, and nothing about it:
+// who counts a whole cluster has no others.
+var targetLabels = []string{"instance", "namespace", "pod", "job", "cluster"}
 
 // group settles the labels that results keep.
 func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {

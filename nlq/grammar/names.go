@@ -432,7 +432,7 @@ func (f *frame) nameFor(i int, p nlq.Place, said bool) bool {
 		return false // of a GPU at x16
 	}
 	switch p.Name {
-	case "gpu", "xid":
+	case "gpu", "xid", "batchjob":
 		n := f.items[i].number
 		return n != nil && !n.isUnit || f.items[i].name && (said || p.Name == "gpu" && f.shapeOf(i).Name == "")
 	case "namespace":

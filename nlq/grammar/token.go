@@ -111,6 +111,11 @@ var rewritings = []rewriting{
 	{has: []string{"/s"}, pattern: regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`), by: perSecond},
 	// A load average by the time that it is over.
 	{has: []string{" load"}, pattern: regexp.MustCompile(`\b(1|5|15)-(min|minute) load\b`), as: "$1 $2 load"},
+	// A job of Slurm by its number: GPUs know it as that of a batch system. The label
+	// that says it may stand behind it.
+	{has: []string{"slurm job"}, pattern: regexp.MustCompile(`(?i)\bslurm job(?: id)? ([0-9]+)`), as: "hpc job $1"},
+	{has: []string{"slurm job"}, pattern: regexp.MustCompile(`(?i)\b(each|every|per|by) slurm job\b`), as: "$1 hpc job"},
+	{has: []string{"hpc_job"}, pattern: regexp.MustCompile(`(?i) ?\((?:the )?(?:label )?hpc_job(?: label)?\)`), as: ""},
 	// How conditions of objects are printed: Ready=False.
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), as: "$1"},
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`), as: "not $1"},

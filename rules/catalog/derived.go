@@ -155,12 +155,25 @@ func (c *Catalog) Splits(id ID, label string) bool {
 	}
 	m, _ := c.Metric(id)
 	d, _ := c.Derived(id)
-	return m.Has(label) || d.Has(label) || label == External && m.ID != ""
+	return m.Has(label) || d.Has(label) || label == External && m.ID != "" || label == batchJob && c.ofBatchJobs(id)
 }
 
 // External is the label that says which cluster series are of: a server adds it
 // to whatever it scrapes or sends, so that no exporter lists it.
 const External = "cluster"
+
+// batchJob is the label by which dcgm-exporter says which job of Slurm or another
+// batch system a GPU works for, where it is told (--hpc-job-mapping-dir).
+const batchJob = "hpc_job"
+
+// ofBatchJobs reports whether the measure id is of GPUs as dcgm-exporter sees them.
+func (c *Catalog) ofBatchJobs(id ID) bool {
+	if d, ok := c.Derived(id); ok {
+		return strings.Contains(d.Expr, "DCGM_") && !strings.Contains(d.Expr, " by (")
+	}
+	m, _ := c.Metric(id)
+	return m.Exporter == "dcgm-exporter"
+}
 
 // Renamed is how the names of labels begin that Prometheus has renamed, since its
 // target has one that is called so too (honor_labels).
@@ -169,7 +182,7 @@ const Renamed = "exported_"
 // Takes reports whether the measure id can be narrowed by label.
 func (c *Catalog) Takes(id ID, label string) bool {
 	label = strings.TrimPrefix(label, Renamed)
-	if label == External {
+	if label == External || label == batchJob && c.ofBatchJobs(id) {
 		return true
 	}
 	if d, ok := c.Derived(id); ok {
