@@ -20,12 +20,14 @@ func (f *frame) measure() (catalog.Metric, error) {
 	m, err := f.lookUp()
 	if err != nil {
 		var ok bool
-		by := was
-		by.items = slices.Clone(was.items)
+		by, said := was, was
+		by.items, said.items = slices.Clone(was.items), slices.Clone(was.items)
 		if m, ok = was.asideFrom(); ok {
 			*f = was
 		} else if m, ok = by.groupedAs(); ok {
 			*f = by
+		} else if m, ok = said.inBrackets(); ok {
+			*f = said
 		} else {
 			return m, err
 		}

@@ -120,7 +120,7 @@ var rewritings = []rewriting{
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), as: "$1"},
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`), as: "not $1"},
 	// The words that end in "not", however they are written.
-	{has: []string{"n't", "isnt", "arent", "wasnt", "werent", "doesnt", "dont", "didnt", "hasnt", "havent", "wont", "cant"}, pattern: regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t)\b`), as: "${1}not"},
+	{has: []string{"n't", "isnt", "arent", "wasnt", "werent", "doesnt", "dont", "didnt", "hasnt", "havent", "wont", "cant", "cannot"}, pattern: regexp.MustCompile(`(?i)(^|\s)(?:isn'?t|aren'?t|wasn'?t|weren'?t|doesn'?t|don'?t|didn'?t|hasn'?t|haven'?t|won'?t|can'?t|cannot)\b`), as: "${1}not"},
 }
 
 // in reports whether w may be in a text, which is low in lower case.
