@@ -266,6 +266,15 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	return catalog.Metric{}, f.nothing(strong, weak)
 }
 
+// fills reports whether words that mostly add nothing are what a measure is called
+// by; alone: there are no others, but for what was said before: requests running.
+func (f *frame) fills(strong []string, alone bool) bool {
+	if alone {
+		return slices.ContainsFunc(f.implied, func(w string) bool { return f.words.called(append([]string{w}, strong...)...) })
+	}
+	return f.words.called(strong...) || f.words.called(f.unbranded(strong)...)
+}
+
 // unattached reports whether GPUs that no pod holds are meant.
 func (f *frame) unattached() bool {
 	return slices.ContainsFunc(f.filters, func(fl filter) bool { return fl.free })
@@ -320,7 +329,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, it.norms...)
 		}
 	}
-	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && (len(less) == 0 || !f.words.called(strong...) && !f.words.called(f.unbranded(strong)...)) {
+	if less := slices.DeleteFunc(slices.Clone(strong), f.filler); len(less) < len(strong) && !f.fills(strong, len(less) == 0) {
 		strong = less // "which H100s run hot"
 	}
 	if !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "usage" }) && f.test == nil && !f.counting {

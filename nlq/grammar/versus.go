@@ -60,6 +60,9 @@ func (f *frame) takeVersus() {
 			f.beside(m)
 			f.test = func(t nlq.Term, own catalog.Metric) nlq.Term {
 				right, on := nlq.Joint(t, f.like(t, m), f.catalog)
+				if ms, ok := t.(nlq.Measure); ok && ms.Agg == nlq.Each && own.Unit == "{bool}" && m.Unit == "{bool}" {
+					t, right, on = nlq.Group{Agg: nlq.Sum, Of: t}, nlq.Group{Agg: nlq.Sum, Of: f.like(t, m)}, nil // of how many it is so
+				}
 				if times != 1 {
 					right = nlq.Binary{Op: "*", Left: nlq.Number(times), Right: right}
 				}
