@@ -178,6 +178,9 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 			if err := f.dropped(own); err != nil {
 				return catalog.Metric{}, false, err
 			}
+			if f.aboutOther(own, strong) {
+				return catalog.Metric{}, false, nil
+			}
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
 			return m, true, nil
 		}
@@ -210,6 +213,12 @@ func (v *vocabulary) telling(words []wordID, least float64) []wordID {
 		n++
 	}
 	return out[n:]
+}
+
+// aboutOther reports whether a word that the measure is not called by says that
+// something else is meant: GPU usage is not the usage of a GPU quota.
+func (f *frame) aboutOther(own, strong []string) bool {
+	return slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["another thing"][w] && !slices.Contains(own, w) })
 }
 
 // unheard is how much a word weighs that no measure is called by: as much as

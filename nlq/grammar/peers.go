@@ -328,6 +328,9 @@ func (f *frame) takeShareOf() {
 				present = k
 			}
 		}
+		if next := at(f.items, j+words); ok && share && words > 0 && !next.used && len(next.roles) == 0 && len(next.norms) == 1 && f.words.called(p.Name, next.norms[0]) {
+			continue // 90% of the GPU quota is no share of GPUs
+		}
 		if !ok || share && j == i+1 && f.items[i].low != "half" && !strings.HasSuffix(f.items[i].low, " of") || words > 0 && f.isName(j+words) || present < 0 && !f.conditionAfter(j+words) {
 			continue
 		}
