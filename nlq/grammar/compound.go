@@ -32,6 +32,9 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if !ok || !f.condition(left) && !wanted || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
 			continue
 		}
+		if f.items[i].low == "with" && f.namesOne(i+1) {
+			continue // "drops with reason X" are of one kind
+		}
 		if f.items[i].raw == "(" && !slices.ContainsFunc(right, func(it item) bool {
 			_, cmp := it.has("compare")
 			_, over := it.has("over")
@@ -90,6 +93,15 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	f.useAll(f.loose...) // "although the pods of train hold it" only says which
 	return nlq.Parse{}, false, nil
+}
+
+// namesOne reports whether a place or a label with a name behind it begins at item i.
+func (f *frame) namesOne(i int) bool {
+	_, n, ok := f.place(i)
+	if !ok {
+		_, n, ok = f.labelAt(i)
+	}
+	return ok && (f.isName(i+n) || at(f.items, i+n).name)
 }
 
 // wants reports whether items say that something is wanted.

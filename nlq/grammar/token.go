@@ -116,6 +116,9 @@ var rewritings = []rewriting{
 	{has: []string{"slurm job"}, pattern: regexp.MustCompile(`(?i)\bslurm job(?: id)? ([0-9]+)`), as: "hpc job $1"},
 	{has: []string{"slurm job"}, pattern: regexp.MustCompile(`(?i)\b(each|every|per|by) slurm job\b`), as: "$1 hpc job"},
 	{has: []string{"hpc_job"}, pattern: regexp.MustCompile(`(?i) ?\((?:the )?(?:label )?hpc_job(?: label)?\)`), as: ""},
+	{has: []string{"five-min", "fifteen-min", "one-min"}, pattern: regexp.MustCompile(`(?i)\b(?:one|five|fifteen)-min(?:ute)? load\b`), by: loadOver},
+	// What a sensor reads: reads over 30 °C.
+	{has: []string{"reads "}, pattern: regexp.MustCompile(`(?i)\breads (over|above|below|under|more|less|higher|lower)\b`), as: "$1"},
 	// How conditions of objects are printed: Ready=False.
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), as: "$1"},
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`), as: "not $1"},
@@ -150,6 +153,12 @@ func rewritten(text string) string {
 		low = strings.ToLower(text)
 	}
 	return text
+}
+
+// loadOver writes the time that a load average is over in figures.
+func loadOver(s string) string {
+	number, _, _ := strings.Cut(strings.ToLower(s), "-")
+	return map[string]string{"one": "1", "five": "5", "fifteen": "15"}[number] + " minute load"
 }
 
 // perSecond reads tokens/s. Of bits there is a unit.

@@ -15,6 +15,9 @@ func (f *frame) takeUnit() {
 	for last >= 0 && (f.items[last].used || f.lexicon.stop[f.items[last].low]) {
 		last--
 	}
+	if f.kind == unsaid && f.unitFirst() >= 0 {
+		f.kind = lookup // so many GiB of what?
+	}
 	if f.kind == alert || last < 1 || f.kind == unsaid && f.saysAny("compare") {
 		return
 	}
@@ -38,11 +41,7 @@ func (f *frame) takeUnit() {
 			f.extra = append(f.extra, word)
 		}
 	}
-	first := 0 // "GiB of memory used per node"
-	for first < last && (f.items[first].used || f.plain(f.items[first]) || f.lexicon.sets["how many"][f.items[first].low]) {
-		first++
-	}
-	if u, ok := f.lexicon.unit(f.items[first].raw); ok && len(f.items[first].raw) > 1 && (u.dimension == "bytes" || u.dimension == "bytes/s") && f.items[first].number == nil {
+	if first := f.unitFirst(); first >= 0 {
 		last = first
 	}
 	spent := f.spent()
@@ -78,6 +77,23 @@ func (f *frame) takeUnit() {
 		}
 		return nlq.Binary{Op: "*", Left: t, Right: nlq.Number(round(own.factor / u.factor))}
 	}
+}
+
+// unitFirst returns the item with which a question begins that is the unit of its
+// answer: GiB of memory used per node. It is -1 where there is none.
+func (f *frame) unitFirst() int {
+	first := 0
+	for first < len(f.items)-1 && (f.items[first].used || f.plain(f.items[first]) || f.lexicon.sets["how many"][f.items[first].low]) {
+		first++
+	}
+	if len(f.items) == 0 || f.items[first].number != nil || len(f.items[first].raw) < 2 {
+		return -1
+	}
+	u, ok := f.lexicon.unit(f.items[first].raw)
+	if !ok || u.dimension != "bytes" && u.dimension != "bytes/s" {
+		return -1
+	}
+	return first
 }
 
 // spent returns the item that says in which unit the time is wanted that goes to
