@@ -86,11 +86,12 @@ func (f *frame) unlike(before []item, m catalog.Metric) bool {
 	switch {
 	case err != nil:
 		_, derived := f.catalog.Derived(m.ID)
-		return derived && f.dimension(m.Unit) == "ratio" // it is not known yet, but no share
+		gpus := slices.ContainsFunc(before, func(it item) bool { return slices.Contains(it.norms, "gpu") })
+		return derived && f.dimension(m.Unit) == "ratio" || gpus && m.Unit == "{resource}" // it is not known yet, but no share, nor all that a node has
 	case f.dimension(own.Unit) != f.dimension(m.Unit):
 		return true
 	}
-	return own.Entity != m.Entity && own.Unit != m.Unit && strings.HasPrefix(string(m.Unit), "{")
+	return (own.Entity != m.Entity || own.Unit == "{gpu}") && own.Unit != m.Unit && strings.HasPrefix(string(m.Unit), "{")
 }
 
 // undirected returns what items say beside a condition and its direction.
