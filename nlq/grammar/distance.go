@@ -120,7 +120,7 @@ func (f *frame) farFrom(i int, op string, n number, took []int) bool {
 // furtherThan reads: N lower than another measure, where N is item i.
 func (f *frame) furtherThan(i int) bool {
 	for j := i + 1; j < min(len(f.items), i+4); j++ {
-		_, cmp := f.items[j].has("compare")
+		how, cmp := f.items[j].has("compare")
 		_, dir := f.items[j].has("direction")
 		if !cmp && !dir || strings.HasPrefix(f.items[j].low, "or ") {
 			continue
@@ -129,8 +129,12 @@ func (f *frame) furtherThan(i int) bool {
 		for from < len(f.items) && slices.Contains([]string{"than", "the", "its"}, f.items[from].low) {
 			from++
 		}
+		before := f.items[:i]
+		if _, of, says := strings.Cut(how, " "); says && !strings.Contains(of, " ") {
+			before = append(slices.Clone(before), item{raw: of, low: of, norms: []string{of}}) // "hotter than the core" is about its temperature
+		}
 		for to := min(len(f.items), from+longestName); to > from; to-- {
-			m, ok := f.second(from, to, f.items[:i])
+			m, ok := f.second(from, to, before)
 			if !ok {
 				continue
 			}

@@ -69,7 +69,7 @@ func (f *frame) matches(m *catalog.Metric) (misfit, bool) {
 	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit && !uptime && !(m.Type == catalog.Counter && f.dimension(m.Unit)+"/s" == f.outUnit) {
 		return misfit{"is measured in %s. In which unit?", []any{m.Unit}}, false
 	}
-	if f.bytesLeft && f.dimension(m.Unit) != "bytes" {
+	if f.bytesLeft && (f.dimension(m.Unit) != "bytes" || m.Bad == "high") { // what is used does not run out
 		return misfit{says: "is no space that can run out."}, false
 	}
 	if f.per > 0 && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {

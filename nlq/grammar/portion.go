@@ -44,7 +44,7 @@ func (f *frame) takePortion(bare bool) {
 		}
 		f.useAll(span(i-1, i+n)...)
 		f.useAll(share, total)
-		f.kind = lookup
+		f.kind, f.by = lookup, append(f.by, p.Name)
 		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
 			if ms, ok := t.(nlq.Measure); ok {
 				ms.Agg, ms.By = nlq.Each, nil
