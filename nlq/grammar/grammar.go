@@ -62,7 +62,11 @@ func (e *Engine) frame(text string) *frame {
 	ts := f.lexicon.ordered(tokens(text, c), false)
 	if again := f.lexicon.ordered(ts, true); !slices.Equal(again, ts) {
 		g := *f
-		f.turnedAbout = func() *frame { g.tagged(again); return &g }
+		f.turnedAbout = func() *frame {
+			turned := g
+			turned.tagged(again)
+			return &turned
+		}
 	}
 	f.tagged(ts)
 	return f
