@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -78,6 +79,9 @@ func (f *frame) takeComparisons() {
 		} else if j, ok := f.limitOf(i); ok {
 			c.limit = *f.items[j].number
 			f.useAll(j)
+			if c.limit.unit.dimension == "ratio" && at(f.items, j+1).low == "busy" && f.pipeSaid() {
+				f.use(j + 1) // "the tensor pipe is over 50% busy"
+			}
 			for k := i + 1; k < j; k++ {
 				if f.lexicon.stop[f.items[k].low] || f.lexicon.sets["step"][f.items[k].low] && (k == i+1 || f.lexicon.stop[f.items[k-1].low]) {
 					f.use(k) // "gen" of "below gen 5", not of "below pcie gen 5"
@@ -220,6 +224,12 @@ func (f *frame) takeScale() {
 func (f *frame) stepAhead(i int) bool {
 	_, ok := f.amount(i + 2)
 	return ok && f.lexicon.sets["step"][at(f.items, i+1).low] && f.words.all(f.items[i].norms)
+}
+
+// pipeSaid reports whether a part of a GPU is spoken of whose use is told as being
+// active.
+func (f *frame) pipeSaid() bool {
+	return slices.ContainsFunc(f.items, func(it item) bool { return f.lexicon.sets["part of a GPU"][it.low] && !it.used })
 }
 
 // limitRaw returns the word behind the operator at item i.

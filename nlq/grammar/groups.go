@@ -177,6 +177,13 @@ func (f *frame) takeOneOf() {
 	for i := range f.items {
 		p, n, ok := f.place(i)
 		before := at(f.items, i-1)
+		if ok && p.Name == "gpu" && before.low == "same" && !before.used && f.test != nil {
+			f.use(i - 1) // "hotter than the core of the same card": series are compared so anyway
+			for k := range n {
+				f.items[i+k].weak = true
+			}
+			continue
+		}
 		if !ok || p.Name == "gpu" || before.used || f.named(i, n) {
 			continue
 		}
