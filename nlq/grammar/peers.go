@@ -25,13 +25,16 @@ func (f *frame) takePeers() {
 		if r.op == "" && r.factor == 0 {
 			continue
 		}
-		agg := nlq.Mean
+		them := nlq.Group{Agg: nlq.Mean}
 		switch {
 		case end && r.op == "<":
-			agg = nlq.Maximum // below the fastest of them
+			them.Agg = nlq.Maximum // below the fastest of them
 		case end:
-			agg = nlq.Minimum
+			them.Agg = nlq.Minimum
+		case slices.ContainsFunc(span(i, to), f.isMedian):
+			them.Agg, them.Param = nlq.Quantile, 0.5
 		}
+		most := f.endBefore(slices.Min(append(r.took, i)), scope)
 		f.useAll(append(r.took, span(i, to)...)...)
 		if r.by != nil && r.by.isUnit && !f.saysMore() {
 			if w := f.lexicon.ofUnit[r.by.unit.dimension]; r.by.unit.dimension != "ratio" && w != "" {
@@ -43,10 +46,50 @@ func (f *frame) takePeers() {
 			if by == nil {
 				by = []string{}
 			}
-			return f.against(r, t, reference{of: nlq.Group{Agg: agg, Of: t, By: by}, on: by, many: true}, m)
+			them.Of, them.By = t, by
+			if most != nlq.Each {
+				return f.against(r, nlq.Group{Agg: most, Of: t, By: by}, reference{of: them, on: by}, m)
+			}
+			return f.against(r, t, reference{of: them, on: by, many: true}, m)
 		}
 		return
 	}
+}
+
+// endBefore reads before item end that the one at an end of those in place is
+// compared with them: the hottest GPU of a box, the highest temperature on a node.
+func (f *frame) endBefore(end int, place string) nlq.Aggregation {
+	for i := range end {
+		word, last := f.says(i, "end")
+		v, _ := f.says(i, "agg")
+		agg := nlq.Aggregation(v)
+		switch {
+		case last && f.lexicon.sets["least"][f.items[i].low]:
+			agg = nlq.Minimum
+		case last:
+			agg = nlq.Maximum
+		}
+		if agg != nlq.Maximum && agg != nlq.Minimum {
+			continue
+		}
+		for j := i + 1; j < end; j++ {
+			p, n, ok := f.place(j)
+			if !ok || p.Name != place || f.named(j, n) || !slices.Contains([]string{"of", "on", "in"}, f.items[j-2].low) {
+				continue
+			}
+			if last {
+				f.extra = append(f.extra, word)
+			}
+			f.useAll(append(span(j-2, j+n), i)...)
+			return agg
+		}
+	}
+	return nlq.Each
+}
+
+// isMedian reports whether item i says that the one in the middle is meant.
+func (f *frame) isMedian(i int) bool {
+	return i < len(f.items) && !f.items[i].used && strings.Contains(f.items[i].low, "median")
 }
 
 // endOfAt reads from item i on the one at an end of those that something is
@@ -87,7 +130,7 @@ func (f *frame) peersAt(i int) (place string, to int, ok bool) {
 	mean := func(j int) bool {
 		v, agg := f.says(j, "agg")
 		_, usual := f.says(j, "usual")
-		return agg && v == string(nlq.Mean) || usual
+		return agg && v == string(nlq.Mean) || usual || f.isMedian(j)
 	}
 	own := func(j int) int { // the items that say that a place is its own
 		n := 0
@@ -104,28 +147,37 @@ func (f *frame) peersAt(i int) (place string, to int, ok bool) {
 		} else if low := at(f.items, k).low; low == "one" || low == "ones" {
 			k++
 		}
-		if !slices.Contains([]string{"of", "over", "across", "on", "for", "in"}, at(f.items, k).low) {
+		for k < len(f.items) && len(f.items[k].roles) == 0 && len(f.items[k].norms) > 0 && f.words.all(f.items[k].norms) && !f.placeWord(f.items[k].low) {
+			k++ // "the mean temperature of its host"
+		}
+		if slices.Contains([]string{"of", "over", "across", "on", "for", "in"}, at(f.items, k).low) {
+			k++
+		} else if k > j+1 || !strings.HasSuffix(f.items[j].low, " of") {
 			return "", 0, false
 		}
-		n := own(k + 1)
-		p, words, is := f.place(k + 1 + n)
-		if in := k + 1 + n + words; is && slices.Contains([]string{"in", "on", "of"}, at(f.items, in).low) && own(in+1) > 0 {
-			k, n = in, own(in+1) // "the average of the GPUs in the same host"
-			p, words, is = f.place(k + 1 + n)
+		n := own(k)
+		p, words, is := f.place(k + n)
+		if in := k + n + words; is && slices.Contains([]string{"in", "on", "of"}, at(f.items, in).low) && own(in+1) > 0 {
+			k, n = in+1, own(in+1) // "the average of the GPUs in the same host"
+			p, words, is = f.place(k + n)
 		}
-		if n == 0 || !is || p.Name == "gpu" || f.named(k+1+n, words) {
+		if n == 0 || !is || p.Name == "gpu" || f.named(k+n, words) {
 			return "", 0, false
 		}
-		return p.Name, k + 1 + n + words, true
+		return p.Name, k + n + words, true
 	}
 	if j == i || at(f.items, i).low == "the" { // "the node average" goes by phrases
 		return "", 0, false
 	}
 	p, words, is := f.place(j)
-	if !is || p.Name == "gpu" || !mean(j+words) {
+	to = j + words
+	if at(f.items, to).low == "own" {
+		to++ // "that box's own average"
+	}
+	if !is || p.Name == "gpu" || !mean(to) {
 		return "", 0, false
 	}
-	return p.Name, j + words + 1, true
+	return p.Name, to + 1, true
 }
 
 // takeSpread reads how far apart things are: the spread of temperatures across
@@ -344,6 +396,9 @@ func (f *frame) takeShareOf() {
 		}
 		if orMore != "" {
 			op = orMore
+		}
+		if words > 0 && f.items[i].low == "one" && orMore == "" && len(took) == j-i && p.Name == "gpu" {
+			continue // "one card is hotter than its peers": each that is
 		}
 		f.useAll(took...)
 		for k := range words {

@@ -111,11 +111,13 @@ func (f *frame) useAll(is ...int) {
 // A relation is how a value stands to what it is compared with: above by 20 %,
 // three times as high, below.
 type relation struct {
-	op     string  // > or <, or "" where it was not said
-	by     *number // how far, nil: at all
-	factor float64 // times, 0: not said
-	of     bool    // how far is a share of what it is compared with
-	took   []int   // items
+	op      string  // > or <, or "" where it was not said
+	pace    bool    // slower: longer, of what is a time
+	reached bool    // just so far is enough: at least 20 degrees warmer
+	by      *number // how far, nil: at all
+	factor  float64 // times, 0: not said
+	of      bool    // how far is a share of what it is compared with
+	took    []int   // items
 }
 
 // relationBefore reads the relation that ends before item end, and after it
@@ -132,6 +134,7 @@ func (f *frame) relationBefore(end, after int) relation {
 		cmp, isCmp := it.has("compare")
 		op, word, _ := strings.Cut(cmp, " ")
 		dir, isDir := it.has("direction")
+		_, isPace := it.has("pace")
 		_, isTimes := it.has("times")
 		_, isVs := it.has("versus")
 		_, isOver := it.has("over")
@@ -141,12 +144,17 @@ func (f *frame) relationBefore(end, after int) relation {
 			if r.op == "" {
 				r.op = op[:1]
 			}
+			r.reached = r.reached || strings.HasSuffix(op, "=")
 			if word != "" {
 				f.extra = append(f.extra, word)
 			}
 		case isDir:
 			if r.op == "" {
 				r.op = dir
+			}
+		case isPace:
+			if r.op == "" {
+				r.op, r.pace = "<", true
 			}
 		case isOver:
 			if r.op == "" {
@@ -247,9 +255,15 @@ func (f *frame) against(r relation, t nlq.Term, ref reference, m catalog.Metric)
 	join := func(op string, right nlq.Term) nlq.Term {
 		return nlq.Binary{Op: op, Left: t, Right: right, On: ref.on, Many: ref.many}
 	}
-	op := r.op
-	if op == "" {
+	op, far := r.op, 1.0
+	switch {
+	case op == "", r.pace && f.dimension(m.Unit) == "time":
 		op = ">"
+	case op[0] == '<':
+		far = -1
+	}
+	if r.reached && len(op) == 1 {
+		op += "="
 	}
 	switch {
 	case r.factor > 0:
@@ -257,15 +271,8 @@ func (f *frame) against(r relation, t nlq.Term, ref reference, m catalog.Metric)
 	case r.by == nil:
 		return join(op, ref.of)
 	case r.by.unit.dimension == "ratio" && r.by.unitRaw != "points":
-		share := r.by.value * r.by.unit.factor
-		if op == "<" {
-			share = -share
-		}
+		share := far * r.by.value * r.by.unit.factor
 		return join(op, nlq.Binary{Op: "*", Left: nlq.Number(round(1 + share)), Right: ref.of})
 	}
-	far := f.convert(*r.by, m.Unit)
-	if op == "<" {
-		far = -far
-	}
-	return nlq.Binary{Op: op, Left: join("-", ref.of), Right: nlq.Number(far)}
+	return nlq.Binary{Op: op, Left: join("-", ref.of), Right: nlq.Number(far * f.convert(*r.by, m.Unit))}
 }
