@@ -64,10 +64,11 @@ func (f *frame) takeGroups() {
 		}
 	}
 	f.takeAllOf()
+	f.takeAnyOne()
 	for i := range f.items {
 		p, n, ok := f.place(i)
 		one := i > 0 && (f.items[i-1].low == "a" || f.items[i-1].low == "one") && (i == 1 || f.items[i-2].low == "of")
-		if !ok || p.Name != "node" || !one || f.named(i, n) {
+		if !ok || p.Name != "node" || !one || slices.Contains(f.each, p.Name) || f.named(i, n) {
 			continue
 		}
 		f.parts = append(f.parts, p.Name)
@@ -133,75 +134,6 @@ func (f *frame) takeEnd() {
 			}
 		}
 		return
-	}
-}
-
-// takeAllOf reads of what all GPUs are put together: averaged over all the GPUs
-// of a pod, pods whose power added up over their GPUs.
-func (f *frame) takeAllOf() {
-	for i := range f.items {
-		p, n, ok := f.place(i)
-		if !ok || p.Name != "gpu" || i == 0 || f.named(i, n) {
-			continue
-		}
-		all := slices.IndexFunc(f.items[max(0, i-4):i], func(it item) bool { return f.lexicon.sets["put together"][it.low] })
-		if all < 0 {
-			continue
-		}
-		of := i + n
-		if at(f.items, of).low != "of" && at(f.items, of).low != "on" && at(f.items, of).low != "in" || !f.anyOf(of+1) && at(f.items, of+1).low != "the" {
-			continue
-		}
-		q, m, ok := f.place(of + 2)
-		if !ok || q.Name == "gpu" || f.named(of+2, m) {
-			continue
-		}
-		all += max(0, i-4)
-		f.agg = nlq.Mean
-		if f.lexicon.sets["added up"][f.items[all].low] {
-			f.agg = nlq.Sum
-		}
-		f.by = append(f.by, q.Name)
-		f.useAll(span(all, i)...)
-		f.useAll(span(of, of+2+m)...)
-		for k := range n {
-			f.items[i+k].weak = true
-		}
-		return
-	}
-}
-
-// takeOneOf reads what makes one of several places the one whose things are put
-// together: two GPUs of the same host, all requests for a single model.
-func (f *frame) takeOneOf() {
-	for i := range f.items {
-		p, n, ok := f.place(i)
-		before := at(f.items, i-1)
-		if ok && p.Name == "gpu" && before.low == "same" && !before.used && f.test != nil {
-			f.use(i - 1) // "hotter than the core of the same card": series are compared so anyway
-			for k := range n {
-				f.items[i+k].weak = true
-			}
-			continue
-		}
-		if !ok || p.Name == "gpu" || before.used || f.named(i, n) {
-			continue
-		}
-		switch before.low {
-		case "same":
-			f.by = append(f.by, p.Name)
-		case "one", "single":
-			if w := at(f.items, i-2).low; f.kind == lookup || w != "for" && w != "of" && w != "a" && w != "in" {
-				continue
-			}
-			f.each = append(f.each, p.Name)
-		default:
-			continue
-		}
-		f.use(i - 1)
-		for k := range n {
-			f.items[i+k].weak = true
-		}
 	}
 }
 

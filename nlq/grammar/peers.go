@@ -363,8 +363,14 @@ func (f *frame) takeShareOf() {
 			orMore = v // three or more GPUs
 			j++
 		}
-		for share && j < len(f.items) && (f.items[j].low == "of" || f.items[j].low == "the" || f.items[j].low == "all" || f.items[j].low == "our" || f.items[j].low == "its") {
+		for (share || at(f.items, i+1).low == "of") && j < len(f.items) && slices.Contains([]string{"of", "the", "all", "our", "its", "their"}, f.items[j].low) {
 			j++
+		}
+		var owner []string
+		if q, m, ok := f.place(j + 1); ok && at(f.items, j).low == "a" && q.Name != "gpu" && !f.named(j+1, m) {
+			if _, _, thing := f.place(j + 1 + m); thing {
+				owner, j = []string{q.Name}, j+1+m // "half of a node's GPUs"
+			}
 		}
 		p, words, ok := f.place(j)
 		if shaped := f.shape(j); !ok && shaped == "model" { // "half of the H100s"
@@ -397,7 +403,7 @@ func (f *frame) takeShareOf() {
 		if orMore != "" {
 			op = orMore
 		}
-		if words > 0 && f.items[i].low == "one" && orMore == "" && len(took) == j-i && p.Name == "gpu" {
+		if f.items[i].low == "one" && orMore == "" && len(took) == j-i {
 			continue // "one card is hotter than its peers": each that is
 		}
 		f.useAll(took...)
@@ -413,6 +419,10 @@ func (f *frame) takeShareOf() {
 			f.test = func(t nlq.Term, _ catalog.Metric) nlq.Term { return t }
 		}
 		by := f.takeWithin(j + words)
+		if its := at(f.items, j-1).low; its == "its" || its == "their" {
+			owner = f.owner(i)
+		}
+		by = append(by, owner...)
 		f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
 			labels := f.kept(m, by)
 			if _, compares := t.(nlq.Binary); present >= 0 && m.Unit == "{bool}" && !compares {
@@ -428,6 +438,18 @@ func (f *frame) takeShareOf() {
 		})
 		return
 	}
+}
+
+// owner takes the place before item i whose things are meant: a host where fewer
+// than half of its GPUs are busy. It returns none where nothing of the kind is said.
+func (f *frame) owner(i int) []string {
+	for k := range i {
+		if p, n, ok := f.place(k); ok && p.Name != "gpu" && !f.items[k].used && !f.named(k, n) {
+			f.useAll(span(k, k+n)...)
+			return []string{p.Name}
+		}
+	}
+	return nil
 }
 
 // behindPlace returns the item behind the place where the things before item i

@@ -18,7 +18,7 @@ func (f *frame) takeRoute() {
 			f.assume(0, "whom alerts reach is set in Alertmanager, not here")
 			return
 		}
-		if _, ok := f.says(i, "route"); !ok || i == 0 {
+		if _, ok := f.says(i, "route"); !ok {
 			continue
 		}
 		j := i + 1
@@ -28,15 +28,20 @@ func (f *frame) takeRoute() {
 		if j >= len(f.items) || f.items[j].used || !f.receiver(j, i) {
 			continue
 		}
+		_, to := f.name(j)
+		for to < len(f.items) && f.tail(to) {
+			to++
+		}
+		if low := at(f.items, to).low; i == 0 && low != "when" && low != "if" {
+			continue
+		} else if i == 0 && f.kind == unsaid {
+			f.kind = alert // "slack #gpu-ops when …"
+		}
 		if v, severity := f.says(i, "severity"); severity {
 			f.severity = v
 		}
 		if low := f.items[i].low; low == "page" || strings.HasPrefix(low, "wake") {
 			f.severity = "critical"
-		}
-		_, to := f.name(j)
-		for to < len(f.items) && f.tail(to) {
-			to++
 		}
 		f.useAll(span(i, to)...)
 		f.assume(0, "whom alerts reach is set in Alertmanager, not here")
