@@ -88,7 +88,7 @@ func (f *frame) takeYesterday() {
 			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term { return nlq.Func{Name: nlq.Ago, Of: t, Window: dur} })
 			return
 		}
-		if !ok || d < day || f.kind == alert || f.test != nil || len(f.conds) > 0 {
+		if !ok || d < day || at(f.items, i-1).low == "since" || f.kind == alert || f.test != nil || len(f.conds) > 0 {
 			continue
 		}
 		f.use(i)

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,11 @@ func (f *frame) takeTimes() {
 	for i := range f.items {
 		if _, now := f.items[i].has("once"); now {
 			f.holdSaid, f.items[i].used = true, true
+		}
+		if secs, ago := f.says(i, "ago"); ago && at(f.items, i-1).low == "since" {
+			s, _ := strconv.ParseFloat(secs, 64)
+			f.window = time.Duration(s * float64(time.Second)) // since yesterday
+			f.useAll(i-1, i)
 		}
 		d, ok := f.items[i].number.duration()
 		if !ok || f.items[i].used || f.countsCode(i) {

@@ -119,6 +119,10 @@ var rewritings = []rewriting{
 	{has: []string{"five-min", "fifteen-min", "one-min"}, pattern: regexp.MustCompile(`(?i)\b(?:one|five|fifteen)-min(?:ute)? load\b`), by: loadOver},
 	// What a sensor reads: reads over 30 °C.
 	{has: []string{"reads "}, pattern: regexp.MustCompile(`(?i)\breads (over|above|below|under|more|less|higher|lower)\b`), as: "$1"},
+	// What went down, with where it is in between: the link of mlx5_2 went down.
+	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ((?:of|on|at) (?:(?:any|a|some|the|one) )?[\w-]+) (went|goes) down\b`), as: "$1 $3 down $2"},
+	// A window as if there were but one: within the hour.
+	{has: []string{"within the "}, pattern: regexp.MustCompile(`(?i)\bwithin the (minute|hour|day|week)\b`), as: "within 1 $1"},
 	// How conditions of objects are printed: Ready=False.
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), as: "$1"},
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`), as: "not $1"},
