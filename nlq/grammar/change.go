@@ -38,19 +38,30 @@ func (f *frame) inMeasure(i int) bool {
 	return f.words.called(before.norms[0], f.items[i].norms[0])
 }
 
-// takeSpeed reads: rising faster than 2 degrees per minute.
+// takeSpeed reads: rising faster than 2 degrees per minute, grows by more than 100
+// MiB per minute.
 func (f *frame) takeSpeed(i int, dir string) bool {
 	j := f.next(i + 1)
-	if at(f.items, j).low != "faster than" {
-		return false
+	faster := at(f.items, j).low == "faster than"
+	if faster {
+		j++
+	} else {
+		for ; j < len(f.items) && f.items[j].number == nil; j++ {
+			v, cmp := f.says(j, "compare")
+			_, over := f.says(j, "over")
+			if f.items[j].low != "by" && !over && (!cmp || v[0] != '>') {
+				return false
+			}
+		}
 	}
-	n, ok := f.amount(j + 1)
-	if !ok {
-		return false
+	n, ok := f.amount(j)
+	each, _ := at(f.items, j+1).number.duration()
+	if !ok || !faster && (!perTime(at(f.items, j+1).low) || each >= usual) {
+		return false // how much it is after an hour is a step
 	}
 	per := 1.0
-	took := span(i, j+2)
-	k := j + 2
+	took := span(i, j+1)
+	k := j + 1
 	switch _, by := f.says(k, "by"); {
 	case n.isUnit && n.unit.dimension == "count/s":
 		per = n.unit.factor

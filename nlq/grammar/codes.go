@@ -72,3 +72,35 @@ func (f *frame) codes(i int) (list []float64, to int) {
 		}
 	}
 }
+
+// ofEvents settles that m, which has the code of the last of some events, is not
+// meant where it is how many there were: how many Xids, more than 3 Xid errors in 10
+// minutes. It returns what counts them, m where nothing does.
+func (f *frame) ofEvents(m catalog.Metric) catalog.Metric {
+	many := f.counting && f.subject == "xid" && (m.ID == "" || m.Unit == "{xid}")
+	if m.Unit == "{xid}" && len(f.compares) == 1 {
+		c := f.compares[0]
+		many = many || c.op[0] == '>' && c.limit.value > 0 && !c.limit.isUnit
+	}
+	if !many || f.test != nil {
+		return m
+	}
+	for _, counts := range f.catalog.All() {
+		if (counts.Unit == "{event}" || counts.Unit == "{error}") && counts.Has("xid") && counts.Entity == "gpu" {
+			if f.counting {
+				f.counting, f.subject, f.agg = false, "", nlq.Sum
+			}
+			if f.per > 0 {
+				f.window, f.per = f.per, 0
+			}
+			if counts.Type == catalog.Counter {
+				f.over = nlq.Increase
+			} else {
+				f.window = 0
+				f.assume(0.2, "%s counts within a window of its exporter's own", counts.ID)
+			}
+			return counts
+		}
+	}
+	return m
+}

@@ -317,6 +317,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	if err != nil {
 		return nlq.Parse{}, err
 	}
+	m = f.ofEvents(m)
 	if m, err = f.belowCeiling(m); err != nil {
 		return nlq.Parse{}, err
 	}

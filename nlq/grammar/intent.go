@@ -399,6 +399,13 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 		if f.during && f.window == 0 && len(f.compares) > 0 && f.test == nil {
 			f.window, f.hold, f.holdSaid = f.hold, 0, false
 		}
+		if per := f.per; per > 0 && per < usual && ms.Over == nlq.AsIs {
+			ms.Over, ms.Window, f.per = nlq.Rate, f.windowOr(usual), 0 // a minute holds too few scrapes
+			f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+				return nlq.Binary{Op: "*", Left: t, Right: nlq.Number(per.Seconds())}
+			})
+			break
+		}
 		if f.per > 0 && ms.Over == nlq.AsIs {
 			ms.Over, ms.Window, f.per = nlq.Increase, f.per, 0
 			break
