@@ -250,8 +250,9 @@ func (f *frame) wanting() []string {
 		_, over := it.has("over")
 		_, hold := it.has("hold")
 		_, pace := it.has("pace")
+		_, ago := it.has("ago")
 		step := f.lexicon.sets["step"][it.low] && at(f.items, i+1).number != nil // gen 4
-		if _, _, place := f.place(i); it.used || cmp || over || hold || pace || step || place || it.number != nil || f.plain(it) || it.name || it.whole != "" || it.inside {
+		if _, _, place := f.place(i); it.used || cmp || over || hold || pace || ago || it.low == "ago" || step || place || it.number != nil || f.plain(it) || it.name || it.whole != "" || it.inside {
 			continue
 		}
 		out = append(out, it.low)
@@ -259,10 +260,15 @@ func (f *frame) wanting() []string {
 	return out
 }
 
-// measureOf returns the items that say what is measured: not the condition.
+// measureOf returns the items that say what is measured: not the condition. Of what is
+// compared with what it was, that is what stands before the comparison.
 func measureOf(items []item) []item {
 	var out []item
+	past := slices.ContainsFunc(items, func(it item) bool { _, ago := it.has("ago"); return ago || it.low == "ago" })
 	for _, it := range items {
+		if _, cmp := it.has("compare"); past && cmp {
+			break
+		}
 		_, cmp := it.has("compare")
 		_, over := it.has("over")
 		_, hold := it.has("hold")

@@ -310,6 +310,9 @@ func (f *frame) read() (nlq.Parse, error) {
 	f.takeGroups()
 	f.takeComparisons()
 	f.takeAggregation()
+	if len(f.compares) > 0 && f.test != nil && f.compares[0].limit.value != 0 {
+		return nlq.Parse{}, f.ask("There is more than one condition in this. Which one do you mean?")
+	}
 	if len(f.compares) > 1 && !(f.counting && len(f.compares) == 2) {
 		return nlq.Parse{}, f.ask("There is more than one condition in this. Which one do you mean?")
 	}

@@ -119,6 +119,10 @@ var rewritings = []rewriting{
 	{has: []string{"five-min", "fifteen-min", "one-min"}, pattern: regexp.MustCompile(`(?i)\b(?:one|five|fifteen)-min(?:ute)? load\b`), by: loadOver},
 	// What a sensor reads: reads over 30 °C.
 	{has: []string{"reads "}, pattern: regexp.MustCompile(`(?i)\breads (over|above|below|under|more|less|higher|lower)\b`), as: "$1"},
+	// How long something waits in a queue: sits in the queue longer than 3 s, spends over 3 s
+	// in the queue.
+	{has: []string{"queue"}, pattern: regexp.MustCompile(`(?i)\b(?:waits?|sits?|stays?|spends?|(?:is|are) (?:waiting|stuck|sitting)|waiting|spent) (?:in|on) (?:the |its |their |a )?(\w+ )??queue (?:for )?((?:longer|more|over) )`), as: "${1}queue time $2"},
+	{has: []string{"in the queue", "in its queue", "in queue", "queueing", "queued"}, pattern: regexp.MustCompile(`(?i)\b(?:waits?|sits?|stays?|spends?) (longer than|more than|over|at least) ((?:[0-9.]+|half a|a|an|one|two|three|five|ten) ?[a-z]+) (?:in (?:the |its )?queue|queueing|queued)\b`), as: "queue time $1 $2"},
 	// What went down, with where it is in between: the link of mlx5_2 went down.
 	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ((?:of|on|at) (?:(?:any|a|some|the|one) )?[\w-]+) (went|goes) down\b`), as: "$1 $3 down $2"},
 	// A window as if there were but one: within the hour.

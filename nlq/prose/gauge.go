@@ -44,7 +44,7 @@ func (r *reading) gauge(id catalog.ID) nlq.Term {
 	case r.window == 0:
 		m.Agg, m.By = r.together(about)
 		return m
-	case r.has("average", "averaged", "constantly", "mean"), about.Unit == "{bool}" && r.percent():
+	case r.has("average", "averaged", "averaging", "constantly", "mean"), about.Unit == "{bool}" && r.percent():
 		f.Name = "avg_over_time"
 	case len(r.conds) > 0 && r.conds[0].op[0] == '<' && r.has("minimum", "always"):
 		f.Name = "min_over_time"

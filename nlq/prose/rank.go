@@ -83,11 +83,11 @@ var features = []feature{
 		return r.cues["quantile"] && !c.bucket && !c.metric.Has("quantile")
 	})},
 	{"latency-bucket", 0, is(func(r *reading, c *candidate) bool { return c.bucket && r.cues["latency"] && !r.cues["quantile"] })},
-	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return (c.bucket || c.part) && r.has("average", "mean", "avg") })},
+	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return (c.bucket || c.part) && r.has("average", "averaging", "mean", "avg") })},
 	{"bucket", 0, is(func(r *reading, c *candidate) bool {
-		return c.bucket && !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "mean", "avg")
+		return c.bucket && !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "averaging", "mean", "avg")
 	})},
-	{"part", 0, is(func(r *reading, c *candidate) bool { return c.part && !r.has("average", "mean", "avg") })},
+	{"part", 0, is(func(r *reading, c *candidate) bool { return c.part && !r.has("average", "averaging", "mean", "avg") })},
 	{"facts", -1, is(func(r *reading, c *candidate) bool { return c.facts && !r.said["info"] })},
 
 	{"expires-timestamp", 2, is(func(r *reading, c *candidate) bool { return c.timestamp && r.cues["expires"] })},

@@ -167,7 +167,7 @@ func (r *reading) ofBuckets(m catalog.Metric) (nlq.Term, bool) {
 
 // meanOf returns the name of the histogram or summary whose mean is meant.
 func (r *reading) meanOf(m catalog.Metric) catalog.ID {
-	if !r.has("average", "mean", "avg") || r.cues["quantile"] {
+	if !r.has("average", "averaging", "mean", "avg") || r.cues["quantile"] {
 		return ""
 	}
 	for _, end := range []string{"_bucket", "_sum", "_count"} {
