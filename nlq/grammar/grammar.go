@@ -138,8 +138,9 @@ type frame struct {
 	counting   bool
 	only       bool // a comparison is of each series, before counting
 	top        int
-	loose      []int // items that could join conditions and do not
-	lowEnd     bool  // "run out": the low end of what is left
+	end        nlq.OverTime // of the values in the window, where the thing at one end of a scale is asked for
+	loose      []int        // items that could join conditions and do not
+	lowEnd     bool         // "run out": the low end of what is left
 	filters    []filter
 	answered   []answered // codes of HTTP
 	by         []string   // places

@@ -26,7 +26,11 @@ func (f *frame) takeGroups() {
 		if v, ok := f.says(i, "most"); ok && f.top == 0 && f.kind == lookup {
 			f.top, _ = strconv.Atoi(v)
 			f.items[i].used = true
-			f.assume(0.1, "the first %d are shown", max(f.top, -f.top))
+			if f.oneAsked() {
+				f.top /= max(f.top, -f.top)
+			} else {
+				f.assume(0.1, "the first %d are shown", max(f.top, -f.top))
+			}
 		}
 		if v, ok := f.says(i, "top"); ok {
 			f.takeTop(i, v == "-1")
@@ -100,6 +104,17 @@ func (f *frame) takeGroups() {
 	}
 }
 
+// oneAsked reports whether it is one of several that is asked for: which pod, never
+// which pods.
+func (f *frame) oneAsked() bool {
+	if !f.firstWord("which") && !f.firstWord("what") {
+		return false
+	}
+	_, n, ok := f.place(1)
+	low := at(f.items, n).low
+	return ok && low != "" && singular(low) == low
+}
+
 // takeEnd reads the thing at one end of a scale, which says what is measured: the
 // hottest GPU of each node is at the highest temperature.
 func (f *frame) takeEnd() {
@@ -117,9 +132,9 @@ func (f *frame) takeEnd() {
 		least := f.lexicon.sets["least"][f.items[i].low]
 		how := strings.HasPrefix(at(f.items, 0).low, "how ") || slices.Contains(f.norms(), word)
 		if !how && f.kind == lookup || !how && f.kind == unsaid && !f.saysAny("compare") && !f.saysAny("over") && len(f.by) == 0 && !f.lists() {
-			f.top, f.subject, f.kind = 1, p.Name, lookup
+			f.top, f.subject, f.kind, f.end = 1, p.Name, lookup, nlq.Highest
 			if least {
-				f.top = -1
+				f.top, f.end = -1, nlq.Lowest
 			}
 			return
 		}

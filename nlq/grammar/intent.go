@@ -26,6 +26,9 @@ func (f *frame) intent(m catalog.Metric) (nlq.Intent, error) {
 	if f.test != nil && f.kind == lookup && f.counting && !f.firstWord("how many") {
 		f.kind, f.counting = unsaid, false // "an unusual number of"
 	}
+	if f.kind == unsaid && f.hold > 0 && len(f.compares) == 0 && f.test == nil && (len(f.by) > 0 || f.scale != nil) && f.severity == "" {
+		f.kind, f.window, f.hold, f.holdSaid = lookup, f.hold, 0, false // "p99 queue time per model, 15m"
+	}
 	if f.dimension(m.Unit) == "time" && m.Type == catalog.Gauge && len(f.compares) == 0 && f.hold > 0 && f.kind != lookup {
 		f.compares = []compare{{op: ">", limit: number{value: f.hold.Seconds(), unit: f.lexicon.units["s"], isUnit: true}}}
 		f.hold, f.holdSaid = 0, false // "not scheduled for 26 hours" is what is measured
@@ -451,6 +454,8 @@ func (f *frame) overTime(ms *nlq.Measure, m catalog.Metric) (since time.Duration
 			ms.Over = over
 		case f.kind == lookup && f.agg == nlq.Each && f.top == 0 && !f.past:
 			ms.Window, since = 0, f.window
+		case f.end != nlq.AsIs:
+			ms.Over = f.end
 		default:
 			ms.Over = nlq.Average
 			f.assume(0.05, "averaged over %s", nlq.Period(f.window))

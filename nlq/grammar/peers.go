@@ -236,7 +236,8 @@ func (f *frame) takeSpread() {
 // between now and a week ago, by how much it changed since yesterday.
 func (f *frame) takeDifference() {
 	for i := range f.items {
-		if how, ok := f.says(i, "spread"); ok && how == "range" && f.kind != alert && f.differs() {
+		how, ok := f.says(i, "spread")
+		if (ok && how == "range" || f.items[i].low == "compare") && f.kind != alert && f.differs() {
 			f.use(i)
 			return
 		}
@@ -261,7 +262,7 @@ func (f *frame) differs() bool {
 		for j := range f.items {
 			_, now := f.says(j, "now")
 			_, and := f.says(j, "and")
-			if now || and || slices.Contains([]string{"between", "now", "today", "currently", "change", "changed", "changes", "differ", "versus", "since", "compared to", "against"}, f.items[j].low) {
+			if now || and || slices.Contains([]string{"between", "now", "today", "currently", "change", "changed", "changes", "differ", "versus", "since", "compared to", "compared with", "against", "with", "move", "moved"}, f.items[j].low) {
 				f.use(j)
 			}
 		}

@@ -287,8 +287,8 @@ func (f *frame) correct(ts []token) []token {
 				best, ok = comparative, true
 			}
 		}
-		if !ok {
-			continue
+		if !ok || i+1 < len(ts) && f.lexicon.sets["named before"][strings.ToLower(ts[i+1].raw)] && len(f.lexicon.phrases[best]) == 0 {
+			continue // "the dataloader container" has a name
 		}
 		f.assume(0.15, "%q is read as %q", t.raw, best)
 		t.raw = best
