@@ -24,6 +24,9 @@ func (f *frame) takeSum() {
 		if i == 0 || f.items[i].used || !plus && !and {
 			continue
 		}
+		if op == "+" && f.otherWay(i) {
+			return
+		}
 		for to := min(len(f.items), i+1+longestName); to > i+1; to-- {
 			after, both := f.addsUp(to)
 			if !plus && !both {
@@ -69,6 +72,27 @@ func (f *frame) takeSum() {
 			return
 		}
 	}
+}
+
+// otherWay reads that what is measured one way is added up with what goes the other:
+// NVLink traffic tx + rx. Item i stands between the two.
+func (f *frame) otherWay(i int) bool {
+	way := func(k int) string {
+		if it := at(f.items, k); len(it.norms) == 1 && !it.used && isWay(it.norms[0]) {
+			return it.norms[0]
+		}
+		return ""
+	}
+	one, other := way(i-1), way(i+1)
+	if one == "" || other == "" || one == other || len(f.values) > 0 {
+		return false
+	}
+	f.useAll(i, i+1)
+	if to, ok := f.addsUp(i + 2); ok {
+		f.useAll(span(i+2, to)...)
+	}
+	f.bothWays()
+	return true
 }
 
 // with makes of t what op makes of it and m.
@@ -118,16 +142,22 @@ func (f *frame) takeEitherWay() {
 		if to, ok := f.addsUp(i + 1); ok {
 			f.useAll(span(i+1, to)...)
 		}
-		f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
-			back, ok := f.catalog.Opposite(m.ID)
-			if !ok {
-				return nlq.Func{Name: "abs", Of: t}
-			}
-			right, on := nlq.Joint(t, f.like(t, back), f.catalog)
-			return nlq.Binary{Op: "+", Left: t, Right: right, On: on}
-		})
+		f.bothWays()
 		return
 	}
+}
+
+// bothWays adds up what is measured with what goes the other way; of what has no other,
+// both signs count.
+func (f *frame) bothWays() {
+	f.values = append(f.values, func(t nlq.Term, m catalog.Metric) nlq.Term {
+		back, ok := f.catalog.Opposite(m.ID)
+		if !ok {
+			return nlq.Func{Name: "abs", Of: t}
+		}
+		right, on := nlq.Joint(t, f.like(t, back), f.catalog)
+		return nlq.Binary{Op: "+", Left: t, Right: right, On: on}
+	})
 }
 
 // addsUp reports whether the words from item i on say that what stands before

@@ -109,6 +109,8 @@ var rewritings = []rewriting{
 	{has: []string{" /"}, pattern: regexp.MustCompile(` / ?([0-9])`), as: " within $1"},
 	// A count in a second: tokens/s.
 	{has: []string{"/s"}, pattern: regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`), by: perSecond},
+	// A unit that is written out: GB per second.
+	{has: []string{" per sec"}, pattern: regexp.MustCompile(`\b([kKMGT]i?(?:B|bit|b)|[kMG]bits?) per sec(?:ond)?\b`), as: "$1/s"},
 	// A load average by the time that it is over.
 	{has: []string{" load"}, pattern: regexp.MustCompile(`\b(1|5|15)-(min|minute) load\b`), as: "$1 $2 load"},
 	// A job of Slurm by its number: GPUs know it as that of a batch system. The label

@@ -41,6 +41,11 @@ func (f *frame) takeUnit() {
 			f.extra = append(f.extra, word)
 		}
 	}
+	for i, it := range f.items { // "eth0 inbound Gbit/s on every host"
+		if u, ok := f.lexicon.unit(it.raw); ok && u.dimension == "bytes/s" && it.number == nil && !it.used {
+			last = i
+		}
+	}
 	if first := f.unitFirst(); first >= 0 {
 		last = first
 	}

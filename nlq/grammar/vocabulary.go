@@ -67,9 +67,27 @@ func vocabularyOf(c *catalog.Catalog) *vocabulary {
 	return makeVocabulary(c)
 }
 
+// withTraffic returns what m is called by, which counts what is received or sent, with
+// what may be said as well: traffic, data.
+func withTraffic(m *catalog.Metric, called []string) []string {
+	if !strings.Contains(string(m.Unit), "By") {
+		return called
+	}
+	for _, c := range called {
+		if words := catalogWords(c); slices.ContainsFunc(words, isWay) && !slices.Contains(words, "traffic") && !slices.Contains(words, "data") {
+			called = append(slices.Clip(called), c+" traffic", c+" data")
+		}
+	}
+	return called
+}
+
+// isWay reports whether a word says one of the two ways that data goes.
+func isWay(w string) bool { return w == "received" || w == "sent" }
+
 func makeVocabulary(c *catalog.Catalog) *vocabulary {
 	v := &vocabulary{at: map[catalog.ID][2]int{}, known: map[string]wordID{}, family: map[string][]int32{}, spelt: map[spelling][]string{}, brands: map[string]bool{}, makers: map[string]bool{}}
 	add := func(m *catalog.Metric, called []string, derived bool) {
+		called = withTraffic(m, called)
 		v.at[m.ID] = [2]int{len(v.names), len(v.names) + len(called)}
 		for rank, words := range called {
 			n := named{id: m.ID, metric: m, derived: derived, words: catalogWords(words), rank: rank}
