@@ -107,7 +107,7 @@ func (f *frame) allNames() (names []string) {
 		}
 	}
 	for i, it := range g.items {
-		if name, _ := g.name(i); g.isName(i) && numbered.MatchString(name) && !f.lexicon.stop[it.low] && !stepShape.MatchString(name) {
+		if name, _ := g.name(i); g.isName(i) && (numbered.MatchString(name) || strings.Contains(name, "*")) && !f.lexicon.stop[it.low] && !stepShape.MatchString(name) {
 			names = append(names, name)
 		} else if i > 0 && g.unknown(i) && g.does(i) && g.isKind(strings.Join(g.items[i-1].norms, " ")) && g.onlyNames(i-1, i) {
 			names = append(names, name)

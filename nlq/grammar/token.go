@@ -125,6 +125,10 @@ var rewritings = []rewriting{
 	// in the queue.
 	{has: []string{"queue"}, pattern: regexp.MustCompile(`(?i)\b(?:waits?|sits?|stays?|spends?|(?:is|are) (?:waiting|stuck|sitting)|waiting|spent) (?:in|on) (?:the |its |their |a )?(\w+ )??queue (?:for )?((?:longer|more|over) )`), as: "${1}queue time $2"},
 	{has: []string{"in the queue", "in its queue", "in queue", "queueing", "queued"}, pattern: regexp.MustCompile(`(?i)\b(?:waits?|sits?|stays?|spends?) (longer than|more than|over|at least) ((?:[0-9.]+|half a|a|an|one|two|three|five|ten) ?[a-z]+) (?:in (?:the |its )?queue|queueing|queued)\b`), as: "queue time $1 $2"},
+	// What is left out by where it belongs: unless they belong to namespace batch.
+	{has: []string{"unless "}, pattern: regexp.MustCompile(`(?i)\bunless (?:they|it|the \w+) (?:belongs? to|comes? from|(?:is|are) part of|(?:is|are) owned by)\b`), as: "excluding"},
+	// What is left out, behind what it is: the lab machines (dgx-lab-*) should be left out.
+	{has: []string{" left out", " excluded", " ignored", " skipped"}, pattern: regexp.MustCompile(`(?i)[.;,]? (?:the |our |but )*(?:\w+ )?(machines|hosts|nodes|pods|namespaces|jobs|models|devices) \(([\w*.-]+)\) (?:should|must|can|may) be (?:left out|excluded|ignored|skipped)\b`), as: " excluding $1 $2"},
 	// What went down, with where it is in between: the link of mlx5_2 went down.
 	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ((?:of|on|at) (?:(?:any|a|some|the|one) )?[\w-]+) (went|goes) down\b`), as: "$1 $3 down $2"},
 	// A window as if there were but one: within the hour.
