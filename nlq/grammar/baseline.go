@@ -29,6 +29,7 @@ func (f *frame) takeBaseline() {
 			continue
 		}
 		f.useAll(append(r.took, span(from, to)...)...)
+		f.asBefore = true
 		f.test = func(t nlq.Term, m catalog.Metric) nlq.Term {
 			ref := nlq.Term(nlq.Func{Name: nlq.Ago, Of: t, Window: d})
 			if mean {

@@ -72,7 +72,7 @@ func (f *frame) matches(m *catalog.Metric) (misfit, bool) {
 	if f.bytesLeft && (f.dimension(m.Unit) != "bytes" || m.Bad == "high") { // what is used does not run out
 		return misfit{says: "is no space that can run out."}, false
 	}
-	if f.per > 0 && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {
+	if (f.per > 0 || f.over == nlq.Rate) && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {
 		return misfit{says: "is a share."}, false // so many a second are none
 	}
 	for _, limits := range [][]compare{f.bounds, f.compares} {

@@ -175,6 +175,7 @@ type frame struct {
 	outUnit   string    // the dimension in which the answer is wanted
 	bytesLeft bool      // what runs out is space
 	vanished  bool      // what is no longer told
+	asBefore  bool      // what is measured is compared with what it was
 	ceiling   string    // the operator of a comparison with how much there can be
 
 	assumed []string

@@ -212,7 +212,7 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	d, derived := f.catalog.Derived(m.ID)
 	for _, p := range f.each {
-		if (p != m.Entity || p == "model" || derived && d.Pooled() || f.whole || f.given != nil || f.counting && f.agg == nlq.Each && ms.Agg == nlq.Sum) && len(f.labelsOf(m, p)) > 0 {
+		if (p != m.Entity || p == "model" || f.agg == nlq.Sum && p != "gpu" || derived && d.Pooled() || f.whole || f.given != nil || f.counting && f.agg == nlq.Each && ms.Agg == nlq.Sum) && len(f.labelsOf(m, p)) > 0 {
 			f.by = append(f.by, p)
 		}
 	}
@@ -293,14 +293,16 @@ func (f *frame) namesModel() bool {
 	})
 }
 
-// sumsDetails reports whether a limit is one of all requests that m counts,
-// whatever their code, path or verb: nobody limits each of those by itself, but
-// for wanting none.
+// sumsDetails reports whether a limit, or what was before, is of all requests that m
+// counts, whatever their code, path or verb: nobody limits each of those by itself,
+// but for wanting none.
 func (f *frame) sumsDetails(ms *nlq.Measure, m catalog.Metric) bool {
-	if m.Type != catalog.Counter || len(f.compares) != 1 || f.compares[0].limit.value == 0 || f.kind == lookup || f.test != nil || len(ms.By)+len(f.each) > 0 || f.looksAtOther(m.Entity) || f.subject != "" {
+	limited := len(f.compares) == 1 && f.compares[0].limit.value != 0 && f.test == nil
+	counts := m.Type == catalog.Counter || m.Type == catalog.Gauge && m.Unit[0] == '{' && m.Unit != "{bool}" && m.Unit != "{value}"
+	if !counts || !limited && !f.asBefore || f.kind == lookup || len(ms.By)+len(f.each) > 0 || f.looksAtOther(m.Entity) || f.subject != "" {
 		return false
 	}
-	return slices.ContainsFunc(m.Labels, func(l string) bool { return f.lexicon.sets["detail"][l] })
+	return slices.ContainsFunc(m.Labels, func(l string) bool { return f.lexicon.sets["detail"][l] || l == "partition" && m.Unit == "{message}" })
 }
 
 // looksAtOther reports whether the question is about single places other than those

@@ -32,7 +32,11 @@ func (f *frame) sayings() []saying {
 		words := make([]byte, 0, roomy)
 		for to := i; to < min(len(f.items), i+mostSaid) && (!f.items[to].used || to > i && f.after(to+1, "by")); to++ {
 			words = bytes.TrimSpace(append(append(words, ' '), f.items[to].low...))
-			for _, v := range f.words.values[string(words)] {
+			said := f.words.values[string(words)]
+			if len(said) == 0 && to == i {
+				said = f.words.values[singular(f.items[i].low)] // "SERVFAILs"
+			}
+			for _, v := range said {
 				out = append(out, saying{v, string(words), i, to + 1})
 			}
 		}

@@ -83,7 +83,11 @@ func (f *frame) takeAnyOne() {
 	}
 	for i := range f.items {
 		p, n, ok := f.place(i)
-		if a := at(f.items, i-1).low; !ok || a != "a" && a != "an" || p.Name == "gpu" || f.items[i].used || f.items[i].weak || f.named(i, n) {
+		before := i - 1
+		for slices.ContainsFunc(at(f.items, before).norms, f.brand) {
+			before-- // "a Ray Serve deployment"
+		}
+		if a := at(f.items, before).low; !ok || a != "a" && a != "an" || p.Name == "gpu" || f.items[i].used || f.items[i].weak || f.named(i, n) {
 			continue
 		}
 		f.each = append(f.each, p.Name)
