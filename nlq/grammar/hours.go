@@ -10,8 +10,8 @@ import (
 func (f *frame) takeHours() {
 	for i := range f.items {
 		when, ok := f.says(i, "hours")
-		if !ok {
-			continue
+		if !ok || f.inName(i) {
+			continue // namespace batch-night
 		}
 		from, to, took := f.clock(i)
 		if when == "clock" && took == nil {

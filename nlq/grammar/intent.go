@@ -482,7 +482,7 @@ func (f *frame) windowOr(d time.Duration) time.Duration {
 // lifetime reports whether m counts what a part has used up for good, such as
 // retired pages: the count itself is what matters, where no window is said.
 func (f *frame) lifetime(m catalog.Metric) bool {
-	return (m.Unit == "{page}" || m.Unit == "{row}") && f.window == 0 && f.per == 0 && f.test == nil && f.kind == alert
+	return (m.Unit == "{page}" || m.Unit == "{row}") && f.window == 0 && f.per == 0 && f.test == nil && (f.kind == alert || len(f.compares) > 0 || f.counting)
 }
 
 // event reports whether m counts events over a window, each of which is bad.

@@ -557,7 +557,8 @@ func (f *frame) isBusy(i int) bool {
 func (f *frame) takeEvery() {
 	for i := range f.items {
 		_, none := f.says(i, "none")
-		if low := f.items[i].low; f.items[i].used || low != "every" && low != "all" && !none || f.lexicon.sets["put together"][at(f.items, i-1).low] {
+		_, asks := at(f.items, i-1).has("kind")
+		if low := f.items[i].low; f.items[i].used || asks && f.kind == lookup || low != "every" && low != "all" && !none || f.lexicon.sets["put together"][at(f.items, i-1).low] {
 			continue
 		}
 		j := i + 1
