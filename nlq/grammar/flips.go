@@ -20,11 +20,15 @@ const (
 func (f *frame) takeFlips() {
 	for i := range f.items {
 		alone, ok := f.says(i, "flip")
-		if !ok || f.test != nil || f.kind == lookup || f.inMeasure(i) {
+		if !ok || f.test != nil || f.kind == lookup && !f.counting || f.inMeasure(i) {
 			continue
 		}
 		op, n, took := f.oftener(i + 1)
-		if took == nil && (alone == "" || f.limited(i)) {
+		many := f.kind == lookup // how many cards had their power limit changed
+		if d, _, _ := f.windowIn(i); many && d > 0 && took == nil {
+			op, n, took = ">", 0, []int{}
+		}
+		if took == nil && (many || alone == "" || f.limited(i)) {
 			continue // "changed by more than 5 degrees", "flapping: > 5 carrier changes"
 		}
 		window, at1, at2 := f.windowIn(i)
@@ -48,6 +52,12 @@ func (f *frame) takeFlips() {
 				return nlq.Binary{Op: op, Left: ms, Right: nlq.Number(n)}
 			}
 			return nlq.Binary{Op: op, Left: nlq.Func{Name: "changes", Of: t, Window: window}, Right: nlq.Number(n)}
+		}
+		if many {
+			f.counting = false
+			f.conds = append(f.conds, func(t nlq.Term, m catalog.Metric) nlq.Term {
+				return nlq.Group{Agg: nlq.Count, Of: t, By: f.kept(m, f.by)}
+			})
 		}
 		return
 	}

@@ -172,7 +172,9 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 	case f.counting && amount && m.Type == catalog.Gauge && !f.only && m.Unit != "{gpu}" && f.kind == alert:
 		// "the number of waiting requests" is what the metric says
 	case f.counting && amount && m.Type == catalog.Gauge && !f.only, f.counting && amount && m.Type == catalog.Counter && f.subject == "" && f.kind == lookup && len(f.compares) == 0:
-		ms.Agg = nlq.Sum
+		if !f.eachOf(m) {
+			ms.Agg = nlq.Sum
+		}
 	case f.counting && (m.Unit == "{bool}" || m.Unit == "{state}") && f.kind == lookup && !f.only && len(f.compares) == 1 && c.op == "==":
 		ms.Agg, ms.Only, f.compares = nlq.Count, nlq.Comparison{Op: c.op, Limit: c.limit.value}, nil // how many run with it switched off
 	case f.counting || number && f.agg == nlq.Each && f.kind == alert:
@@ -186,11 +188,27 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 		case len(f.compares) > 0 && (f.only || f.kind == lookup || len(f.compares) == 2):
 			ms.Only = nlq.Comparison{Op: c.op, Limit: f.convert(c.limit, m.Unit)}
 			f.compares = f.compares[1:]
+		case m.Type == catalog.Counter && f.kind == lookup && len(f.compares) == 0:
+			ms.Only = nlq.Comparison{Op: ">"} // of those that it happened to
 		}
 	case m.Unit == "{gpu}" && f.agg == nlq.Each && len(f.by) == 0 && !f.looksAtEach() && !(m.Type == catalog.Gauge && subset(m.Labels, targetLabels)):
 		ms.Agg = nlq.Sum
 		f.assume(0.02, "added up over the nodes")
 	}
+}
+
+// eachOf reports whether each of what tells of m has its answer: how many pods each
+// kubelet runs.
+func (f *frame) eachOf(m catalog.Metric) bool {
+	for i := range f.items {
+		if low := at(f.items, i-1).low; low != "each" && low != "every" {
+			continue
+		}
+		if slices.ContainsFunc(f.items[i].norms, func(w string) bool { return w == m.Entity || w == brandOf(m.ID) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // looksAtEach reports whether the question is about single places.

@@ -107,7 +107,7 @@ var (
 
 	// Who asks speaks so.
 	personal   = map[string]bool{"i": true, "me": true, "us": true, "we": true, "my": true, "our": true, "please": true, "pls": true, "thanks": true}
-	personally = regexp.MustCompile(`\b(?:can you|could you|would you|thank you|would be (?:great|nice|good)|worth a (?:warning|page|ticket)|deserves? a (?:warning|page|ticket)|should (?:raise a warning|page))\b`)
+	personally = regexp.MustCompile(`\b(?:can you|could you|would you|thank you|would be (?:great|nice|good)|worth a (?:warning|page|ticket)|deserves? a (?:warning|page|ticket)|should (?:raise a warning|page)|raise an? (?:\w+ )?(?:warning|ticket|alert|alarm)|(?:open|file|create|get) an? ticket|(?:a warning|info) is enough|(?:page|wake|warn|tell|notify|alert) (?:the|someone|somebody|anybody|oncall|on-call|on call)|heads[- ]up)\b`)
 
 	// What is addressed to whoever is paged, and the "i" of "i.e.", ask nothing of a desk.
 	advice = regexp.MustCompile(`(?i)\bi\.e\.|\bplease (?:check|ensure|make sure|see|verify|investigate|review|inspect|refer|contact|look|consider|run|increase|reduce|free)\b`)
@@ -154,7 +154,7 @@ func isPersonal(text string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc([]string{" you", "would be", "worth a", "deserve", "should "}, func(w string) bool { return strings.Contains(low, w) }) && personally.MatchString(low)
+	return slices.ContainsFunc([]string{" you", "would be", "worth a", "deserve", "should ", "raise a", " ticket", "is enough", "page ", "wake ", "warn ", "tell ", "notify ", "alert ", "heads"}, func(w string) bool { return strings.Contains(low, w) }) && personally.MatchString(low)
 }
 
 // orders are the words that requests begin with.
