@@ -243,7 +243,11 @@ func joined(b nlq.Binary, c *catalog.Catalog) (parser.Expr, error) {
 	}
 	e := &parser.BinaryExpr{Op: op, LHS: l, RHS: r}
 	_, leftNumber := l.(*parser.NumberLiteral)
-	_, rightNumber := r.(*parser.NumberLiteral)
+	by, rightNumber := r.(*parser.NumberLiteral)
+	if rightNumber && op == parser.DIV && factor(l) == by.Val && by.Val != 1 {
+		l, _ = factored(l)
+		return l, nil // 100 * a / b / 100 is a / b
+	}
 	if leftNumber || rightNumber || l.Type() == parser.ValueTypeScalar || r.Type() == parser.ValueTypeScalar {
 		return e, nil
 	}

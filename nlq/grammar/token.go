@@ -111,6 +111,9 @@ var rewritings = []rewriting{
 	{has: []string{"/s"}, pattern: regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`), by: perSecond},
 	// A unit that is written out: GB per second.
 	{has: []string{" per sec"}, pattern: regexp.MustCompile(`\b([kKMGT]i?(?:B|bit|b)|[kMG]bits?) per sec(?:ond)?\b`), as: "$1/s"},
+	// The unit of an answer: as a percentage, (ratio).
+	{has: []string{"as a percent", "as percent"}, pattern: regexp.MustCompile(`(?i),? as (?:a )?percent(?:age)?([?.,]|$)`), as: " in percent$1"},
+	{has: []string{"fraction", "ratio"}, pattern: regexp.MustCompile(`(?i),? (?:as a (?:fraction|ratio)|\((?:as a )?(?:fraction|ratio)\))([?.,]|$)`), as: " in fractions$1"},
 	// A load average by the time that it is over.
 	{has: []string{" load"}, pattern: regexp.MustCompile(`\b(1|5|15)-(min|minute) load\b`), as: "$1 $2 load"},
 	// A job of Slurm by its number: GPUs know it as that of a batch system. The label

@@ -83,7 +83,9 @@ var features = []feature{
 		return r.cues["quantile"] && !c.bucket && !c.metric.Has("quantile")
 	})},
 	{"latency-bucket", 0, is(func(r *reading, c *candidate) bool { return c.bucket && r.cues["latency"] && !r.cues["quantile"] })},
-	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool { return (c.bucket || c.part) && r.has("average", "averaging", "mean", "avg") })},
+	{"mean-bucket", 0, is(func(r *reading, c *candidate) bool {
+		return (c.bucket || c.part) && r.has("average", "averaging", "mean", "avg")
+	})},
 	{"bucket", 0, is(func(r *reading, c *candidate) bool {
 		return c.bucket && !r.cues["quantile"] && !r.cues["latency"] && !r.has("average", "averaging", "mean", "avg")
 	})},
