@@ -320,7 +320,13 @@ func (f *frame) sumsDetails(ms *nlq.Measure, m catalog.Metric) bool {
 	if !counts || !limited && !f.asBefore || f.kind == lookup || len(ms.By)+len(f.each) > 0 || f.looksAtOther(m.Entity) || f.subject != "" {
 		return false
 	}
-	return slices.ContainsFunc(m.Labels, func(l string) bool { return f.lexicon.sets["detail"][l] || l == "partition" && m.Unit == "{message}" })
+	return slices.ContainsFunc(m.Labels, func(l string) bool {
+		if m.Type == catalog.Gauge {
+			said := slices.ContainsFunc(ms.Where, func(w nlq.Matcher) bool { return w.Label == l })
+			return !said && (l == "status" || l == "partition" && m.Unit == "{message}")
+		}
+		return f.lexicon.sets["detail"][l]
+	})
 }
 
 // looksAtOther reports whether the question is about single places other than those

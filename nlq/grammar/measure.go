@@ -306,7 +306,24 @@ func (f *frame) depth(n *named, weak []string) float64 {
 	if !n.derived && !n.metric.Default {
 		d -= 0.7
 	}
+	if f.otherGPU(n) {
+		d -= 1.4 // twice as much as for what is not collected
+	}
 	return d
+}
+
+// usualGPUs is what exports the metrics of the GPUs that are meant where nobody says
+// whose they are: most are NVIDIA's.
+const usualGPUs = "dcgm-exporter"
+
+// otherGPU reports whether n is of GPUs of a maker whose name is not in it: AMD's
+// matrix cores are no tensor cores.
+func (f *frame) otherGPU(n *named) bool {
+	m := n.metric
+	if n.derived || m.Entity != "gpu" || m.Exporter == usualGPUs || m.Exporter == "Vedette" || m.Exporter == catalog.Discovered {
+		return false
+	}
+	return !slices.ContainsFunc(n.words, func(w string) bool { return slices.Contains(makersOf(*m), w) })
 }
 
 // said returns the words left over: those the measure's name must have, and

@@ -135,6 +135,10 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	words, _ := f.words.ids(strong)
 	sayable, _ := f.words.ids(weak)
 	said, maySay := f.words.set(words), f.words.set(sayable)
+	gpuSaid := -1
+	if id, ok := f.words.known["gpu"]; ok && slices.Contains(strong, "gpu") {
+		gpuSaid = int(id)
+	}
 	best, score, covered := catalog.Metric{}, 0.0, []string(nil)
 	found := turn{} // of two as near the first is taken, as words find them
 	f.words.tally(f.words.telling(words, enough*total), every, func(i, _ int) {
@@ -153,6 +157,9 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 			}
 		}
 		of, in := shared/total, shared/named
+		if gpuSaid >= 0 && n.metric.Entity == "gpu" && !slices.Contains(n.ids, wordID(gpuSaid)) {
+			of += f.words.weight[gpuSaid] / total // what is of GPUs need not be called so
+		}
 		s := math.Sqrt(of * in)
 		if of < enough || in < enough || s < score {
 			return
@@ -162,6 +169,9 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		}
 		if !n.derived && !n.metric.Default {
 			s *= 0.85 // there only where somebody asked for it
+		}
+		if f.otherGPU(n) {
+			s *= 0.7
 		}
 		if slices.ContainsFunc(n.words, func(w string) bool {
 			return (f.brand(w) || f.maker(w)) && !slices.Contains(strong, w) && !slices.Contains(weak, w)
@@ -247,6 +257,9 @@ func (f *frame) contained(words []wordID, sayable signature, said, maySay []bool
 		}
 		if !n.derived && !n.metric.Default {
 			weight *= 0.85
+		}
+		if f.otherGPU(n) {
+			weight *= 0.7
 		}
 		if (weight > score || weight == score && i < first) && f.suits(n.metric) {
 			best, name, score, first = *n.metric, n.words, weight, i
