@@ -10,7 +10,11 @@ func (f *frame) takeAgent() {
 		return
 	}
 	name, to := f.name(i)
-	if low := at(f.items, to).low; low != "has" && low != "is" && low != "uses" && low != "gets" && low != "takes" {
+	verb := to
+	if _, whole := f.says(to, "whole"); whole {
+		verb++ // "mixtral-8x22b as a whole generates"
+	}
+	if !f.lexicon.sets["acting"][at(f.items, verb).low] {
 		return
 	}
 	place, known := "pod", ""

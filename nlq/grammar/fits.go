@@ -75,6 +75,9 @@ func (f *frame) matches(m *catalog.Metric) (misfit, bool) {
 	if (f.per > 0 || f.over == nlq.Rate) && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {
 		return misfit{says: "is a share."}, false // so many a second are none
 	}
+	if f.saysWord("deeper than") && f.dimension(m.Unit) == "time" {
+		return misfit{says: "is a time, and has no depth."}, false
+	}
 	for _, limits := range [][]compare{f.bounds, f.compares} {
 		for _, c := range limits {
 			if f.beyond(m, c.limit) {

@@ -275,6 +275,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		ms.Agg = f.natural(m)
 		f.assume(0.05, "the %s of all", aggName[ms.Agg])
 	}
+	if m.Type == catalog.Counter && ms.Agg == nlq.Each && len(ms.By) == 0 && m.Entity == "model" && f.namesModel() && (len(f.compares) > 0 || f.asBefore) && f.kind != lookup {
+		ms.Agg = nlq.Sum // as many tokens as all replicas of the model generate
+	}
 	if derived && d.Quotient() && ms.Agg == nlq.Each && len(ms.By) == 0 && m.Entity == "model" && f.namesModel() {
 		ms.Agg = nlq.Mean // one model is one, however many replicas it has
 	}

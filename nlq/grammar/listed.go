@@ -34,7 +34,7 @@ func (f *frame) takePreposition(i int) bool {
 		j++
 	}
 	_, not := f.excludes(i)
-	if stepShape.MatchString(f.items[j].raw) || !f.isName(j) && !(place == "namespace" && (f.unknown(j) || f.lexicon.sets["environment"][f.items[j].low] || not && f.listed(j))) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
+	if stepShape.MatchString(f.items[j].raw) || !f.isName(j) && !(place != "namespace" && f.unknown(j) && f.serves(j)) && !(place == "namespace" && (f.unknown(j) || f.lexicon.sets["environment"][f.items[j].low] || not && f.listed(j))) || f.shapeOf(j).Name != "" || f.onlyValue(j) || renamed.MatchString(f.items[j].raw) {
 		return false
 	}
 	name, to := f.name(j)
@@ -59,6 +59,8 @@ func (f *frame) takePreposition(i int) bool {
 	switch {
 	case known != "":
 		place = known
+	case !f.isName(j) && place != "namespace":
+		place = "model" // inter-token latency on codestral
 	case place == "pod":
 		f.assume(0.1, "%q is taken for the name of a pod", name)
 	default:
@@ -66,6 +68,16 @@ func (f *frame) takePreposition(i int) bool {
 	}
 	f.add(i, filter{place: place, value: name, bare: known == ""}, span(from, to)...)
 	return true
+}
+
+// serves reports whether the question is about what serves models, so that item i, a
+// word that nothing is called by, names one of them; no verb does.
+func (f *frame) serves(i int) bool {
+	next := at(f.items, i+1)
+	_, _, place := f.place(i + 1)
+	return !place && !strings.HasSuffix(f.items[i].low, "s") && !strings.HasSuffix(f.items[i].low, "ing") && (i+1 == len(f.items) || f.items[i].ends || next.sign || len(next.roles) > 0 || f.lexicon.stop[next.low]) && slices.ContainsFunc(f.items, func(it item) bool {
+		return slices.ContainsFunc(it.norms, func(w string) bool { return f.lexicon.sets["serving"][w] })
+	})
 }
 
 // alternatives joins a name that was read from item i on with one of the same

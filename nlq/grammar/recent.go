@@ -97,6 +97,11 @@ func (f *frame) takeRecent() {
 		if word == "age" {
 			continue // "created in the last day" are counted
 		}
+		_, times := f.says(i+2, "times")
+		_, once := f.says(i+1, "times")
+		if times || once {
+			continue // "restarted 4 times or more" is counted
+		}
 		d, a, b := f.windowIn(i)
 		if often, _ := f.says(i+1, "compare"); d == 0 || strings.HasPrefix(often, ">") { // "restarted more than 4 times"
 			continue

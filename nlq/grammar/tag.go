@@ -346,7 +346,7 @@ func (l *lexicon) restOfNumber(n *number, ts []token) (used int) {
 		switch {
 		case err != nil || k != 1 || n.value < 1 || more != math.Trunc(more):
 			return used
-		case more >= 100 && n.value < more: // two hundred
+		case more >= 100 && n.value < more, more == 12 && n.value < more: // two hundred, two dozen
 			n.value *= more
 		case n.value >= 20 && math.Mod(n.value, 10) == 0 && more >= 1 && more < 10, n.value >= 100 && math.Mod(n.value, 100) == 0 && more >= 1 && more < 100:
 			n.value += more
