@@ -84,9 +84,7 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 			return ids[i : i+1]
 		}
 	}
-	share := slices.ContainsFunc(f.items, func(it item) bool {
-		return it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
-	})
+	share := f.shareSaid()
 	var out []catalog.ID
 	for _, id := range ids {
 		m, _ := f.catalog.Measure(id)
@@ -115,4 +113,12 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 		return ids
 	}
 	return out
+}
+
+// shareSaid reports whether what is measured is said to be a share: what is divided
+// by something else is none.
+func (f *frame) shareSaid() bool {
+	return !f.quotient && slices.ContainsFunc(f.items, func(it item) bool {
+		return it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
+	})
 }

@@ -32,8 +32,10 @@ func (f *frame) filler(w string) bool {
 // and a state where a state was said.
 func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 	best, found := -1, catalog.Metric{}
+	share := f.shareSaid()
 	for n := range f.words.within(less, weak) {
-		if len(n.words) <= best || !f.suits(n.metric) {
+		closer := len(n.words) > best || share && len(n.words) == best && n.derived && f.dimension(n.metric.Unit) == "ratio" && f.dimension(found.Unit) != "ratio"
+		if !closer || !f.suits(n.metric) {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {
@@ -136,6 +138,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 	sayable, _ := f.words.ids(weak)
 	said, maySay := f.words.set(words), f.words.set(sayable)
 	best, score, covered := catalog.Metric{}, 0.0, []string(nil)
+	share := f.shareSaid()
 	found := turn{} // of two as near the first is taken, as words find them
 	f.words.tally(f.words.telling(words, enough*total), every, func(i, _ int) {
 		n := &f.words.names[i]
@@ -169,6 +172,9 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 			s *= 0.8 // whose it is goes without saying only where one thing has it
 		}
 		at := turn{slices.IndexFunc(words, func(w wordID) bool { return slices.Contains(n.ids, w) }), i}
+		if share && n.derived && f.dimension(n.metric.Unit) == "ratio" {
+			s *= 1.01 // of those as near
+		}
 		if (s > score || s == score && at.before(found)) && f.suits(n.metric) {
 			best, score, covered, found = *n.metric, s, n.words, at
 		}

@@ -66,27 +66,57 @@ func (c *Catalog) ofPairs() []Derived {
 	return slices.Concat(ds, c.ofFailures(own), c.ofHits(own), c.ofCreations(own), c.ofExpiries(own))
 }
 
+// Names of counters of lookups differ in one word where one counts those that found
+// something and the other those that did not, or all.
+var (
+	hitWords    = []string{"hits", "hit"}
+	missWords   = []string{"misses", "miss", "read"} // Postgres reads a block that it does not hit
+	lookupWords = []string{"queries", "lookups", "requests", "gets"}
+)
+
 // ofHits returns the share of hits of what has no row of its own: of two
-// counters of the same lookups, one of hits and one of misses.
+// counters of the same lookups, one of hits and one of misses, or of all.
 func (c *Catalog) ofHits(own map[ID]bool) []Derived {
 	var ds []Derived
 	for _, m := range c.metrics {
-		misses := strings.Replace(string(m.ID), "_hits", "_misses", 1)
-		o, ok := c.Metric(ID(misses))
-		if m.Type != Counter || own[m.ID] || !ok || o.Type != Counter || o.ID == m.ID {
+		o, misses, ok := c.lookups(m)
+		if m.Type != Counter || own[m.ID] || !ok {
 			continue
 		}
-		d := Derived{Metric: m, Expr: fmt.Sprintf("rate(%s[5m]) / (rate(%[1]s[5m]) + rate(%s[5m]))", m.ID, misses)}
+		of := fmt.Sprintf("rate(%s[5m])", o.ID)
+		if misses {
+			of = fmt.Sprintf("(rate(%s[5m]) + rate(%s[5m]))", m.ID, o.ID)
+		}
+		d := Derived{Metric: m, Expr: fmt.Sprintf("rate(%s[5m]) / %s", m.ID, of)}
 		d.Labels = slices.DeleteFunc(slices.Clone(m.Labels), func(l string) bool { return !o.Has(l) })
-		d.ID, d.Type, d.Unit, d.Min, d.Max, d.Bad, d.Help = m.ID+":share", Gauge, "1", "0", "1", "low", "As a share of hits and misses: "+m.Help
+		d.ID, d.Type, d.Unit, d.Min, d.Max, d.Bad, d.Help = m.ID+":share", Gauge, "1", "0", "1", "low", "As a share of all lookups: "+m.Help
 		d.Words = nil
-		for _, w := range m.Words {
+		words := strings.NewReplacer("_", " ", ":", " ").Replace(strings.TrimSuffix(string(m.ID), "_total"))
+		for _, w := range append(slices.Clone(m.Words), words) {
 			hit := strings.TrimSuffix(w, "s")
 			d.Words = append(d.Words, hit+" rate", hit+" ratio")
 		}
 		ds = append(ds, d)
 	}
 	return ds
+}
+
+// lookups returns the counter of the same lookups as m, which counts hits: of
+// misses, or else of all.
+func (c *Catalog) lookups(m Metric) (o Metric, misses, ok bool) {
+	name := "_" + string(m.ID) + "_"
+	for _, hit := range hitWords {
+		for i, w := range append(slices.Clone(missWords), lookupWords...) {
+			if !strings.Contains(name, "_"+hit+"_") {
+				break
+			}
+			o, ok := c.Metric(ID(strings.Trim(strings.Replace(name, "_"+hit+"_", "_"+w+"_", 1), "_")))
+			if ok && o.Type == Counter && o.ID != m.ID && o.Unit != "By" {
+				return o, i < len(missWords), true
+			}
+		}
+	}
+	return Metric{}, false, false
 }
 
 // expiryNames are how names of gauges end that say until when something is good.
