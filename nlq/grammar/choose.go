@@ -100,6 +100,8 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 				return false
 			case amount && f.dimension(m.Unit) == "ratio" && f.dimension(o.Unit) != "ratio":
 				return true
+			case (f.quotient || f.over == nlq.Rate) && f.dimension(m.Unit) == "ratio" && f.dimension(o.Unit) != "ratio":
+				return true // what is divided, or counted in a second, is no share
 			case share && composed && f.dimension(o.Unit) == "ratio" && f.dimension(m.Unit) != "ratio":
 				return true
 			}

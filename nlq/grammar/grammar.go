@@ -154,6 +154,7 @@ type frame struct {
 	implied    []string   // weak measure words that names imply: an H100 is a GPU
 
 	given     *catalog.Metric // what is measured, where its words were read already
+	settled   bool            // and all that is said of it
 	partFrom  int             // and partTo: the items that say values of its labels
 	partTo    int
 	lent      []string // words of what it is divided by, of which one may be left out: accepted / draft tokens
@@ -306,10 +307,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	if f.sometime && f.window == 0 {
 		return nlq.Parse{}, f.settle("How far back is looked for it?")
 	}
-	f.takeNames()
-	f.takeGroups()
-	f.takeComparisons()
-	f.takeAggregation()
+	f.takeRest()
 	if len(f.compares) > 1 && !(f.counting && len(f.compares) == 2) {
 		return nlq.Parse{}, f.ask("There is more than one condition in this. Which one do you mean?")
 	}
@@ -331,6 +329,17 @@ func (f *frame) read() (nlq.Parse, error) {
 		}
 	}
 	return nlq.Parse{Intent: intent, Assumed: f.assumed, Confidence: f.confidence()}, nil
+}
+
+// takeRest reads what needs no shape: names, groups, limits, how it is put together.
+func (f *frame) takeRest() {
+	if f.settled {
+		return
+	}
+	f.takeNames()
+	f.takeGroups()
+	f.takeComparisons()
+	f.takeAggregation()
 }
 
 // assume notes what was not said, and how much likelier a misreading that makes.

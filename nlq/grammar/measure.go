@@ -12,6 +12,9 @@ import (
 
 // measure finds what is measured, and the values of its labels that were said.
 func (f *frame) measure() (catalog.Metric, error) {
+	if f.settled {
+		return *f.given, f.fits(*f.given)
+	}
 	was := *f
 	was.items = slices.Clone(f.items)
 	if m, ok := f.takeState(); ok {

@@ -43,12 +43,12 @@ func (f *frame) takePart() {
 // part behind it, or before it: of requests that were aborted, of aborted requests.
 func (f *frame) partBehind(i, j, end int) bool {
 	for k := end - 1; k > j; k-- {
-		if whole, ok := f.wholeAt(j, k, f.items[:i]); ok && f.dividedBy(whole, j, k, k, end) {
+		if whole, ok := f.allAt(j, k, f.items[:i]); ok && f.dividedBy(whole, j, k, k, end) {
 			return true
 		}
 	}
 	for k := j + 1; k < end; k++ {
-		if whole, ok := f.wholeAt(k, end, f.items[j:k]); ok && f.dividedBy(whole, k, end, j, k) {
+		if whole, ok := f.allAt(k, end, f.items[j:k]); ok && f.dividedBy(whole, k, end, j, k) {
 			return true
 		}
 	}
@@ -63,7 +63,7 @@ func (f *frame) partBefore(i, j, end int) bool {
 		if f.shareOfBoth(f.items[:from], f.items[j:k]) {
 			return false
 		}
-		if whole, ok := f.wholeAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
+		if whole, ok := f.allAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
 			return true
 		}
 	}
@@ -184,9 +184,9 @@ func (f *frame) placedAt(i int) (name, to int, ok bool) {
 	return name, to, true
 }
 
-// wholeAt reads items j to k as things that are counted, those of what was named
+// allAt reads items j to k as things that are counted, those of what was named
 // before where only that tells which.
-func (f *frame) wholeAt(j, k int, before []item) (catalog.Metric, bool) {
+func (f *frame) allAt(j, k int, before []item) (catalog.Metric, bool) {
 	m, ok := f.second(j, k, before)
 	for i, it := range before {
 		if ok {

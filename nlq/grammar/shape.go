@@ -66,6 +66,7 @@ func (f *frame) takeShapes() {
 	f.takePortion(false)
 	f.takeShareOf()
 	f.takePortion(true)
+	f.takeWhole()
 	f.takePart()
 	f.takeRatio()
 	f.takeSum()

@@ -119,6 +119,8 @@ var rewritings = []rewriting{
 	{has: []string{"five-min", "fifteen-min", "one-min"}, pattern: regexp.MustCompile(`(?i)\b(?:one|five|fifteen)-min(?:ute)? load\b`), by: loadOver},
 	// What a sensor reads: reads over 30 °C.
 	{has: []string{"reads "}, pattern: regexp.MustCompile(`(?i)\breads (over|above|below|under|more|less|higher|lower)\b`), as: "$1"},
+	// What there should be more of: is short of replicas, has lost a slave.
+	{has: []string{"missing", "short", "lack", "lost", "lose"}, pattern: regexp.MustCompile(`(?i)\b(?:(?:(?:is|are|has been|have been|was|were|runs?|running) )?(?:still )?(?:missing|short (?:of|on)|lacking)|lacks?|(?:has |have )?lost|loses) (?:some of its |one of its |one or more |any of its |some |any |one |its |a |an |of )?(replicas?|pods|slaves?|members?)\b`), as: "missing $1"},
 	// How conditions of objects are printed: Ready=False.
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), as: "$1"},
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`), as: "not $1"},

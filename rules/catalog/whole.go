@@ -1,0 +1,89 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+)
+
+// wholesCalled are the words that names of metrics have for what a whole or a bound
+// is called in a question. What is not listed goes by itself.
+var wholesCalled = map[string][]string{
+	"maximum":   {"max", "maximum", "limit"},
+	"max":       {"max", "maximum", "limit"},
+	"ceiling":   {"max", "maximum", "limit"},
+	"minimum":   {"min", "minimum"},
+	"min":       {"min", "minimum"},
+	"limit":     {"limit", "limits", "max", "maximum", "quota"},
+	"quota":     {"quota", "limit"},
+	"capacity":  {"capacity", "total", "max", "size", "limit"},
+	"total":     {"total", "capacity", "max", "size"},
+	"speed":     {"speed", "rate"},
+	"rate":      {"rate", "speed"},
+	"bandwidth": {"rate", "speed"},
+}
+
+// Whole returns the gauge that says how much there is, or may be, of what id counts,
+// as words call it: the nominal quota of a queue, the interval of a rule group. It
+// reports false where none of the same family does, or several do as well.
+func (c *Catalog) Whole(id ID, words []string) (whole Metric, ok bool) {
+	m, ok := c.Metric(id)
+	if !ok || len(words) == 0 {
+		return Metric{}, false
+	}
+	if _, other, rest, ok := c.partner(m); ok && !rest && called(string(other), words) {
+		return c.Metric(other)
+	}
+	own := strings.FieldsFunc(strings.ToLower(string(id)), joint)
+	for _, w := range m.Words {
+		own = append(own, strings.Fields(strings.ToLower(w))...)
+	}
+	closest := 0
+	ok = false
+	for _, o := range c.metrics {
+		if o.Type != Gauge || o.ID == id || slices.ContainsFunc([]string{"_used", "_usage", "_current"}, func(w string) bool { return strings.Contains(string(o.ID), w) }) || o.Exporter != m.Exporter || !bounds(o.Unit, m) || !called(string(o.ID), words) {
+			continue
+		}
+		parts := strings.FieldsFunc(strings.ToLower(string(o.ID)), joint)
+		if parts[0] != own[0] || !slices.ContainsFunc(o.Labels, m.Has) {
+			continue
+		}
+		near := -len(parts)
+		for _, w := range parts {
+			if slices.Contains(own, w) {
+				near += 100 // whatever else it has in its name
+			}
+		}
+		switch {
+		case !ok || near > closest:
+			whole, closest, ok = o, near, true
+		case near == closest:
+			return Metric{}, false
+		}
+	}
+	return whole, ok
+}
+
+// Used reports whether the name of id says that it counts what is in use.
+func (c *Catalog) Used(id ID) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(string(id)), joint), func(w string) bool {
+		return w == "current" || slices.Contains(usedWords, w)
+	})
+}
+
+// bounds reports whether what counts in u can say how much there is of m: of what
+// flows, how much can flow in a second.
+func bounds(u Unit, m Metric) bool { return u == m.Unit || m.Type == Counter && u == m.Unit+"/s" }
+
+// called reports whether the name of a metric says all of words.
+func called(name string, words []string) bool {
+	parts := strings.FieldsFunc(strings.ToLower(name), joint)
+	return !slices.ContainsFunc(words, func(w string) bool {
+		as, ok := wholesCalled[w]
+		if !ok {
+			as = []string{w}
+		}
+		return !slices.ContainsFunc(as, func(a string) bool { return slices.Contains(parts, a) })
+	})
+}
+
+func joint(r rune) bool { return r == '_' || r == ':' }
