@@ -34,6 +34,11 @@ func unscaled(e parser.Expr) (parser.Expr, bool) {
 
 // factored returns what is multiplied by a number, and the number.
 func factored(e parser.Expr) (parser.Expr, float64) {
+	if a, ok := e.(*parser.AggregateExpr); ok && linear[a.Op] {
+		of, n := factored(a.Expr)
+		a.Expr = of
+		return a, n
+	}
 	b, ok := plain(e).(*parser.BinaryExpr)
 	switch {
 	case ok && b.Op == parser.DIV: // 100 * a / b
@@ -49,6 +54,9 @@ func factored(e parser.Expr) (parser.Expr, float64) {
 	}
 	return plain(b.RHS), n.Val
 }
+
+// linear are the aggregations of which a factor can be taken out.
+var linear = map[parser.ItemType]bool{parser.SUM: true, parser.AVG: true, parser.MIN: true, parser.MAX: true, parser.TOPK: true, parser.BOTTOMK: true}
 
 // plain returns e without parentheses around it.
 func plain(e parser.Expr) parser.Expr {

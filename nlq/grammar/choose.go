@@ -121,6 +121,7 @@ func (f *frame) fitting(ids []catalog.ID) []catalog.ID {
 // by something else is none.
 func (f *frame) shareSaid() bool {
 	return !f.quotient && slices.ContainsFunc(f.items, func(it item) bool {
-		return it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
+		v, _ := it.has("kind")
+		return v == "share" || it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
 	})
 }

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -74,6 +75,10 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			if rt, rerr = r.holds(); rerr != nil {
 				continue
 			}
+		}
+		if f.items[i].raw == "(" && reflect.DeepEqual(lt, rt) {
+			f.useAll(span(i, len(f.items))...) // it says the same once more: idle (0 util)
+			return nlq.Parse{}, false, nil
 		}
 		if err := f.contradiction(op, lt, rt); err != nil {
 			return nlq.Parse{}, true, err
@@ -247,6 +252,9 @@ func (f *frame) wanting() []string {
 	var out []string
 	for i, it := range f.items {
 		_, cmp := it.has("compare")
+		if _, given := f.limitOf(i); cmp && !given && f.lexicon.sets["found"][it.low] {
+			cmp = false // hits and misses, and not what hits a limit
+		}
 		_, over := it.has("over")
 		_, hold := it.has("hold")
 		_, pace := it.has("pace")

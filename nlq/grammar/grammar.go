@@ -299,6 +299,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	f.takeMeaning()
 	f.takeLead()
 	f.takeCodes()
+	f.takeOutOf()
 	if p, ok, err := f.compound(); ok {
 		return p, err
 	}

@@ -16,6 +16,9 @@ func (f *frame) takePart() {
 		return
 	}
 	for i := range f.items {
+		if op, ok := f.says(i, "operator"); ok && op == "/" && i > 0 && f.partOver(i) {
+			return
+		}
 		j, ok := f.shareAt(i)
 		if !ok {
 			continue
@@ -64,6 +67,32 @@ func (f *frame) partBefore(i, j, end int) bool {
 			return false
 		}
 		if whole, ok := f.allAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
+			return true
+		}
+	}
+	return false
+}
+
+// partOver reads what stands before the operator at item i as the part of what stands
+// behind it: idle GPUs as a share of all GPUs.
+func (f *frame) partOver(i int) bool {
+	end := f.clauseFrom(i + 1)
+	for k := end; k > i+1; k-- {
+		whole, ok := f.allAt(i+1, k, f.items[:i])
+		if !ok {
+			continue
+		}
+		words := slices.DeleteFunc(f.contents(0, i), func(w string) bool { return f.words.says(whole.ID, w) })
+		if len(words) == 0 {
+			continue
+		}
+		if of, ok := f.kin(words, whole); ok && whole.Type == catalog.Gauge {
+			f.takeWords(0, i)
+			f.useAll(span(i, k)...)
+			f.divide(of, whole, nil)
+			if f.kind == unsaid {
+				f.kind = lookup
+			}
 			return true
 		}
 	}
@@ -152,8 +181,8 @@ func (f *frame) clauseFrom(i int) int {
 		_, isTime := at(f.items, k+1).number.duration()
 		_, _, placed := f.placedAt(k)
 		ends := it.number != nil || it.low == "," || it.low == ";" || placed
-		if v, _ := it.has("compare"); strings.HasPrefix(v, "> allocated") {
-			continue
+		if v, _ := it.has("compare"); strings.HasPrefix(v, "> allocated") || strings.HasSuffix(v, " 0") && f.words.anyOf(it.norms) {
+			continue // slurm GPUs that are idle are told, too
 		}
 		for _, r := range []role{"compare", "over", "hold", "window", "during", "join", "by", "severity", "route"} {
 			_, is := it.has(r)
@@ -197,6 +226,15 @@ func (f *frame) allAt(j, k int, before []item) (catalog.Metric, bool) {
 			m, ok = g.second(0, len(g.items), nil)
 		}
 	}
+	if thing := strings.Trim(string(m.Unit), "{}"); ok && isPlaceWord(thing) {
+		var things []string
+		for _, it := range f.items[j:min(k+1, len(f.items))] {
+			things = append(things, it.norms...)
+		}
+		if !slices.Contains(things, thing) && slices.ContainsFunc(things, isPlaceWord) {
+			return m, false // GPUs are no nodes
+		}
+	}
 	counts := strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{bool}" && m.Unit != "{state}"
 	return m, ok && (m.Type == catalog.Counter || counts) && m.Bad != "high" // errors are a part, and no whole
 }
@@ -238,6 +276,9 @@ func (f *frame) divide(of, whole catalog.Metric, labels []string) {
 	}
 	f.quotient = true
 	f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+		if len(labels) == 0 && f.catalog.Complements(of.ID, whole.ID) {
+			return f.shareOfSum(t, of, []catalog.Metric{of, whole}) // what succeeded is not all
+		}
 		ms, ok := t.(nlq.Measure)
 		if ok && ms.Agg == nlq.Each && len(labels) == 0 && (!subset(of.Labels, whole.Labels) || !subset(whole.Labels, of.Labels)) {
 			ms.Agg = nlq.Sum // series of errors have codes, those of requests methods

@@ -76,6 +76,7 @@ func (f *frame) takeShapes() {
 	f.takeTogether()
 	f.takeEvery()
 	f.takeEitherWay()
+	f.takeFraction()
 }
 
 // next returns the first item from i on that is said and not yet used, len

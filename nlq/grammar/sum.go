@@ -143,7 +143,7 @@ func (f *frame) addsUp(i int) (to int, ok bool) {
 // may share words with what is said in before.
 func (f *frame) second(i, to int, before []item) (catalog.Metric, bool) {
 	g := f.part(f.items[i:to], nil)
-	g.kind, g.lenient, g.quiet = lookup, false, true
+	g.kind, g.lenient, g.quiet, g.quotient = lookup, false, true, f.quotient
 	if pods := f.placeNamed("pod"); !slices.ContainsFunc(before, func(it item) bool { return slices.Contains(it.norms, pods.Name) }) {
 		g.implied = []string{"gpu"} // it goes without saying, but for what nodes have of pods
 	}

@@ -27,7 +27,7 @@ func (f *frame) takeWhole() {
 		}
 		share := f.dimension(m.Unit) == "ratio"
 		whole, known := f.catalog.Whole(m.ID, w.words)
-		if known && !usage && !f.catalog.Used(m.ID) && !f.calledSo(m.ID) && !f.tellsApart(whole, w.took) {
+		if known && !usage && !f.catalog.Used(m.ID) && !f.nameSaid(m.ID) && !f.tellsApart(whole, w.took) {
 			if g, m, usage, ok = f.besideOf(w, true); !ok {
 				continue
 			}
@@ -98,8 +98,8 @@ func (f *frame) saysMoreThan(took []int) bool {
 	return f.saysMore()
 }
 
-// calledSo reports whether what is said has all words of a name of id.
-func (f *frame) calledSo(id catalog.ID) bool {
+// nameSaid reports whether what is said has all words of a name of id.
+func (f *frame) nameSaid(id catalog.ID) bool {
 	said := f.norms()
 	return slices.ContainsFunc(f.words.calls(id), func(n named) bool { return subset(n.words, said) })
 }

@@ -31,7 +31,7 @@ func (c *Catalog) ofPairs() []Derived {
 			continue
 		}
 		used, other, rest, ok := c.partner(m)
-		if !ok {
+		if !ok || own[other] && len(other) < len(m.ID)-len(used) { // of several that are used, the row says which
 			continue
 		}
 		d := Derived{Metric: m, Expr: "100 * " + string(m.ID) + " / " + string(other)}
@@ -246,10 +246,14 @@ func (c *Catalog) partner(m Metric) (used string, other ID, rest, ok bool) {
 		if !strings.Contains(name, spell("_"+used+"_")) {
 			continue
 		}
-		for i, w := range append(slices.Clone(wholeWords), restWords...) {
-			id := ID(strings.Trim(strings.Replace(name, spell("_"+used+"_"), spell("_"+w+"_"), 1), "_"))
+		others := slices.Concat(wholeWords, restWords)
+		if used == "used" {
+			others = append(others, "") // ceph_osd_stat_bytes_used of ceph_osd_stat_bytes
+		}
+		for _, w := range others {
+			id := ID(strings.Trim(strings.ReplaceAll(strings.Replace(name, spell("_"+used+"_"), spell("_"+w+"_"), 1), "__", "_"), "_"))
 			if o, there := c.Metric(id); there && id != m.ID && o.Type == Gauge && o.Unit == m.Unit && slices.Equal(slices.Sorted(slices.Values(o.Labels)), slices.Sorted(slices.Values(m.Labels))) {
-				return strings.ReplaceAll(used, "_", " "), id, i >= len(wholeWords), true
+				return strings.ReplaceAll(used, "_", " "), id, slices.Contains(restWords, w), true
 			}
 		}
 	}
@@ -318,6 +322,20 @@ func (c *Catalog) allOf(m Metric) (expr string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// Complements reports whether a counts what went wrong of the same things of which b
+// counts what did not, so that both together are all.
+func (c *Catalog) Complements(a, b ID) bool {
+	name := "_" + string(a) + "_"
+	for _, failed := range failedWords {
+		for _, good := range goodWords {
+			if strings.Contains(name, "_"+failed+"_") && strings.Trim(strings.Replace(name, "_"+failed+"_", "_"+good+"_", 1), "_") == string(b) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // without returns phrase without word, and whether it had it.

@@ -30,7 +30,7 @@ func (c *Catalog) Whole(id ID, words []string) (whole Metric, ok bool) {
 	if !ok || len(words) == 0 {
 		return Metric{}, false
 	}
-	if _, other, rest, ok := c.partner(m); ok && !rest && called(string(other), words) {
+	if _, other, rest, ok := c.partner(m); ok && !rest && (called(string(other), words) || len(words) == 1 && slices.Contains(wholeWords, words[0])) {
 		return c.Metric(other)
 	}
 	own := strings.FieldsFunc(strings.ToLower(string(id)), joint)
