@@ -44,10 +44,58 @@ func (f *frame) lost(intent nlq.Intent) error {
 			return f.settle(fmt.Sprintf("Of what should each %s be counted once?", label))
 		}
 	}
+	if i := f.shareWanted(); i >= 0 && !f.sharesIn(intent) {
+		return f.settle(fmt.Sprintf("%s what? No measure says what all of it comes to.", strings.ToUpper(f.items[i].raw[:1])+f.items[i].raw[1:]))
+	}
 	if i, given := f.comparative(); i >= 0 && !compares(intent, given, f.catalog) {
 		return f.settle(fmt.Sprintf("What is it to be compared with: %s …?", f.items[i].raw))
 	}
 	return nil
+}
+
+// shareWanted returns the item that asks for a share of something, -1 where none does.
+func (f *frame) shareWanted() int {
+	return slices.IndexFunc(f.items, func(it item) bool {
+		kind, _ := it.has("kind")
+		op, _ := it.has("operator")
+		return (kind == "share" || op == "/") && slices.ContainsFunc(strings.Fields(it.low), func(w string) bool { return f.lexicon.sets["share"][w] })
+	})
+}
+
+// sharesIn reports whether intent divides something, or is of what is a share by itself.
+func (f *frame) sharesIn(intent nlq.Intent) bool {
+	share := false
+	look := func(m nlq.Measure) nlq.Measure {
+		of, _ := f.catalog.Measure(m.Metric)
+		share = share || f.dimension(of.Unit) == "ratio" || of.Unit == "{bool}"
+		return m
+	}
+	switch i := intent.(type) {
+	case nlq.Lookup:
+		look(i.Measure)
+	case nlq.Alert:
+		look(i.Measure)
+	case nlq.Formula:
+		nlq.Map(i.Term, look)
+		share = share || divides(i.Term)
+	}
+	return share
+}
+
+// divides reports whether something in t is divided by another.
+func divides(t nlq.Term) bool {
+	switch t := t.(type) {
+	case nlq.Binary:
+		_, number := t.Right.(nlq.Number)
+		return t.Op == "/" && !number || t.Left != nil && divides(t.Left) || t.Right != nil && divides(t.Right)
+	case nlq.Func:
+		return t.Of != nil && divides(t.Of)
+	case nlq.Group:
+		return divides(t.Of)
+	case nlq.Renamed:
+		return divides(t.Of)
+	}
+	return false
 }
 
 // distincts reports whether intent counts values.
