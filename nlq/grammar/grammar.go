@@ -173,7 +173,8 @@ type frame struct {
 	past      bool      // the window is one that is over: yesterday
 	whole     bool      // of everything put together
 	outUnit   string    // the dimension in which the answer is wanted
-	bytesLeft bool      // what runs out is space
+	bytesLeft bool      // of what is measured there will be nothing left
+	forecast  bool      // it is looked ahead
 	vanished  bool      // what is no longer told
 	ceiling   string    // the operator of a comparison with how much there can be
 
@@ -317,6 +318,9 @@ func (f *frame) read() (nlq.Parse, error) {
 		return nlq.Parse{}, err
 	}
 	if m, err = f.belowCeiling(m); err != nil {
+		return nlq.Parse{}, err
+	}
+	if m, err = f.runsOut(m); err != nil {
 		return nlq.Parse{}, err
 	}
 	f.entity, f.whose = m.Entity, brandOf(m.ID)

@@ -328,6 +328,8 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, singular(it.low))
 		case it.lead && f.lenient && !it.used && !f.words.all(it.norms):
 			f.assume(0.05, "%q only says what it is about", it.raw)
+		case f.bytesLeft && !it.used && it.low == "cluster":
+			weak = append(weak, it.norms...) // a Ceph cluster fills
 		case !it.used && !f.plain(it) && i != f.aggItem:
 			strong = append(strong, it.norms...)
 		}
@@ -367,7 +369,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 		strong = f.silent()
 	}
 	if f.bytesLeft {
-		weak = append(weak, "free", "available", "left", "space", "byte")
+		weak = append(weak, "free", "available", "left", "space", "byte", "usage", "full")
 	}
 	slices.Sort(strong)
 	return slices.Compact(strong), append(weak, f.implied...)

@@ -13,7 +13,7 @@ import (
 // interval, as a fraction of the total, how much of its limit it uses. Which metric
 // that is says the one that is measured, so that it is looked for first.
 func (f *frame) takeWhole() {
-	if f.test != nil || len(f.values) > 0 || f.given != nil || f.kind == when {
+	if f.test != nil || len(f.values) > 0 && !f.forecast || f.given != nil || f.kind == when {
 		return
 	}
 	for i := range f.items {
@@ -290,7 +290,8 @@ func (f *frame) ofWhole(t nlq.Term, whole catalog.Metric) nlq.Term {
 // besideWhole returns t and whole so that the one can be held to the other: what
 // flows in a second, where that is bounded.
 func (f *frame) besideWhole(t nlq.Term, whole catalog.Metric) (left, right nlq.Term, on []string) {
-	of := f.like(t, whole)
+	own, _ := nlq.Subject(t)
+	of := f.like(own, whole)
 	of.Over, of.Window = nlq.AsIs, 0
 	if ms, ok := t.(nlq.Measure); ok && ms.Over == nlq.Increase {
 		ms.Over = nlq.Rate

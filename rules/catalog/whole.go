@@ -63,6 +63,54 @@ func (c *Catalog) Whole(id ID, words []string) (whole Metric, ok bool) {
 	return whole, ok
 }
 
+// Rest reports whether the name of id says that it counts what is left.
+func (c *Catalog) Rest(id ID) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(string(id)), joint), func(w string) bool {
+		return w == "memavailable" || w == "memfree" || w == "swapfree" || slices.Contains(restWords, w)
+	})
+}
+
+// Full returns the gauge that says how much there is of what id says is used: that of
+// which a row says the share, else that of a pair. It reports false where none does.
+func (c *Catalog) Full(id ID) (Metric, bool) {
+	m, ok := c.Metric(id)
+	if !ok {
+		return m, false
+	}
+	for _, d := range c.rows {
+		if of, by, ok := d.Gauges(); ok && of == id && d.Bad == "high" {
+			return c.Metric(by)
+		}
+	}
+	if _, other, rest, ok := c.partner(m); ok && !rest {
+		return c.Metric(other)
+	}
+	if !c.Used(id) {
+		return Metric{}, false
+	}
+	for _, w := range []string{"quota", "capacity", "limit"} {
+		whole, ok := c.Whole(id, []string{w})
+		if ok && slices.Equal(slices.Sorted(slices.Values(whole.Labels)), slices.Sorted(slices.Values(m.Labels))) {
+			return whole, true
+		}
+	}
+	return Metric{}, false
+}
+
+// InUse returns the gauge that says how much is used of what id says how much there
+// is, the shortest name where there are several. It reports false where there is none.
+func (c *Catalog) InUse(id ID) (used Metric, ok bool) {
+	for _, m := range c.metrics {
+		if m.Type != Gauge || ok && len(m.ID) >= len(used.ID) {
+			continue
+		}
+		if _, other, rest, paired := c.partner(m); paired && !rest && other == id {
+			used, ok = m, true
+		}
+	}
+	return used, ok
+}
+
 // Used reports whether the name of id says that it counts what is in use.
 func (c *Catalog) Used(id ID) bool {
 	return slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(string(id)), joint), func(w string) bool {
