@@ -15,7 +15,7 @@ func (f *frame) saysReadings() bool {
 	for _, it := range f.items {
 		_, gone := it.has("absent")
 		more = more || f.lexicon.sets["no more"][it.low] || gone && strings.Contains(it.low, " ") // has stopped sending
-		readings = readings || f.lexicon.sets["told values"][it.low]
+		readings = readings || f.lexicon.sets["told values"][it.low] || gone && strings.HasPrefix(it.low, "no longer report")
 	}
 	return more && readings
 }

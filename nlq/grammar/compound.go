@@ -30,7 +30,8 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			op, left = both, slices.Concat(left, conditionOf(right))
 		}
 		wanted := f.items[i].low == "but" && f.wants(left) // "that want replicas but have none"
-		if !ok || !f.condition(left) && !wanted || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
+		none := ok && f.doesNothing(right) && f.clause(left)
+		if !ok || !f.condition(left) && !wanted && !none || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
 			continue
 		}
 		if f.items[i].low == "with" && f.namesOne(i+1) {
@@ -51,8 +52,21 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			break
 		}
 		right = f.ofItself(right)
-		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 && !f.tellingUnit(right) {
-			right = append(measureOf(left), right...)
+		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 && !f.tellingUnit(right) && !f.aboutOthers(left, right) {
+			if f.doesNothing(right) {
+				right = append(f.stateless(left), right...)
+			} else {
+				right = append(measureOf(left), right...)
+			}
+		} else if f.doesNothing(left) {
+			for k := range left {
+				if _, _, of := f.labelAt(k); !of || f.brand(left[k].low) {
+					continue
+				}
+				left = slices.Delete(slices.Clone(left), k, k+1) // an engine runs nothing: no requests
+				break
+			}
+			left = append(f.stateless(right), left...)
 		}
 		l := f.part(left, nil)
 		lt, lerr := l.holds()
@@ -98,6 +112,32 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	f.useAll(f.loose...) // "although the pods of train hold it" only says which
 	return nlq.Parse{}, false, nil
+}
+
+// aboutOthers reports whether right says by a place of its own what it is about: jobs
+// are pending although nodes are idle.
+func (f *frame) aboutOthers(left, right []item) bool {
+	return len(right) > 0 && slices.ContainsFunc(right[:min(2, len(right))], func(it item) bool {
+		return len(it.norms) == 1 && isPlaceWord(it.norms[0]) && !it.name && !f.saidIn(it, left)
+	})
+}
+
+// doesNothing reports whether items say what of something there is none of, and not of
+// what: none is running.
+func (f *frame) doesNothing(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool {
+		v, cmp := it.has("compare")
+		return cmp && strings.HasPrefix(v, "== running ")
+	})
+}
+
+// stateless returns what items say beside a condition and the state that they tell:
+// the requests that are waiting.
+func (f *frame) stateless(items []item) []item {
+	return slices.DeleteFunc(measureOf(items), func(it item) bool {
+		_, state := it.has("state")
+		return state || f.lexicon.sets["queued"][it.low] || f.plain(it)
+	})
 }
 
 // namesOne reports whether a place or a label with a name behind it begins at item i.

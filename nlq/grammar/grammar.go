@@ -301,6 +301,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	f.takeLead()
 	f.takeCodes()
 	f.takeOutOf()
+	f.takeTwins()
 	if p, ok, err := f.compound(); ok {
 		return p, err
 	}
