@@ -79,7 +79,11 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if lerr != nil || rerr != nil {
 			continue
 		}
-		if op == "or" && len(l.filters)+len(r.filters) > 0 {
+		if m, ok := nlq.Subject(rt); ok && f.aboutOthers(left, right) && f.lexicon.sets["software"][brandOf(m.Metric)] && !slices.Contains(f.norms(), brandOf(m.Metric)) {
+			continue // idle nodes are not those of another program
+		}
+		once := op == "and" && len(l.filters) > 0 && len(r.filters) == 0 && l.entity == r.entity // said once of both
+		if (op == "or" || once) && len(l.filters)+len(r.filters) > 0 {
 			lf, rf := l.filters, r.filters
 			l, r = f.part(left, r), f.part(right, l)
 			l.shared, r.shared = rf, lf

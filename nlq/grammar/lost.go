@@ -44,6 +44,9 @@ func (f *frame) lost(intent nlq.Intent) error {
 			return f.settle(fmt.Sprintf("Of what should each %s be counted once?", label))
 		}
 	}
+	if i := f.secondState(); i >= 0 && !joins(intent) {
+		return f.settle(fmt.Sprintf("How should %q be told?", f.items[i].raw+" "+at(f.items, i+1).raw+" …"))
+	}
 	if i := f.shareWanted(); i >= 0 && !f.sharesIn(intent) {
 		return f.settle(fmt.Sprintf("%s what? No measure says what all of it comes to.", strings.ToUpper(f.items[i].raw[:1])+f.items[i].raw[1:]))
 	}
@@ -51,6 +54,65 @@ func (f *frame) lost(intent nlq.Intent) error {
 		return f.settle(fmt.Sprintf("What is it to be compared with: %s …?", f.items[i].raw))
 	}
 	return nil
+}
+
+// secondState returns the item that says that something else holds as well, although
+// one would not think so, -1 where none does: ready but unschedulable. What is left
+// out is no condition, nor what is only meant.
+func (f *frame) secondState() int {
+	for i, it := range f.items {
+		next := at(f.items, i+1)
+		if _, trend := next.has("trend"); it.low == "but not" && f.lexicon.sets["state of a twin"][next.low] || it.low == "and" && trend && i+2 == len(f.items) {
+			return i // over 80% and growing
+		}
+		if _, join := it.has("join"); i == 0 || !join || !f.lexicon.sets["contrast"][it.low] {
+			continue
+		}
+		_, not := next.has("not")
+		_, only := next.has("only")
+		if not || only || f.lexicon.sets["aside"][next.low] {
+			continue
+		}
+		for k := i + 1; k < len(f.items); k++ {
+			said := f.items[k]
+			_, hold := said.has("hold")
+			if hold || said.low == "," || said.number != nil {
+				break
+			}
+			_, state := said.has("state")
+			if v, cmp := said.has("compare"); state || cmp && len(v) > 2 || f.lexicon.sets["state of a twin"][said.low] {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// joins reports whether intent has two conditions.
+func joins(intent nlq.Intent) bool {
+	f, ok := intent.(nlq.Formula)
+	return !ok && !isAlertOrLookup(intent) || ok && hasJoin(f.Term)
+}
+
+func isAlertOrLookup(intent nlq.Intent) bool {
+	switch intent.(type) {
+	case nlq.Alert, nlq.Lookup:
+		return true
+	}
+	return false
+}
+
+// hasJoin reports whether t joins conditions.
+func hasJoin(t nlq.Term) bool {
+	switch t := t.(type) {
+	case nlq.Binary:
+		return t.Op == "and" || t.Op == "or" || t.Op == "unless" || t.Left != nil && hasJoin(t.Left) || t.Right != nil && hasJoin(t.Right)
+	case nlq.Func:
+		return t.Of != nil && hasJoin(t.Of)
+	case nlq.Group:
+		return hasJoin(t.Of)
+	}
+	return false
 }
 
 // shareWanted returns the item that asks for a share of something, -1 where none does.
