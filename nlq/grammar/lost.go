@@ -62,7 +62,7 @@ func (f *frame) lost(intent nlq.Intent) error {
 func (f *frame) secondState() int {
 	for i, it := range f.items {
 		next := at(f.items, i+1)
-		if _, trend := next.has("trend"); it.low == "but not" && f.lexicon.sets["state of a twin"][next.low] || it.low == "and" && trend && i+2 == len(f.items) {
+		if _, trend := next.has("trend"); it.low == "but not" && f.lexicon.sets["state of a twin"][next.low] && f.endsAt(i+2) || it.low == "and" && trend && i+2 == len(f.items) {
 			return i // over 80% and growing
 		}
 		if _, join := it.has("join"); i == 0 || !join || !f.lexicon.sets["contrast"][it.low] {
@@ -86,6 +86,12 @@ func (f *frame) secondState() int {
 		}
 	}
 	return -1
+}
+
+// endsAt reports whether no words follow at item i, or only for how long it holds.
+func (f *frame) endsAt(i int) bool {
+	_, hold := at(f.items, i).has("hold")
+	return i >= len(f.items) || hold || f.items[i].low == ","
 }
 
 // joins reports whether intent has two conditions.

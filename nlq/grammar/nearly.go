@@ -160,8 +160,8 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		if of < enough || in < enough || s < score {
 			return
 		}
-		if f.ofAnother(n.id, strong) || n.metric.Bad == "high" && slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["remaining"][w] && !slices.Contains(n.words, w) }) {
-			return // what is used is not what is left
+		if f.ofAnother(n.id, strong) || f.leftOf(n.metric, n.words, strong) {
+			return
 		}
 		if !n.derived && !n.metric.Default {
 			s *= 0.85 // there only where somebody asked for it
@@ -184,7 +184,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 			if err := f.dropped(own); err != nil {
 				return catalog.Metric{}, false, err
 			}
-			if f.aboutOther(own, strong) {
+			if f.aboutOther(own, strong) || f.limitsShare() && f.leftOf(&m, own, strong) {
 				return catalog.Metric{}, false, nil
 			}
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
@@ -198,6 +198,12 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		f.assume(0.5*(1-min(1, score))+0.1, "%s is what comes nearest", f.title(best.ID))
 	}
 	return best, score > 0, nil
+}
+
+// leftOf reports whether strong speaks of what is left, and m, which goes by own, tells
+// what is used.
+func (f *frame) leftOf(m *catalog.Metric, own, strong []string) bool {
+	return m.Bad == "high" && slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["remaining"][w] && !slices.Contains(own, w) })
 }
 
 // A turn is when a name is found: by which of the words said, and where among all.

@@ -250,7 +250,7 @@ func (f *frame) dividedBy(whole catalog.Metric, j, k, from, end int) bool {
 	if len(labels) == 0 {
 		if of, ok = f.kin(f.contents(from, end), whole); !ok {
 			of, ok = f.second(from, end, f.items[j:k])
-			ok = ok && of.ID != whole.ID && of.Type == whole.Type && of.Exporter == whole.Exporter && f.dimension(of.Unit) == f.dimension(whole.Unit)
+			ok = ok && of.ID != whole.ID && of.Type == whole.Type && of.Exporter == whole.Exporter && (f.dimension(of.Unit) == f.dimension(whole.Unit) || ofOneFlow(of, whole))
 		}
 	}
 	if !ok {
@@ -264,6 +264,12 @@ func (f *frame) dividedBy(whole catalog.Metric, j, k, from, end int) bool {
 	}
 	f.divide(of, whole, labels)
 	return true
+}
+
+// ofOneFlow reports whether a and b count what becomes of the same: errors of packets
+// received.
+func ofOneFlow(a, b catalog.Metric) bool {
+	return a.Type == catalog.Counter && strings.HasPrefix(string(a.Unit), "{") && strings.HasPrefix(string(b.Unit), "{") && inCommon(string(a.ID), string(b.ID)) > leastInCommon
 }
 
 // divide has of divided by whole: by the same without the values of labels, where

@@ -202,6 +202,13 @@ func (f *frame) wholeAt(i int) (w wholeSaid, ok bool) {
 			w.op = ">"
 		}
 		w.took = span(i, to)
+	case f.items[i].low == "than" && i > 1:
+		op, from := f.thanBefore(i)
+		if to, w.words = f.wholeWords(i + 1); to == 0 || op == "" {
+			return w, false
+		}
+		w.op, w.versus, w.limit = op, true, number{value: 1, unit: f.lexicon.units["1"], isUnit: true}
+		w.took = append(span(i, to), from...)
 	default:
 		return w, false
 	}
@@ -213,6 +220,30 @@ func (f *frame) wholeAt(i int) (w wholeSaid, ok bool) {
 	// What is a value of a label says of what kind the whole is, and what it is of.
 	w.took = slices.DeleteFunc(w.took, func(k int) bool { return k > i && f.kindOfWhole(k) })
 	return w, true
+}
+
+// thanBefore returns which way what stands before "than" at item i compares, and the
+// items that say so: takes longer to evaluate than, more time than.
+func (f *frame) thanBefore(i int) (op string, took []int) {
+	for k := i - 1; k >= max(0, i-4); k-- {
+		_, hold := f.items[k].number.duration()
+		switch low := f.items[k].low; {
+		case hold:
+			return "", nil
+		case f.lexicon.sets["larger"][low]:
+			op = ">"
+		case f.lexicon.sets["smaller"][low]:
+			op = "<"
+		default:
+			continue
+		}
+		took = []int{k}
+		if f.lexicon.sets["costs"][at(f.items, k-1).low] || at(f.items, k-1).low == "takes" || at(f.items, k-1).low == "take" {
+			took = append(took, k-1)
+		}
+		return op, took
+	}
+	return "", nil
 }
 
 // wholeWords reads items from i on as what a whole is called, and returns the item
