@@ -151,7 +151,11 @@ func (f *frame) leftFirst(ids []catalog.ID) []catalog.ID {
 	var same []catalog.ID
 	for _, id := range ids {
 		m, _ := f.catalog.Measure(id)
-		if used, _, how := f.end(&m); how != bounded {
+		used, _, how := f.end(&m)
+		if how == left {
+			return []catalog.ID{id}
+		}
+		if how != bounded {
 			out = append(out, id)
 		} else if !slices.Contains(same, used.ID) {
 			out, same = append(out, id), append(same, used.ID)
@@ -168,6 +172,6 @@ func (f *frame) leftFirst(ids []catalog.ID) []catalog.ID {
 func (f *frame) shareSaid() bool {
 	return !f.quotient && slices.ContainsFunc(f.items, func(it item) bool {
 		v, _ := it.has("kind")
-		return v == "share" || it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
+		return v == "share" && (!it.used || f.ownShare) || it.low == "rate" || it.low == "ratio" || it.low == "share" || it.low == "percentage"
 	})
 }

@@ -135,6 +135,12 @@ func (f *frame) runsOut(m catalog.Metric) (catalog.Metric, error) {
 	used, whole, how := f.end(&m)
 	switch how {
 	case left:
+		if d, ok := f.catalog.Derived(m.ID); ok {
+			if of, _, ok := d.Gauges(); ok && f.catalog.Rest(of) {
+				own, _ := f.catalog.Metric(of)
+				return own, nil // nothing left is no share of anything
+			}
+		}
 	case full:
 		f.compares[last] = compare{op: ">=", limit: number{value: 1, unit: f.lexicon.units["1"], isUnit: true}}
 	case bounded:

@@ -158,6 +158,7 @@ type frame struct {
 	partFrom  int             // and partTo: the items that say values of its labels
 	partTo    int
 	lent      []string // words of what it is divided by, of which one may be left out: accepted / draft tokens
+	ownShare  bool     // a share is asked for that is measured as such
 	quotient  bool     // what is measured is divided by something of its kind: limits are shares
 	values    []shaper // see formula
 	scale     shaper   // into the unit that is wanted

@@ -29,6 +29,7 @@ func (f *frame) takePart() {
 			if f.items[i].number == nil {
 				f.useAll(span(i, j)...)
 				f.takeInUse(j, end)
+				f.ownShare = true
 			}
 			return // "share of failed requests" is measured
 		}
