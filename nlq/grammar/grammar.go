@@ -109,6 +109,7 @@ type frame struct {
 	lenient    bool
 	lastResort bool // a measure need not be told apart by what is looked at, nor a state be measured in the limit's unit
 	unheard    bool // it is one way of several to read something: what it does not understand need not be put well
+	probing    bool // what would be measured is looked for, and no way round where nothing is
 	quiet      bool // as unheard, and names are not looked for: nobody hears what is not understood: it need not be put well
 	within     int  // how many compounds it is a part of
 	items      []item

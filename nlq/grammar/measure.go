@@ -21,6 +21,9 @@ func (f *frame) measure() (catalog.Metric, error) {
 		return m, nil
 	}
 	m, err := f.lookUp()
+	if err != nil && f.probing {
+		return m, err
+	}
 	if err != nil {
 		var ok bool
 		by, said := was, was

@@ -306,6 +306,8 @@ func (f *frame) kindOfWhole(k int) bool {
 
 // wouldMeasure returns what f measures, once all phenomena have taken their words.
 func (f *frame) wouldMeasure() (catalog.Metric, bool) {
+	f.probing = true
+	defer func() { f.probing = false }()
 	f.takeTimes()
 	f.takeRest()
 	m, err := f.measure()

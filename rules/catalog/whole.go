@@ -39,8 +39,11 @@ func (c *Catalog) Whole(id ID, words []string) (whole Metric, ok bool) {
 	}
 	closest := 0
 	ok = false
-	for _, o := range c.metrics {
-		if o.Type != Gauge || o.ID == id || slices.ContainsFunc([]string{"_used", "_usage", "_current"}, func(w string) bool { return strings.Contains(string(o.ID), w) }) || o.Exporter != m.Exporter || !bounds(o.Unit, m) || !called(string(o.ID), words) {
+	of := string(id[:strings.IndexFunc(string(id)+"_", joint)])
+	for i := range c.metrics {
+		o := &c.metrics[i]
+		if !strings.HasPrefix(string(o.ID), of) || o.Type != Gauge || o.ID == id || !bounds(o.Unit, m) || o.Exporter != m.Exporter ||
+			!called(string(o.ID), words) || countsUsed(o.ID) {
 			continue
 		}
 		parts := strings.FieldsFunc(strings.ToLower(string(o.ID)), joint)
@@ -55,7 +58,7 @@ func (c *Catalog) Whole(id ID, words []string) (whole Metric, ok bool) {
 		}
 		switch {
 		case !ok || near > closest:
-			whole, closest, ok = o, near, true
+			whole, closest, ok = *o, near, true
 		case near == closest:
 			return Metric{}, false
 		}
@@ -77,8 +80,12 @@ func (c *Catalog) Full(id ID) (Metric, bool) {
 	if !ok {
 		return m, false
 	}
-	for _, d := range c.rows {
-		if of, by, ok := d.Gauges(); ok && of == id && d.Bad == "high" {
+	for i := range c.rows {
+		d := &c.rows[i]
+		if d.Bad != "high" || !strings.Contains(d.Expr, string(id)) {
+			continue
+		}
+		if of, by, ok := d.Gauges(); ok && of == id {
 			return c.Metric(by)
 		}
 	}
@@ -97,11 +104,17 @@ func (c *Catalog) Full(id ID) (Metric, bool) {
 	return Metric{}, false
 }
 
+// countsUsed reports whether the name of id says outright that it counts what is used.
+func countsUsed(id ID) bool {
+	return strings.Contains(string(id), "_used") || strings.Contains(string(id), "_usage") || strings.Contains(string(id), "_current")
+}
+
 // InUse returns the gauge that says how much is used of what id says how much there
 // is, the shortest name where there are several. It reports false where there is none.
 func (c *Catalog) InUse(id ID) (used Metric, ok bool) {
+	of := string(id[:strings.IndexFunc(string(id)+"_", joint)])
 	for _, m := range c.metrics {
-		if m.Type != Gauge || ok && len(m.ID) >= len(used.ID) {
+		if !strings.HasPrefix(string(m.ID), of) || m.Type != Gauge || ok && len(m.ID) >= len(used.ID) {
 			continue
 		}
 		if _, other, rest, paired := c.partner(m); paired && !rest && other == id {
