@@ -161,7 +161,10 @@ func (f *frame) leftFirst(ids []catalog.ID) []catalog.ID {
 			out, same = append(out, id), append(same, used.ID)
 		}
 	}
-	if i := slices.IndexFunc(out, func(id catalog.ID) bool { m, _ := f.catalog.Measure(id); return slices.Contains(f.weakPlaces(), m.Entity) }); i >= 0 {
+	if i := slices.IndexFunc(out, func(id catalog.ID) bool {
+		m, _ := f.catalog.Measure(id)
+		return slices.Contains(f.weakPlaces(), m.Entity)
+	}); i >= 0 {
 		return out[i : i+1] // the file handles of a node
 	}
 	return out

@@ -79,6 +79,14 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if lerr != nil || rerr != nil {
 			continue
 		}
+		if f.doesNothing(left) || f.doesNothing(right) {
+			if f.doesNothing(left) && !f.saysOneOf(lt, "running") || f.doesNothing(right) && !f.saysOneOf(rt, "running") {
+				continue // it is told of something else
+			}
+			if f.queued(left) && !f.saysOneOf(lt, "queued") || f.queued(right) && !f.saysOneOf(rt, "queued") {
+				continue
+			}
+		}
 		if m, ok := nlq.Subject(rt); ok && f.aboutOthers(left, right) && f.lexicon.sets["software"][brandOf(m.Metric)] && !slices.Contains(f.norms(), brandOf(m.Metric)) {
 			continue // idle nodes are not those of another program
 		}
@@ -133,6 +141,23 @@ func (f *frame) doesNothing(items []item) bool {
 		v, cmp := it.has("compare")
 		return cmp && strings.HasPrefix(v, "== running ")
 	})
+}
+
+// queued reports whether items say that something waits.
+func (f *frame) queued(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool { return f.lexicon.sets["queued"][it.low] })
+}
+
+// saysOneOf reports whether what t is of, or a value that it is narrowed by, is called by a
+// word of a set.
+func (f *frame) saysOneOf(t nlq.Term, set string) bool {
+	m, ok := nlq.Subject(t)
+	words := strings.FieldsFunc(strings.ToLower(string(m.Metric)), isJoint)
+	for _, w := range m.Where {
+		words = append(words, strings.ToLower(w.Value))
+	}
+	return ok && slices.ContainsFunc(words, func(w string) bool { return f.lexicon.sets[set][w] }) &&
+		!slices.ContainsFunc(words, func(w string) bool { return f.lexicon.sets["outcome"][w] }) // a queue's failed jobs do not wait
 }
 
 // stateless returns what items say beside a condition and the state that they tell:

@@ -15,7 +15,8 @@ func (f *frame) takeSum() {
 	for i := range f.items {
 		_, and := f.says(i, "and")
 		op, plus := f.says(i, "operator")
-		if !plus && (f.items[i].low == "to" && f.ratioBefore(i) || f.items[i].low == "/" && f.between(i)) {
+		ratio := !plus && f.items[i].low == "to" && f.ratioBefore(i)
+		if !plus && (ratio || f.items[i].low == "/" && f.between(i)) {
 			op, plus = "/", true
 		}
 		if !plus {
@@ -43,6 +44,9 @@ func (f *frame) takeSum() {
 			}
 			if !ok {
 				continue
+			}
+			if op == "/" && f.kind == unsaid && ratio && !f.conditionAfter(to) {
+				f.kind = lookup // of failed to successful requests
 			}
 			if op == "/" && f.kind == unsaid && !f.condition(slices.Concat(f.items[:i], f.items[to:])) {
 				f.kind = lookup

@@ -36,7 +36,7 @@ type wordID int32
 
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
-	twins map[string][]twin
+	twins       map[string][]twin
 	names       []named
 	at          map[catalog.ID][2]int           // where in names those of a measure begin and end
 	known       map[string]wordID               // every word in them
