@@ -241,13 +241,16 @@ func joined(b nlq.Binary, c *catalog.Catalog) (parser.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if by, ok := r.(*parser.NumberLiteral); ok && op == parser.DIV && by.Val == 100 {
+		if of, n := factored(l); n == by.Val {
+			return of, nil // a percentage as a part of one
+		} else if n != 1 {
+			return &parser.BinaryExpr{Op: parser.MUL, LHS: &parser.NumberLiteral{Val: round(n / by.Val)}, RHS: of}, nil
+		}
+	}
 	e := &parser.BinaryExpr{Op: op, LHS: l, RHS: r}
 	_, leftNumber := l.(*parser.NumberLiteral)
-	by, rightNumber := r.(*parser.NumberLiteral)
-	if rightNumber && op == parser.DIV && factor(l) == by.Val && by.Val != 1 {
-		l, _ = factored(l)
-		return l, nil // 100 * a / b / 100 is a / b
-	}
+	_, rightNumber := r.(*parser.NumberLiteral)
 	if leftNumber || rightNumber || l.Type() == parser.ValueTypeScalar || r.Type() == parser.ValueTypeScalar {
 		return e, nil
 	}

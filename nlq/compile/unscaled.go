@@ -32,26 +32,9 @@ func unscaled(e parser.Expr) (parser.Expr, bool) {
 	return e, false
 }
 
-// factor returns the number by which e is multiplied, 1 where there is none.
-func factor(e parser.Expr) float64 {
-	switch e := plain(e).(type) {
-	case *parser.AggregateExpr:
-		return factor(e.Expr)
-	case *parser.BinaryExpr:
-		n, ok := e.LHS.(*parser.NumberLiteral)
-		switch {
-		case e.Op == parser.DIV:
-			return factor(e.LHS)
-		case e.Op == parser.MUL && ok && n.Val > 0:
-			return n.Val
-		}
-	}
-	return 1
-}
-
 // factored returns what is multiplied by a number, and the number.
 func factored(e parser.Expr) (parser.Expr, float64) {
-	if a, ok := plain(e).(*parser.AggregateExpr); ok && factor(a) != 1 {
+	if a, ok := e.(*parser.AggregateExpr); ok && linear[a.Op] {
 		of, n := factored(a.Expr)
 		a.Expr = of
 		return a, n
@@ -71,6 +54,9 @@ func factored(e parser.Expr) (parser.Expr, float64) {
 	}
 	return plain(b.RHS), n.Val
 }
+
+// linear are the aggregations of which a factor can be taken out.
+var linear = map[parser.ItemType]bool{parser.SUM: true, parser.AVG: true, parser.MIN: true, parser.MAX: true, parser.TOPK: true, parser.BOTTOMK: true}
 
 // plain returns e without parentheses around it.
 func plain(e parser.Expr) parser.Expr {

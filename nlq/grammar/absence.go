@@ -15,7 +15,7 @@ func (f *frame) saysReadings() bool {
 	for _, it := range f.items {
 		_, gone := it.has("absent")
 		more = more || f.lexicon.sets["no more"][it.low] || gone && strings.Contains(it.low, " ") // has stopped sending
-		readings = readings || f.lexicon.sets["told values"][it.low]
+		readings = readings || f.lexicon.sets["told values"][it.low] || gone && strings.HasPrefix(it.low, "no longer report")
 	}
 	return more && readings
 }
@@ -24,6 +24,9 @@ func (f *frame) saysReadings() bool {
 // gpu-03 any more, power readings missing. It is only tried where the words
 // mean nothing else: replicas may be missing too.
 func (f *frame) takeAbsence() bool {
+	if f.saysAny("onward") {
+		return false // it has none left in two days
+	}
 	found, none := false, !slices.ContainsFunc(f.items, func(it item) bool { return f.lexicon.sets["told values"][it.low] || f.lexicon.sets["no more"][it.low] })
 	for i := range f.items {
 		if f.items[i].low == "no" && i+1 < len(f.items) && slices.ContainsFunc(f.items[i+1:min(i+4, len(f.items))], func(it item) bool { return f.lexicon.sets["told values"][it.low] }) {

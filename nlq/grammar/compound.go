@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -29,7 +30,8 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			op, left = both, slices.Concat(left, conditionOf(right))
 		}
 		wanted := f.items[i].low == "but" && f.wants(left) // "that want replicas but have none"
-		if !ok || !f.condition(left) && !wanted || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
+		none := ok && f.doesNothing(right) && f.clause(left)
+		if !ok || !f.condition(left) && !wanted && !none || at(f.items, i+1).metric || op == "or" && sameLabel(f.sayings(), i) {
 			continue
 		}
 		if f.items[i].low == "with" && f.namesOne(i+1) {
@@ -50,8 +52,21 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			break
 		}
 		right = f.ofItself(right)
-		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 && !f.tellingUnit(right) {
-			right = append(measureOf(left), right...)
+		if wordless := f.part(right, nil); len(wordless.wanting()) == 0 && !f.tellingUnit(right) && !f.aboutOthers(left, right) {
+			if f.doesNothing(right) {
+				right = append(f.stateless(left), right...)
+			} else {
+				right = append(measureOf(left), right...)
+			}
+		} else if f.doesNothing(left) {
+			for k := range left {
+				if _, _, of := f.labelAt(k); !of || f.brand(left[k].low) {
+					continue
+				}
+				left = slices.Delete(slices.Clone(left), k, k+1) // an engine runs nothing: no requests
+				break
+			}
+			left = append(f.stateless(right), left...)
 		}
 		l := f.part(left, nil)
 		lt, lerr := l.holds()
@@ -64,7 +79,19 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 		if lerr != nil || rerr != nil {
 			continue
 		}
-		if op == "or" && len(l.filters)+len(r.filters) > 0 {
+		if f.doesNothing(left) || f.doesNothing(right) {
+			if f.doesNothing(left) && !f.saysOneOf(lt, "running") || f.doesNothing(right) && !f.saysOneOf(rt, "running") {
+				continue // it is told of something else
+			}
+			if f.queued(left) && !f.saysOneOf(lt, "queued") || f.queued(right) && !f.saysOneOf(rt, "queued") {
+				continue
+			}
+		}
+		if m, ok := nlq.Subject(rt); ok && f.aboutOthers(left, right) && f.lexicon.sets["software"][brandOf(m.Metric)] && !slices.Contains(f.norms(), brandOf(m.Metric)) {
+			continue // idle nodes are not those of another program
+		}
+		once := op == "and" && len(l.filters) > 0 && len(r.filters) == 0 && l.entity == r.entity // said once of both
+		if (op == "or" || once) && len(l.filters)+len(r.filters) > 0 {
 			lf, rf := l.filters, r.filters
 			l, r = f.part(left, r), f.part(right, l)
 			l.shared, r.shared = rf, lf
@@ -74,6 +101,10 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 			if rt, rerr = r.holds(); rerr != nil {
 				continue
 			}
+		}
+		if f.items[i].raw == "(" && reflect.DeepEqual(lt, rt) {
+			f.useAll(span(i, len(f.items))...) // it says the same once more: idle (0 util)
+			return nlq.Parse{}, false, nil
 		}
 		if err := f.contradiction(op, lt, rt); err != nil {
 			return nlq.Parse{}, true, err
@@ -93,6 +124,49 @@ func (f *frame) compound() (nlq.Parse, bool, error) {
 	}
 	f.useAll(f.loose...) // "although the pods of train hold it" only says which
 	return nlq.Parse{}, false, nil
+}
+
+// aboutOthers reports whether right says by a place of its own what it is about: jobs
+// are pending although nodes are idle.
+func (f *frame) aboutOthers(left, right []item) bool {
+	return len(right) > 0 && slices.ContainsFunc(right[:min(2, len(right))], func(it item) bool {
+		return len(it.norms) == 1 && isPlaceWord(it.norms[0]) && !it.name && !f.saidIn(it, left)
+	})
+}
+
+// doesNothing reports whether items say what of something there is none of, and not of
+// what: none is running.
+func (f *frame) doesNothing(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool {
+		v, cmp := it.has("compare")
+		return cmp && strings.HasPrefix(v, "== running ")
+	})
+}
+
+// queued reports whether items say that something waits.
+func (f *frame) queued(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool { return f.lexicon.sets["queued"][it.low] })
+}
+
+// saysOneOf reports whether what t is of, or a value that it is narrowed by, is called by a
+// word of a set.
+func (f *frame) saysOneOf(t nlq.Term, set string) bool {
+	m, ok := nlq.Subject(t)
+	words := strings.FieldsFunc(strings.ToLower(string(m.Metric)), isJoint)
+	for _, w := range m.Where {
+		words = append(words, strings.ToLower(w.Value))
+	}
+	return ok && slices.ContainsFunc(words, func(w string) bool { return f.lexicon.sets[set][w] }) &&
+		!slices.ContainsFunc(words, func(w string) bool { return f.lexicon.sets["outcome"][w] }) // a queue's failed jobs do not wait
+}
+
+// stateless returns what items say beside a condition and the state that they tell:
+// the requests that are waiting.
+func (f *frame) stateless(items []item) []item {
+	return slices.DeleteFunc(measureOf(items), func(it item) bool {
+		_, state := it.has("state")
+		return state || f.lexicon.sets["queued"][it.low] || f.plain(it)
+	})
 }
 
 // namesOne reports whether a place or a label with a name behind it begins at item i.
@@ -247,6 +321,9 @@ func (f *frame) wanting() []string {
 	var out []string
 	for i, it := range f.items {
 		_, cmp := it.has("compare")
+		if _, given := f.limitOf(i); cmp && !given && f.lexicon.sets["found"][it.low] {
+			cmp = false // hits and misses, and not what hits a limit
+		}
 		_, over := it.has("over")
 		_, hold := it.has("hold")
 		_, pace := it.has("pace")

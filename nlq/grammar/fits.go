@@ -69,8 +69,10 @@ func (f *frame) matches(m *catalog.Metric) (misfit, bool) {
 	if f.outUnit != "" && f.dimension(m.Unit) != f.outUnit && !uptime && !(m.Type == catalog.Counter && f.dimension(m.Unit)+"/s" == f.outUnit) {
 		return misfit{"is measured in %s. In which unit?", []any{m.Unit}}, false
 	}
-	if f.bytesLeft && (f.dimension(m.Unit) != "bytes" || m.Bad == "high") { // what is used does not run out
-		return misfit{says: "is no space that can run out."}, false
+	if f.bytesLeft {
+		if _, _, how := f.end(m); how == endless {
+			return misfit{says: "is nothing of which it is known when it has run out."}, false
+		}
 	}
 	if (f.per > 0 || f.over == nlq.Rate) && f.dimension(m.Unit) == "ratio" && len(f.compares) > 0 && !f.compares[0].limit.isUnit {
 		return misfit{says: "is a share."}, false // so many a second are none

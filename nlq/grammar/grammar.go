@@ -109,6 +109,7 @@ type frame struct {
 	lenient    bool
 	lastResort bool // a measure need not be told apart by what is looked at, nor a state be measured in the limit's unit
 	unheard    bool // it is one way of several to read something: what it does not understand need not be put well
+	probing    bool // what would be measured is looked for, and no way round where nothing is
 	quiet      bool // as unheard, and names are not looked for: nobody hears what is not understood: it need not be put well
 	within     int  // how many compounds it is a part of
 	items      []item
@@ -138,7 +139,7 @@ type frame struct {
 	counting   bool
 	only       bool // a comparison is of each series, before counting
 	top        int
-	end        nlq.OverTime // of the values in the window, where the thing at one end of a scale is asked for
+	extreme    nlq.OverTime // of the values in the window, where the thing at one end of a scale is asked for
 	loose      []int        // items that could join conditions and do not
 	lowEnd     bool         // "run out": the low end of what is left
 	filters    []filter
@@ -155,9 +156,11 @@ type frame struct {
 	implied    []string   // weak measure words that names imply: an H100 is a GPU
 
 	given     *catalog.Metric // what is measured, where its words were read already
+	settled   bool            // and all that is said of it
 	partFrom  int             // and partTo: the items that say values of its labels
 	partTo    int
 	lent      []string // words of what it is divided by, of which one may be left out: accepted / draft tokens
+	ownShare  bool     // a share is asked for that is measured as such
 	quotient  bool     // what is measured is divided by something of its kind: limits are shares
 	values    []shaper // see formula
 	scale     shaper   // into the unit that is wanted
@@ -173,7 +176,8 @@ type frame struct {
 	past      bool      // the window is one that is over: yesterday
 	whole     bool      // of everything put together
 	outUnit   string    // the dimension in which the answer is wanted
-	bytesLeft bool      // what runs out is space
+	bytesLeft bool      // of what is measured there will be nothing left
+	forecast  bool      // it is looked ahead
 	vanished  bool      // what is no longer told
 	asBefore  bool      // what is measured is compared with what it was
 	ceiling   string    // the operator of a comparison with how much there can be
@@ -300,6 +304,8 @@ func (f *frame) read() (nlq.Parse, error) {
 	f.takeMeaning()
 	f.takeLead()
 	f.takeCodes()
+	f.takeOutOf()
+	f.takeTwins()
 	if p, ok, err := f.compound(); ok {
 		return p, err
 	}
@@ -308,10 +314,7 @@ func (f *frame) read() (nlq.Parse, error) {
 	if f.sometime && f.window == 0 {
 		return nlq.Parse{}, f.settle("How far back is looked for it?")
 	}
-	f.takeNames()
-	f.takeGroups()
-	f.takeComparisons()
-	f.takeAggregation()
+	f.takeRest()
 	if len(f.compares) > 0 && f.test != nil && f.compares[0].limit.value != 0 {
 		return nlq.Parse{}, f.ask("There is more than one condition in this. Which one do you mean?")
 	}
@@ -326,6 +329,9 @@ func (f *frame) read() (nlq.Parse, error) {
 	if m, err = f.belowCeiling(m); err != nil {
 		return nlq.Parse{}, err
 	}
+	if m, err = f.runsOut(m); err != nil {
+		return nlq.Parse{}, err
+	}
 	f.entity, f.whose = m.Entity, brandOf(m.ID)
 	intent, err := f.intent(m)
 	if err != nil {
@@ -337,6 +343,17 @@ func (f *frame) read() (nlq.Parse, error) {
 		}
 	}
 	return nlq.Parse{Intent: intent, Assumed: f.assumed, Confidence: f.confidence()}, nil
+}
+
+// takeRest reads what needs no shape: names, groups, limits, how it is put together.
+func (f *frame) takeRest() {
+	if f.settled {
+		return
+	}
+	f.takeNames()
+	f.takeGroups()
+	f.takeComparisons()
+	f.takeAggregation()
 }
 
 // assume notes what was not said, and how much likelier a misreading that makes.

@@ -132,9 +132,9 @@ func (f *frame) takeEnd() {
 		least := f.lexicon.sets["least"][f.items[i].low]
 		how := strings.HasPrefix(at(f.items, 0).low, "how ") || slices.Contains(f.norms(), word)
 		if !how && f.kind == lookup || !how && f.kind == unsaid && !f.saysAny("compare") && !f.saysAny("over") && len(f.by) == 0 && !f.lists() {
-			f.top, f.subject, f.kind, f.end = 1, p.Name, lookup, nlq.Highest
+			f.top, f.subject, f.kind, f.extreme = 1, p.Name, lookup, nlq.Highest
 			if least {
-				f.top, f.end = -1, nlq.Lowest
+				f.top, f.extreme = -1, nlq.Lowest
 			}
 			return
 		}

@@ -44,10 +44,126 @@ func (f *frame) lost(intent nlq.Intent) error {
 			return f.settle(fmt.Sprintf("Of what should each %s be counted once?", label))
 		}
 	}
+	if i := f.secondState(); i >= 0 && !joins(intent) {
+		return f.settle(fmt.Sprintf("How should %q be told?", f.items[i].raw+" "+at(f.items, i+1).raw+" …"))
+	}
+	if i := f.shareWanted(); i >= 0 && !f.sharesIn(intent) {
+		return f.settle(fmt.Sprintf("%s what? No measure says what all of it comes to.", strings.ToUpper(f.items[i].raw[:1])+f.items[i].raw[1:]))
+	}
 	if i, given := f.comparative(); i >= 0 && !compares(intent, given, f.catalog) {
 		return f.settle(fmt.Sprintf("What is it to be compared with: %s …?", f.items[i].raw))
 	}
 	return nil
+}
+
+// secondState returns the item that says that something else holds as well, although
+// one would not think so, -1 where none does: ready but unschedulable. What is left
+// out is no condition, nor what is only meant.
+func (f *frame) secondState() int {
+	for i, it := range f.items {
+		next := at(f.items, i+1)
+		if _, trend := next.has("trend"); it.low == "but not" && f.lexicon.sets["state of a twin"][next.low] && f.endsAt(i+2) || it.low == "and" && trend && i+2 == len(f.items) {
+			return i // over 80% and growing
+		}
+		if _, join := it.has("join"); i == 0 || !join || !f.lexicon.sets["contrast"][it.low] {
+			continue
+		}
+		_, not := next.has("not")
+		_, only := next.has("only")
+		if not || only || f.lexicon.sets["aside"][next.low] {
+			continue
+		}
+		for k := i + 1; k < len(f.items); k++ {
+			said := f.items[k]
+			_, hold := said.has("hold")
+			if hold || said.low == "," || said.number != nil {
+				break
+			}
+			_, state := said.has("state")
+			if v, cmp := said.has("compare"); state || cmp && len(v) > 2 || f.lexicon.sets["state of a twin"][said.low] {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// endsAt reports whether no words follow at item i, or only for how long it holds.
+func (f *frame) endsAt(i int) bool {
+	_, hold := at(f.items, i).has("hold")
+	return i >= len(f.items) || hold || f.items[i].low == ","
+}
+
+// joins reports whether intent has two conditions.
+func joins(intent nlq.Intent) bool {
+	f, ok := intent.(nlq.Formula)
+	return !ok && !isAlertOrLookup(intent) || ok && hasJoin(f.Term)
+}
+
+func isAlertOrLookup(intent nlq.Intent) bool {
+	switch intent.(type) {
+	case nlq.Alert, nlq.Lookup:
+		return true
+	}
+	return false
+}
+
+// hasJoin reports whether t joins conditions.
+func hasJoin(t nlq.Term) bool {
+	switch t := t.(type) {
+	case nlq.Binary:
+		return t.Op == "and" || t.Op == "or" || t.Op == "unless" || t.Left != nil && hasJoin(t.Left) || t.Right != nil && hasJoin(t.Right)
+	case nlq.Func:
+		return t.Of != nil && hasJoin(t.Of)
+	case nlq.Group:
+		return hasJoin(t.Of)
+	}
+	return false
+}
+
+// shareWanted returns the item that asks for a share of something, -1 where none does.
+func (f *frame) shareWanted() int {
+	return slices.IndexFunc(f.items, func(it item) bool {
+		kind, _ := it.has("kind")
+		op, _ := it.has("operator")
+		return (kind == "share" || op == "/") && slices.ContainsFunc(strings.Fields(it.low), func(w string) bool { return f.lexicon.sets["share"][w] })
+	})
+}
+
+// sharesIn reports whether intent divides something, or is of what is a share by itself.
+func (f *frame) sharesIn(intent nlq.Intent) bool {
+	share := false
+	look := func(m nlq.Measure) nlq.Measure {
+		of, _ := f.catalog.Measure(m.Metric)
+		share = share || f.dimension(of.Unit) == "ratio" || of.Unit == "{bool}"
+		return m
+	}
+	switch i := intent.(type) {
+	case nlq.Lookup:
+		look(i.Measure)
+	case nlq.Alert:
+		look(i.Measure)
+	case nlq.Formula:
+		nlq.Map(i.Term, look)
+		share = share || divides(i.Term)
+	}
+	return share
+}
+
+// divides reports whether something in t is divided by another.
+func divides(t nlq.Term) bool {
+	switch t := t.(type) {
+	case nlq.Binary:
+		_, number := t.Right.(nlq.Number)
+		return t.Op == "/" && !number || t.Left != nil && divides(t.Left) || t.Right != nil && divides(t.Right)
+	case nlq.Func:
+		return t.Of != nil && divides(t.Of)
+	case nlq.Group:
+		return divides(t.Of)
+	case nlq.Renamed:
+		return divides(t.Of)
+	}
+	return false
 }
 
 // distincts reports whether intent counts values.

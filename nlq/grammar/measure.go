@@ -12,12 +12,18 @@ import (
 
 // measure finds what is measured, and the values of its labels that were said.
 func (f *frame) measure() (catalog.Metric, error) {
+	if f.settled {
+		return *f.given, f.fits(*f.given)
+	}
 	was := *f
 	was.items = slices.Clone(f.items)
 	if m, ok := f.takeState(); ok {
 		return m, nil
 	}
 	m, err := f.lookUp()
+	if err != nil && f.probing {
+		return m, err
+	}
 	if err != nil {
 		var ok bool
 		by, said := was, was
@@ -342,6 +348,8 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 			strong = append(strong, singular(it.low))
 		case it.lead && f.lenient && !it.used && !f.words.all(it.norms):
 			f.assume(0.05, "%q only says what it is about", it.raw)
+		case f.bytesLeft && !it.used && it.low == "cluster":
+			weak = append(weak, it.norms...) // a Ceph cluster fills
 		case !it.used && !f.plain(it) && i != f.aggItem:
 			strong = append(strong, it.norms...)
 		}
@@ -381,7 +389,7 @@ func (f *frame) said(withAgg bool) (strong, weak []string) {
 		strong = f.silent()
 	}
 	if f.bytesLeft {
-		weak = append(weak, "free", "available", "left", "space", "byte")
+		weak = append(weak, "free", "available", "left", "space", "byte", "usage", "full")
 	}
 	slices.Sort(strong)
 	return slices.Compact(strong), append(weak, f.implied...)

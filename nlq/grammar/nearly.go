@@ -32,8 +32,10 @@ func (f *frame) filler(w string) bool {
 // and a state where a state was said.
 func (f *frame) shorter(less, weak, strong []string) (catalog.Metric, bool) {
 	best, found := -1, catalog.Metric{}
+	share := f.shareSaid()
 	for n := range f.words.within(less, weak) {
-		if len(n.words) <= best || !f.suits(n.metric) {
+		closer := len(n.words) > best || share && len(n.words) == best && n.derived && f.dimension(n.metric.Unit) == "ratio" && f.dimension(found.Unit) != "ratio"
+		if !closer || !f.suits(n.metric) {
 			continue
 		}
 		ok := !slices.ContainsFunc(strong, func(w string) bool {
@@ -140,6 +142,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		gpuSaid = int(id)
 	}
 	best, score, covered := catalog.Metric{}, 0.0, []string(nil)
+	share := f.shareSaid()
 	found := turn{} // of two as near the first is taken, as words find them
 	f.words.tally(f.words.telling(words, enough*total), every, func(i, _ int) {
 		n := &f.words.names[i]
@@ -164,8 +167,8 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		if of < enough || in < enough || s < score {
 			return
 		}
-		if f.ofAnother(n.id, strong) || n.metric.Bad == "high" && slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["remaining"][w] && !slices.Contains(n.words, w) }) {
-			return // what is used is not what is left
+		if f.ofAnother(n.id, strong) || f.leftOf(n.metric, n.words, strong) {
+			return
 		}
 		if !n.derived && !n.metric.Default {
 			s *= 0.85 // there only where somebody asked for it
@@ -179,6 +182,9 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 			s *= 0.8 // whose it is goes without saying only where one thing has it
 		}
 		at := turn{slices.IndexFunc(words, func(w wordID) bool { return slices.Contains(n.ids, w) }), i}
+		if share && n.derived && f.dimension(n.metric.Unit) == "ratio" {
+			s *= 1.01 // of those as near
+		}
 		if (s > score || s == score && at.before(found)) && f.suits(n.metric) {
 			best, score, covered, found = *n.metric, s, n.words, at
 		}
@@ -188,7 +194,7 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 			if err := f.dropped(own); err != nil {
 				return catalog.Metric{}, false, err
 			}
-			if f.aboutOther(own, strong) {
+			if f.aboutOther(own, strong) || f.limitsShare() && f.leftOf(&m, own, strong) {
 				return catalog.Metric{}, false, nil
 			}
 			f.assume(0.45, "%s is what the words hold", f.title(m.ID))
@@ -202,6 +208,12 @@ func (f *frame) nearly(strong, weak []string) (catalog.Metric, bool, error) {
 		f.assume(0.5*(1-min(1, score))+0.1, "%s is what comes nearest", f.title(best.ID))
 	}
 	return best, score > 0, nil
+}
+
+// leftOf reports whether strong speaks of what is left, and m, which goes by own, tells
+// what is used.
+func (f *frame) leftOf(m *catalog.Metric, own, strong []string) bool {
+	return m.Bad == "high" && slices.ContainsFunc(strong, func(w string) bool { return f.lexicon.sets["remaining"][w] && !slices.Contains(own, w) })
 }
 
 // A turn is when a name is found: by which of the words said, and where among all.

@@ -16,6 +16,9 @@ func (f *frame) takePart() {
 		return
 	}
 	for i := range f.items {
+		if op, ok := f.says(i, "operator"); ok && op == "/" && i > 0 && f.partOver(i) {
+			return
+		}
 		j, ok := f.shareAt(i)
 		if !ok {
 			continue
@@ -26,6 +29,7 @@ func (f *frame) takePart() {
 			if f.items[i].number == nil {
 				f.useAll(span(i, j)...)
 				f.takeInUse(j, end)
+				f.ownShare = true
 			}
 			return // "share of failed requests" is measured
 		}
@@ -43,12 +47,12 @@ func (f *frame) takePart() {
 // part behind it, or before it: of requests that were aborted, of aborted requests.
 func (f *frame) partBehind(i, j, end int) bool {
 	for k := end - 1; k > j; k-- {
-		if whole, ok := f.wholeAt(j, k, f.items[:i]); ok && f.dividedBy(whole, j, k, k, end) {
+		if whole, ok := f.allAt(j, k, f.items[:i]); ok && f.dividedBy(whole, j, k, k, end) {
 			return true
 		}
 	}
 	for k := j + 1; k < end; k++ {
-		if whole, ok := f.wholeAt(k, end, f.items[j:k]); ok && f.dividedBy(whole, k, end, j, k) {
+		if whole, ok := f.allAt(k, end, f.items[j:k]); ok && f.dividedBy(whole, k, end, j, k) {
 			return true
 		}
 	}
@@ -63,7 +67,33 @@ func (f *frame) partBefore(i, j, end int) bool {
 		if f.shareOfBoth(f.items[:from], f.items[j:k]) {
 			return false
 		}
-		if whole, ok := f.wholeAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
+		if whole, ok := f.allAt(j, k, f.items[:from]); ok && whole.Type == catalog.Counter && f.dividedBy(whole, j, k, 0, from) {
+			return true
+		}
+	}
+	return false
+}
+
+// partOver reads what stands before the operator at item i as the part of what stands
+// behind it: idle GPUs as a share of all GPUs.
+func (f *frame) partOver(i int) bool {
+	end := f.clauseFrom(i + 1)
+	for k := end; k > i+1; k-- {
+		whole, ok := f.allAt(i+1, k, f.items[:i])
+		if !ok {
+			continue
+		}
+		words := slices.DeleteFunc(f.contents(0, i), func(w string) bool { return f.words.says(whole.ID, w) })
+		if len(words) == 0 {
+			continue
+		}
+		if of, ok := f.kin(words, whole); ok && whole.Type == catalog.Gauge {
+			f.takeWords(0, i)
+			f.useAll(span(i, k)...)
+			f.divide(of, whole, nil)
+			if f.kind == unsaid {
+				f.kind = lookup
+			}
 			return true
 		}
 	}
@@ -152,8 +182,8 @@ func (f *frame) clauseFrom(i int) int {
 		_, isTime := at(f.items, k+1).number.duration()
 		_, _, placed := f.placedAt(k)
 		ends := it.number != nil || it.low == "," || it.low == ";" || placed
-		if v, _ := it.has("compare"); strings.HasPrefix(v, "> allocated") {
-			continue
+		if v, _ := it.has("compare"); strings.HasPrefix(v, "> allocated") || strings.HasSuffix(v, " 0") && f.words.anyOf(it.norms) {
+			continue // slurm GPUs that are idle are told, too
 		}
 		for _, r := range []role{"compare", "over", "hold", "window", "during", "join", "by", "severity", "route"} {
 			_, is := it.has(r)
@@ -184,9 +214,9 @@ func (f *frame) placedAt(i int) (name, to int, ok bool) {
 	return name, to, true
 }
 
-// wholeAt reads items j to k as things that are counted, those of what was named
+// allAt reads items j to k as things that are counted, those of what was named
 // before where only that tells which.
-func (f *frame) wholeAt(j, k int, before []item) (catalog.Metric, bool) {
+func (f *frame) allAt(j, k int, before []item) (catalog.Metric, bool) {
 	m, ok := f.second(j, k, before)
 	for i, it := range before {
 		if ok {
@@ -195,6 +225,15 @@ func (f *frame) wholeAt(j, k int, before []item) (catalog.Metric, bool) {
 		if !it.used && it.number == nil && len(it.norms) == 1 && f.brand(it.norms[0]) {
 			g := f.part(append([]item{before[i]}, f.items[j:k]...), nil)
 			m, ok = g.second(0, len(g.items), nil)
+		}
+	}
+	if thing := strings.Trim(string(m.Unit), "{}"); ok && isPlaceWord(thing) {
+		var things []string
+		for _, it := range f.items[j:min(k+1, len(f.items))] {
+			things = append(things, it.norms...)
+		}
+		if !slices.Contains(things, thing) && slices.ContainsFunc(things, isPlaceWord) {
+			return m, false // GPUs are no nodes
 		}
 	}
 	counts := strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{bool}" && m.Unit != "{state}"
@@ -212,7 +251,7 @@ func (f *frame) dividedBy(whole catalog.Metric, j, k, from, end int) bool {
 	if len(labels) == 0 {
 		if of, ok = f.kin(f.contents(from, end), whole); !ok {
 			of, ok = f.second(from, end, f.items[j:k])
-			ok = ok && of.ID != whole.ID && of.Type == whole.Type && of.Exporter == whole.Exporter && f.dimension(of.Unit) == f.dimension(whole.Unit)
+			ok = ok && of.ID != whole.ID && of.Type == whole.Type && of.Exporter == whole.Exporter && (f.dimension(of.Unit) == f.dimension(whole.Unit) || ofOneFlow(of, whole))
 		}
 	}
 	if !ok {
@@ -228,6 +267,12 @@ func (f *frame) dividedBy(whole catalog.Metric, j, k, from, end int) bool {
 	return true
 }
 
+// ofOneFlow reports whether a and b count what becomes of the same: errors of packets
+// received.
+func ofOneFlow(a, b catalog.Metric) bool {
+	return a.Type == catalog.Counter && strings.HasPrefix(string(a.Unit), "{") && strings.HasPrefix(string(b.Unit), "{") && inCommon(string(a.ID), string(b.ID)) > leastInCommon
+}
+
 // divide has of divided by whole: by the same without the values of labels, where
 // those tell which part is meant.
 func (f *frame) divide(of, whole catalog.Metric, labels []string) {
@@ -238,6 +283,9 @@ func (f *frame) divide(of, whole catalog.Metric, labels []string) {
 	}
 	f.quotient = true
 	f.values = append(f.values, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+		if len(labels) == 0 && f.catalog.Complements(of.ID, whole.ID) {
+			return f.shareOfSum(t, of, []catalog.Metric{of, whole}) // what succeeded is not all
+		}
 		ms, ok := t.(nlq.Measure)
 		if ok && ms.Agg == nlq.Each && len(labels) == 0 && (!subset(of.Labels, whole.Labels) || !subset(whole.Labels, of.Labels)) {
 			ms.Agg = nlq.Sum // series of errors have codes, those of requests methods

@@ -66,6 +66,7 @@ func (f *frame) takeShapes() {
 	f.takePortion(false)
 	f.takeShareOf()
 	f.takePortion(true)
+	f.takeWhole()
 	f.takePart()
 	f.takeRatio()
 	f.takeSum()
@@ -75,6 +76,7 @@ func (f *frame) takeShapes() {
 	f.takeTogether()
 	f.takeEvery()
 	f.takeEitherWay()
+	f.takeFraction()
 }
 
 // next returns the first item from i on that is said and not yet used, len

@@ -15,7 +15,8 @@ func (f *frame) takeSum() {
 	for i := range f.items {
 		_, and := f.says(i, "and")
 		op, plus := f.says(i, "operator")
-		if !plus && (f.items[i].low == "to" && f.ratioBefore(i) || f.items[i].low == "/" && f.between(i)) {
+		ratio := !plus && f.items[i].low == "to" && f.ratioBefore(i)
+		if !plus && (ratio || f.items[i].low == "/" && f.between(i)) {
 			op, plus = "/", true
 		}
 		if !plus {
@@ -46,6 +47,9 @@ func (f *frame) takeSum() {
 			}
 			if !ok {
 				continue
+			}
+			if op == "/" && f.kind == unsaid && ratio && !f.conditionAfter(to) {
+				f.kind = lookup // of failed to successful requests
 			}
 			if op == "/" && f.kind == unsaid && !f.condition(slices.Concat(f.items[:i], f.items[to:])) {
 				f.kind = lookup
@@ -173,7 +177,7 @@ func (f *frame) addsUp(i int) (to int, ok bool) {
 // may share words with what is said in before.
 func (f *frame) second(i, to int, before []item) (catalog.Metric, bool) {
 	g := f.part(f.items[i:to], nil)
-	g.kind, g.lenient, g.quiet = lookup, false, true
+	g.kind, g.lenient, g.quiet, g.quotient = lookup, false, true, f.quotient
 	if pods := f.placeNamed("pod"); !slices.ContainsFunc(before, func(it item) bool { return slices.Contains(it.norms, pods.Name) }) {
 		g.implied = []string{"gpu"} // it goes without saying, but for what nodes have of pods
 	}

@@ -111,9 +111,6 @@ var rewritings = []rewriting{
 	{has: []string{"/s"}, pattern: regexp.MustCompile(`\b[a-z]{3,}/s(?:ec)?\b`), by: perSecond},
 	// A unit that is written out: GB per second.
 	{has: []string{" per sec"}, pattern: regexp.MustCompile(`\b([kKMGT]i?(?:B|bit|b)|[kMG]bits?) per sec(?:ond)?\b`), as: "$1/s"},
-	// The unit of an answer: as a percentage, (ratio).
-	{has: []string{"as a percent", "as percent"}, pattern: regexp.MustCompile(`(?i),? as (?:a )?percent(?:age)?([?.,]|$)`), as: " in percent$1"},
-	{has: []string{"fraction", "ratio"}, pattern: regexp.MustCompile(`(?i),? (?:as a (?:fraction|ratio)|\((?:as a )?(?:fraction|ratio)\))([?.,]|$)`), as: " in fractions$1"},
 	// A load average by the time that it is over.
 	{has: []string{" load"}, pattern: regexp.MustCompile(`\b(1|5|15)-(min|minute) load\b`), as: "$1 $2 load"},
 	// A job of Slurm by its number: GPUs know it as that of a batch system. The label
@@ -136,6 +133,8 @@ var rewritings = []rewriting{
 	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ((?:of|on|at) (?:(?:any|a|some|the|one) )?[\w-]+) (went|goes) down\b`), as: "$1 $3 down $2"},
 	// A window as if there were but one: within the hour.
 	{has: []string{"within the "}, pattern: regexp.MustCompile(`(?i)\bwithin the (minute|hour|day|week)\b`), as: "within 1 $1"},
+	// What there should be more of: is short of replicas, has lost a slave.
+	{has: []string{"missing", "short", "lack", "lost", "lose"}, pattern: regexp.MustCompile(`(?i)\b(?:(?:(?:is|are|has been|have been|was|were|runs?|running) )?(?:still )?(?:missing|short (?:of|on)|lacking)|lacks?|(?:has |have )?lost|loses) (?:some of its |one of its |one or more |any of its |some |any |one |its |a |an |of )?(replicas?|pods|slaves?|members?)\b`), as: "missing $1"},
 	// How conditions of objects are printed: Ready=False.
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:True|true)\b"?`), as: "$1"},
 	{has: []string{"="}, pattern: regexp.MustCompile(`\b([A-Z][A-Za-z]+) ?={1,2} ?"?(?:False|false)\b"?`), as: "not $1"},

@@ -18,12 +18,6 @@ func (f *frame) takeUnit() {
 	if f.kind == unsaid && f.unitFirst() >= 0 {
 		f.kind = lookup // so many GiB of what?
 	}
-	for i := range f.items { // "what fraction of the memory is in use"
-		if low := f.items[i].low; strings.HasSuffix(low, "fraction of") && strings.HasPrefix(low, "wh") && f.kind != alert {
-			f.scaleTo(f.lexicon.units["1"])
-			return
-		}
-	}
 	if f.kind == alert || last < 1 || f.kind == unsaid && f.saysAny("compare") {
 		return
 	}
@@ -75,11 +69,6 @@ func (f *frame) takeUnit() {
 		return
 	}
 	f.outUnit = u.dimension
-	f.scaleTo(u)
-}
-
-// scaleTo gives the answer in u, where what is measured is of that dimension.
-func (f *frame) scaleTo(u unit) {
 	f.scale = func(t nlq.Term, m catalog.Metric) nlq.Term {
 		own, _ := f.lexicon.unit(string(f.unitOf(t, m)))
 		if m.Unit == "{bool}" {

@@ -16,6 +16,9 @@ func (f *frame) takeVersus() {
 	}
 	for i := range f.items {
 		value, ok := f.says(i, "compare")
+		if size, is := f.says(i, "size"); is && !ok {
+			value, ok = size, true // a queue longer than the batch
+		}
 		op, implied, _ := strings.Cut(value, " ")
 		if !ok || len(op) > 2 || strings.Contains(implied, " ") || strings.HasPrefix(f.items[i].low, "or ") || i == 0 {
 			continue

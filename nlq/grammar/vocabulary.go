@@ -36,6 +36,7 @@ type wordID int32
 
 // A vocabulary is what a catalog's measures are called.
 type vocabulary struct {
+	twins       map[string][]twin
 	names       []named
 	at          map[catalog.ID][2]int           // where in names those of a measure begin and end
 	known       map[string]wordID               // every word in them
@@ -163,6 +164,7 @@ func makeVocabulary(c *catalog.Catalog) *vocabulary {
 			v.values[w] = append(v.values[w], l)
 		}
 	}
+	v.twins = twinsOf(c)
 	v.states = statesOf(catalog.States())
 	for _, words := range []iter.Seq[string]{maps.Keys(v.known), maps.Keys(english().words), maps.Keys(english().units)} {
 		for w := range words {

@@ -30,7 +30,11 @@ func (r *reading) share(m catalog.Metric) (nlq.Term, bool) {
 	if len(r.conds) > 0 && p.rest != r.speaksOfRest() && (p.rest || r.conds[0].op[0] == '<') && !(p.rest && r.conds[0].op[0] == '<') {
 		r.mirror() // "less than a fifth left": more than four used
 	}
-	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: r.flow(p.by)}, true
+	all := r.flow(p.by)
+	if r.catalog.Complements(p.of, p.by) {
+		all = nlq.Binary{Op: "+", Left: r.flow(p.of), Right: all} // what succeeded is not all
+	}
+	return nlq.Binary{Op: "/", Left: r.flow(p.of), Right: all}, true
 }
 
 // amount reports whether the limit in the text is an amount of what m counts:

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,18 @@ func (d Derived) Quotient() bool {
 	}
 	of, by, ok := strings.Cut(d.Expr, " / ")
 	return ok && !d.Pooled() && flows(of) && flows(by)
+}
+
+// quotientOfTwo is a share of one metric in another.
+var quotientOfTwo = regexp.MustCompile(`^(?:100 - )?(?:100 \* )?([a-zA-Z_:][a-zA-Z0-9_:]*) / ([a-zA-Z_:][a-zA-Z0-9_:]*)$`)
+
+// Gauges returns the two metrics that d is a share of, if it is of nothing more.
+func (d Derived) Gauges() (of, by ID, ok bool) {
+	m := quotientOfTwo.FindStringSubmatch(d.Expr)
+	if m == nil {
+		return "", "", false
+	}
+	return ID(m[1]), ID(m[2]), true
 }
 
 //go:embed derived.csv

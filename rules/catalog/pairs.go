@@ -31,7 +31,7 @@ func (c *Catalog) ofPairs() []Derived {
 			continue
 		}
 		used, other, rest, ok := c.partner(m)
-		if !ok {
+		if !ok || own[other] && len(other) < len(m.ID)-len(used) { // of several that are used, the row says which
 			continue
 		}
 		d := Derived{Metric: m, Expr: "100 * " + string(m.ID) + " / " + string(other)}
@@ -66,27 +66,57 @@ func (c *Catalog) ofPairs() []Derived {
 	return slices.Concat(ds, c.ofFailures(own), c.ofHits(own), c.ofCreations(own), c.ofExpiries(own))
 }
 
+// Names of counters of lookups differ in one word where one counts those that found
+// something and the other those that did not, or all.
+var (
+	hitWords    = []string{"hits", "hit"}
+	missWords   = []string{"misses", "miss", "read"} // Postgres reads a block that it does not hit
+	lookupWords = []string{"queries", "lookups", "requests", "gets"}
+)
+
 // ofHits returns the share of hits of what has no row of its own: of two
-// counters of the same lookups, one of hits and one of misses.
+// counters of the same lookups, one of hits and one of misses, or of all.
 func (c *Catalog) ofHits(own map[ID]bool) []Derived {
 	var ds []Derived
 	for _, m := range c.metrics {
-		misses := strings.Replace(string(m.ID), "_hits", "_misses", 1)
-		o, ok := c.Metric(ID(misses))
-		if m.Type != Counter || own[m.ID] || !ok || o.Type != Counter || o.ID == m.ID {
+		o, misses, ok := c.lookups(m)
+		if m.Type != Counter || own[m.ID] || !ok {
 			continue
 		}
-		d := Derived{Metric: m, Expr: fmt.Sprintf("rate(%s[5m]) / (rate(%[1]s[5m]) + rate(%s[5m]))", m.ID, misses)}
+		of := fmt.Sprintf("rate(%s[5m])", o.ID)
+		if misses {
+			of = fmt.Sprintf("(rate(%s[5m]) + rate(%s[5m]))", m.ID, o.ID)
+		}
+		d := Derived{Metric: m, Expr: fmt.Sprintf("rate(%s[5m]) / %s", m.ID, of)}
 		d.Labels = slices.DeleteFunc(slices.Clone(m.Labels), func(l string) bool { return !o.Has(l) })
-		d.ID, d.Type, d.Unit, d.Min, d.Max, d.Bad, d.Help = m.ID+":share", Gauge, "1", "0", "1", "low", "As a share of hits and misses: "+m.Help
+		d.ID, d.Type, d.Unit, d.Min, d.Max, d.Bad, d.Help = m.ID+":share", Gauge, "1", "0", "1", "low", "As a share of all lookups: "+m.Help
 		d.Words = nil
-		for _, w := range m.Words {
+		words := strings.NewReplacer("_", " ", ":", " ").Replace(strings.TrimSuffix(string(m.ID), "_total"))
+		for _, w := range append(slices.Clone(m.Words), words) {
 			hit := strings.TrimSuffix(w, "s")
 			d.Words = append(d.Words, hit+" rate", hit+" ratio")
 		}
 		ds = append(ds, d)
 	}
 	return ds
+}
+
+// lookups returns the counter of the same lookups as m, which counts hits: of
+// misses, or else of all.
+func (c *Catalog) lookups(m Metric) (o Metric, misses, ok bool) {
+	name := "_" + string(m.ID) + "_"
+	for _, hit := range hitWords {
+		for i, w := range append(slices.Clone(missWords), lookupWords...) {
+			if !strings.Contains(name, "_"+hit+"_") {
+				break
+			}
+			o, ok := c.Metric(ID(strings.Trim(strings.Replace(name, "_"+hit+"_", "_"+w+"_", 1), "_")))
+			if ok && o.Type == Counter && o.ID != m.ID && o.Unit != "By" {
+				return o, i < len(missWords), true
+			}
+		}
+	}
+	return Metric{}, false, false
 }
 
 // expiryNames are how names of gauges end that say until when something is good.
@@ -216,10 +246,14 @@ func (c *Catalog) partner(m Metric) (used string, other ID, rest, ok bool) {
 		if !strings.Contains(name, spell("_"+used+"_")) {
 			continue
 		}
-		for i, w := range append(slices.Clone(wholeWords), restWords...) {
-			id := ID(strings.Trim(strings.Replace(name, spell("_"+used+"_"), spell("_"+w+"_"), 1), "_"))
+		others := slices.Concat(wholeWords, restWords)
+		if used == "used" {
+			others = append(others, "") // ceph_osd_stat_bytes_used of ceph_osd_stat_bytes
+		}
+		for _, w := range others {
+			id := ID(strings.Trim(strings.ReplaceAll(strings.Replace(name, spell("_"+used+"_"), spell("_"+w+"_"), 1), "__", "_"), "_"))
 			if o, there := c.Metric(id); there && id != m.ID && o.Type == Gauge && o.Unit == m.Unit && slices.Equal(slices.Sorted(slices.Values(o.Labels)), slices.Sorted(slices.Values(m.Labels))) {
-				return strings.ReplaceAll(used, "_", " "), id, i >= len(wholeWords), true
+				return strings.ReplaceAll(used, "_", " "), id, slices.Contains(restWords, w), true
 			}
 		}
 	}
@@ -288,6 +322,20 @@ func (c *Catalog) allOf(m Metric) (expr string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// Complements reports whether a counts what went wrong of the same things of which b
+// counts what did not, so that both together are all.
+func (c *Catalog) Complements(a, b ID) bool {
+	name := "_" + string(a) + "_"
+	for _, failed := range failedWords {
+		for _, good := range goodWords {
+			if strings.Contains(name, "_"+failed+"_") && strings.Trim(strings.Replace(name, "_"+failed+"_", "_"+good+"_", 1), "_") == string(b) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // without returns phrase without word, and whether it had it.
