@@ -189,6 +189,14 @@ func (f *frame) end(m *catalog.Metric) (used, whole catalog.Metric, how ending) 
 		return *m, whole, full
 	case f.dimension(m.Unit) == "ratio":
 		return *m, whole, full
+	case derived && strings.Contains(d.Expr, " - "):
+		a, b, _ := strings.Cut(d.Expr, " - ")
+		all, aok := f.catalog.Metric(catalog.ID(a))
+		of, bok := f.catalog.Metric(catalog.ID(b))
+		if aok && bok {
+			return of, all, bounded // what is used of all, rather than what they leave
+		}
+		return *m, whole, endless
 	case f.catalog.Rest(m.ID):
 		return *m, whole, left
 	case derived:

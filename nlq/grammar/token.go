@@ -125,6 +125,8 @@ var rewritings = []rewriting{
 	// in the queue.
 	{has: []string{"queue"}, pattern: regexp.MustCompile(`(?i)\b(?:waits?|sits?|stays?|spends?|(?:is|are) (?:waiting|stuck|sitting)|waiting|spent) (?:in|on) (?:the |its |their |a )?(\w+ )??queue (?:for )?((?:longer|more|over) )`), as: "${1}queue time $2"},
 	{has: []string{"in the queue", "in its queue", "in queue", "queueing", "queued"}, pattern: regexp.MustCompile(`(?i)\b(?:waits?|sits?|stays?|spends?) (longer than|more than|over|at least) ((?:[0-9.]+|half a|a|an|one|two|three|five|ten) ?[a-z]+) (?:in (?:the |its )?queue|queueing|queued)\b`), as: "queue time $1 $2"},
+	// How old what still runs is: still active 36 hours after its start.
+	{has: []string{" after "}, pattern: regexp.MustCompile(`(?i)\bstill (active|running) (?:more than |over )?([0-9.]+ ?[a-z]+) after (?:its|the|their) (?:start|creation)\b`), as: "that started more than $2 ago and is still $1"},
 	// What is left out by where it belongs: unless they belong to namespace batch.
 	{has: []string{"unless "}, pattern: regexp.MustCompile(`(?i)\bunless (?:they|it|the \w+) (?:belongs? to|comes? from|(?:is|are) part of|(?:is|are) owned by)\b`), as: "excluding"},
 	// What is left out, behind what it is: the lab machines (dgx-lab-*) should be left out.
