@@ -226,6 +226,9 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 		if by == "gpu" && m.Entity == "gpu" && ms.Agg == nlq.Each && len(f.by) == 1 && f.kind != lookup {
 			continue // each series is one already, and GPU 0 of two hosts are two
 		}
+		if by == "device" && m.Entity == "nic" && ms.Agg == nlq.Each && len(f.by) == 1 && f.kind != lookup && m.Has("instance") {
+			continue // nor are two cards one that are called mlx5_0
+		}
 		for _, l := range f.labelsOf(m, by) {
 			if !slices.Contains(ms.By, l) {
 				ms.By = append(ms.By, l)

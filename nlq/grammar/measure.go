@@ -114,6 +114,13 @@ func (f *frame) lookUp() (catalog.Metric, error) {
 		}
 		return m, err
 	}
+	if i := slices.Index(f.extra, "usage"); i >= 0 && len(f.extra) == 1 {
+		f.extra = nil
+		if m, err := f.strictly(func(f *frame) (catalog.Metric, error) { return f.find(false) }); err == nil && f.dimension(m.Unit) == "ratio" {
+			return m, nil // an fp32 pipe that is idle is at 0, whatever that is called
+		}
+		f.extra = []string{"usage"}
+	}
 	if len(f.lent) > 0 {
 		f.implied, f.lent = append(f.implied, f.lent...), nil
 		return f.find(false)
@@ -202,7 +209,7 @@ func (f *frame) find(withAgg bool) (catalog.Metric, error) {
 	if f.test != nil && !f.vanished && !slices.ContainsFunc(strong, func(w string) bool { return !isPlaceWord(w) || w == "xid" }) {
 		return catalog.Metric{}, f.ask("What should be measured?") // "gpus are unusual": in what?
 	}
-	if len(strong) == 1 && !slices.ContainsFunc(weak, func(w string) bool { return w != "share" }) && (len(f.filters) == 0 || strong[0] == "error") && len(f.by) == 0 && f.subject == "" && f.lexicon.of(strong[0], "ambiguous") != "" && f.kind != lookup && f.top == 0 {
+	if len(strong) == 1 && !slices.ContainsFunc(weak, func(w string) bool { return w != "share" }) && (len(f.filters) == 0 || strong[0] == "error" || strong[0] == "bandwidth") && len(f.by) == 0 && f.subject == "" && f.lexicon.of(strong[0], "ambiguous") != "" && f.kind != lookup && f.top == 0 {
 		return catalog.Metric{}, f.settle("Of what? " + strings.ToUpper(strong[0][:1]) + strong[0][1:] + " is measured of " + f.lexicon.of(strong[0], "ambiguous") + ".")
 	}
 	if best < 0 && f.gpusSaid() && (f.counting || f.kind == unsaid && len(f.compares) == 0 && f.test == nil) && len(f.by)+len(f.each) > 0 && !slices.ContainsFunc(strong, func(w string) bool { return w != "gpu" && w != "count" }) && !slices.Contains(strong, "usage") {
