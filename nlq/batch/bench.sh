@@ -36,7 +36,8 @@ score() {
 # cordon …" (fourteenth), "Growth that is over, sums at their peak …" (fifteenth),
 # "The demo of another scenario …" (sixteenth), "A share of codes is of the service
 # that is named …" (seventeenth), "An alert on a share is called a share …"
-# (eighteenth), "A share of a quota is no share of GPUs …" (nineteenth).
+# (eighteenth), "A share of a quota is no share of GPUs …" (nineteenth), "The same card is
+# compared anyway …" (twentieth to twenty-second).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 score third nlq/batch/testdata/requests-3.jsonl
@@ -56,6 +57,9 @@ score sixteenth nlq/batch/testdata/requests-16.jsonl
 score seventeenth nlq/batch/testdata/requests-17.jsonl
 score eighteenth nlq/batch/testdata/requests-18.jsonl
 score nineteenth nlq/batch/testdata/requests-19.jsonl
+score twentieth nlq/batch/testdata/requests-20.jsonl
+score twenty-first nlq/batch/testdata/requests-21.jsonl
+score twenty-second nlq/batch/testdata/requests-22.jsonl
 score texts nlq/batch/testdata/texts-1.jsonl
 score texts-2 nlq/batch/testdata/texts-2.jsonl
 score texts-3 nlq/batch/testdata/texts-3.jsonl

@@ -126,6 +126,12 @@ func (f *frame) where(ms *nlq.Measure, m catalog.Metric) {
 		w.Label, _ = f.filtered(fl, m)
 		if fl.bare && (fl.place == "pod" || fl.place == "node") && m.Entity == "model" && f.modelLabel(m) != "" {
 			w.Label = f.modelLabel(m) // what is measured of models is asked for by their names
+			taken := fmt.Sprintf("%q is taken for the name of a ", fl.value)
+			for i, a := range f.assumed {
+				if strings.HasPrefix(a, taken) {
+					f.assumed[i] = taken + "model"
+				}
+			}
 		}
 		if ns, pod, ok := strings.Cut(fl.value, "/"); ok && fl.place == "pod" && f.catalog.Takes(m.ID, "namespace") {
 			ms.Where = append(ms.Where, nlq.Matcher{Label: "namespace", Op: "=", Value: ns})

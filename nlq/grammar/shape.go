@@ -224,9 +224,16 @@ func (f *frame) finish(r relation, after int) relation {
 			r.took = append(r.took, j, j-1)
 		}
 	} else if v, ok := f.says(after, "by"); r.by == nil && r.op != "" && ok && v == "" && f.items[after].low == "by" {
-		if n, ok := f.amount(after + 1); ok {
+		far := after + 1
+		if more, cmp := f.says(far, "compare"); cmp && (more == ">" || more == ">=") {
+			r.reached = more == ">=" // by more than 10 degrees
+			far++
+		}
+		if n, ok := f.amount(far); ok {
 			r.by = &n
-			r.took = append(r.took, after, after+1)
+			r.took = append(r.took, span(after, far+1)...)
+		} else {
+			r.reached = false
 		}
 	}
 	if r.of && r.by != nil && r.by.unit.dimension == "ratio" {
