@@ -71,7 +71,7 @@ func (f *frame) takeGroups() {
 	f.takeAnyOne()
 	for i := range f.items {
 		p, n, ok := f.place(i)
-		one := i > 0 && (f.items[i-1].low == "a" || f.items[i-1].low == "one") && (i == 1 || f.items[i-2].low == "of")
+		one := i > 0 && (f.items[i-1].low == "a" || f.items[i-1].low == "one") && (i == 1 || f.items[i-2].low == "of" || f.after(i-1, "kind"))
 		if !ok || p.Name != "node" || !one || slices.Contains(f.each, p.Name) || f.named(i, n) {
 			continue
 		}

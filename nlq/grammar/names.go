@@ -248,7 +248,7 @@ func (f *frame) takeNamedPlace(i int) bool {
 // takePlaceOfName reads: stream-ingest pods, the team-a namespace. The plural
 // stands for every name that starts so.
 func (f *frame) takePlaceOfName(i int) bool {
-	if !f.isName(i) && !f.nameBefore(i) && !f.plainBefore(i) {
+	if !f.isName(i) && !f.nameBefore(i) && !f.plainBefore(i) || f.lexicon.stop[f.items[i].low] && f.items[i].whole == "" {
 		return false
 	}
 	name, to := f.name(i)
@@ -259,7 +259,7 @@ func (f *frame) takePlaceOfName(i int) bool {
 	if p.Name == "gpu" { // "gpu-03 GPUs" are on the node
 		p = f.placeNamed("node")
 	}
-	if last := f.items[to+n-1].low; strings.HasSuffix(last, "s") && !strings.Contains(name, "*") && p.Name != "node" {
+	if last := f.items[to+n-1].low; strings.HasSuffix(last, "s") && !strings.Contains(name, "*") && p.Name != "node" && p.Name != "container" {
 		name += "*"
 	}
 	if p.Name == "device" && f.oneOf(i, name) {

@@ -75,6 +75,14 @@ func (f *frame) takeOneOf() {
 	}
 }
 
+// inside reports whether a measure is called by the place at item i and the word behind
+// it: a queue time is of no queue.
+func (f *frame) inside(i, n int) bool {
+	p, _, _ := f.place(i)
+	next := at(f.items, i+n)
+	return !next.used && len(next.roles) == 0 && len(next.norms) == 1 && f.words.called(p.Name, next.norms[0])
+}
+
 // takeAnyOne reads the one of several places, whichever it is, whose things are put
 // together: a node's average utilization, the mean power of a pod.
 func (f *frame) takeAnyOne() {
@@ -85,10 +93,10 @@ func (f *frame) takeAnyOne() {
 	for i := range f.items {
 		p, n, ok := f.place(i)
 		before := i - 1
-		for slices.ContainsFunc(at(f.items, before).norms, f.brand) {
+		for k := 0; k < 2 && before > 0 && len(f.items[before].roles) == 0 && !f.lexicon.stop[f.items[before].low] && f.words.all(f.items[before].norms) && !f.placeWord(f.items[before].low); k++ {
 			before-- // "a Ray Serve deployment"
 		}
-		if a := at(f.items, before).low; !ok || a != "a" && a != "an" || p.Name == "gpu" || f.items[i].used || f.items[i].weak || f.named(i, n) {
+		if a := at(f.items, before).low; !ok || a != "a" && a != "an" || p.Name == "gpu" || f.items[i].used || f.items[i].weak || f.named(i, n) || f.inside(i, n) {
 			continue
 		}
 		f.each = append(f.each, p.Name)
