@@ -44,7 +44,7 @@ func (f *frame) takeAbsence() bool {
 	}
 	for i := range f.items {
 		switch f.items[i].low {
-		case "reporting", "coming in", "coming", "in", "arriving", "any more", "anymore", "anywhere", "everywhere", "visible", "present", "seen", "there", "data", "metric", "metrics", "readings", "series", "samples", "sample", "values":
+		case "reporting", "coming in", "coming", "in", "arriving", "any more", "anymore", "left", "anywhere", "everywhere", "visible", "present", "seen", "there", "data", "metric", "metrics", "readings", "series", "samples", "sample", "values":
 			f.use(i)
 		}
 		if f.items[i].low == "from" && f.isName(i+1) { // metrics come from nodes

@@ -147,6 +147,7 @@ type frame struct {
 	by         []string   // places
 	grouped    []grouped  // what was said to group by, that what is measured may call otherwise
 	each       []string   // places of which each has its answer, where that is not what is measured anyway
+	anyLabels  []string   // labels any of whose values is meant
 	parts      []string   // places of one of which all is added up, where it adds up: the power of a host
 	subject    string     // the place asked about: "which nodes"
 	entity     string     // what the measure found is about

@@ -69,6 +69,7 @@ func (f *frame) takeGroups() {
 	}
 	f.takeAllOf()
 	f.takeAnyOne()
+	f.takeAnyLabel()
 	for i := range f.items {
 		p, n, ok := f.place(i)
 		one := i > 0 && (f.items[i-1].low == "a" || f.items[i-1].low == "one") && (i == 1 || f.items[i-2].low == "of" || f.after(i-1, "kind"))

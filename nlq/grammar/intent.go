@@ -223,6 +223,11 @@ func (f *frame) group(ms *nlq.Measure, m catalog.Metric) error {
 	}
 	if (derived && (d.Pooled() || d.Quotient()) || f.given != nil && m.Type == catalog.Counter) && len(f.by) == 0 && (f.kind != lookup || f.distributes()) {
 		f.by = slices.DeleteFunc(f.eachPlace(), func(p string) bool { return len(f.labelsOf(m, p)) == 0 }) // "p99 above 3 s on a node"
+		for _, l := range f.anyLabels {
+			if len(f.by) == 0 && f.catalog.Splits(m.ID, l) {
+				f.by = append(f.by, "label "+l) // "the median wait … for any cluster queue"
+			}
+		}
 	}
 	for _, by := range f.by {
 		if label, outright := strings.CutPrefix(by, "label "); outright {

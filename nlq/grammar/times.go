@@ -64,8 +64,10 @@ func (f *frame) takeTime(i int, d time.Duration) {
 		f.useAll(i, i-1)
 		return
 	}
+	v, _ := prev.has("compare")
+	complete := len(v) > 2 && v[len(v)-1] == '0' // "none is running, 2 min" has its limit
 	switch over, overTime := prev.has("over time"); {
-	case is("pace"), is("compare") && !strings.HasPrefix(prev.low, "or ") && !(perTime(f.items[i].low) && f.hasCount(i-1)) || is("over") && (d < leastWindow || !f.hasLimit(i)):
+	case is("pace"), is("compare") && !complete && !strings.HasPrefix(prev.low, "or ") && !(perTime(f.items[i].low) && f.hasCount(i-1)) || is("over") && (d < leastWindow || !f.hasLimit(i)):
 		return
 	case overTime:
 		f.window, f.over = d, nlq.OverTime(over)

@@ -75,6 +75,20 @@ func (f *frame) takeOneOf() {
 	}
 }
 
+// takeAnyLabel reads that any of the values of a label is meant: for any cluster queue.
+func (f *frame) takeAnyLabel() {
+	for i := range f.items {
+		l, n, ok := f.labelAt(i)
+		if before := at(f.items, i-1); !ok || n == 1 || before.low != "any" && before.low != "any one" || f.named(i, n) || f.kind == lookup {
+			continue
+		}
+		f.anyLabels = append(f.anyLabels, l)
+		for k := range n {
+			f.items[i+k].weak = true
+		}
+	}
+}
+
 // inside reports whether a measure is called by the place at item i and the word behind
 // it: a queue time is of no queue.
 func (f *frame) inside(i, n int) bool {

@@ -133,6 +133,7 @@ var rewritings = []rewriting{
 	{has: []string{" left out", " excluded", " ignored", " skipped"}, pattern: regexp.MustCompile(`(?i)[.;,]? (?:the |our |but )*(?:\w+ )?(machines|hosts|nodes|pods|namespaces|jobs|models|devices) \(([\w*.-]+)\) (?:should|must|can|may) be (?:left out|excluded|ignored|skipped)\b`), as: " excluding $1 $2"},
 	// What went down, with where it is in between: the link of mlx5_2 went down.
 	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ((?:of|on|at) (?:(?:any|a|some|the|one) )?[\w-]+) (went|goes) down\b`), as: "$1 $3 down $2"},
+	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ([\w-]*[0-9][\w-]*) (went|goes) down\b`), as: "$1 $3 down on $2"},
 	// A window as if there were but one: within the hour.
 	{has: []string{"within the "}, pattern: regexp.MustCompile(`(?i)\bwithin the (minute|hour|day|week)\b`), as: "within 1 $1"},
 	// What there should be more of: is short of replicas, has lost a slave.

@@ -160,7 +160,7 @@ func isPersonal(text string) bool {
 // orders are the words that requests begin with.
 var orders = func() map[string]bool {
 	m := map[string]bool{}
-	for w := range strings.FieldsSeq("alert heads-up page notify warn tell show list which what how who top bottom give ping raise create set find compare count plot graph wake let when why display number fire please can") {
+	for w := range strings.FieldsSeq("alert heads-up page notify warn tell point flag highlight catch holler slack email mail show list which what how who top bottom give ping raise create set find compare count plot graph wake let when why display number fire please can") {
 		m[w] = true
 	}
 	return m
