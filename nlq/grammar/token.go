@@ -134,6 +134,9 @@ var rewritings = []rewriting{
 	// What went down, with where it is in between: the link of mlx5_2 went down.
 	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ((?:of|on|at) (?:(?:any|a|some|the|one) )?[\w-]+) (went|goes) down\b`), as: "$1 $3 down $2"},
 	{has: []string{" went down", " goes down"}, pattern: regexp.MustCompile(`(?i)\b(links?) ([\w-]*[0-9][\w-]*) (went|goes) down\b`), as: "$1 $3 down on $2"},
+	// Whose GPUs most are: nvidia gpus.
+	{has: []string{"nvidia gpus", "nvidia cards"}, pattern: regexp.MustCompile(`(?i)\bnvidia (gpus|cards)\b`), as: "$1"},
+	{has: []string{"it has capacity for"}, pattern: regexp.MustCompile(`(?i)\bthan it has capacity for\b`), as: "than its capacity"},
 	// A window as if there were but one: within the hour.
 	{has: []string{"within the "}, pattern: regexp.MustCompile(`(?i)\bwithin the (minute|hour|day|week)\b`), as: "within 1 $1"},
 	// What there should be more of: is short of replicas, has lost a slave.
