@@ -301,6 +301,9 @@ func (f *frame) plainBefore(i int) bool {
 	case p.Name == "container" || p.Name == "deployment" || p.Name == "statefulset":
 		return f.unknown(i) && i+2 < len(f.items) // the dataloader container
 	}
+	if p.Name == "model" {
+		return at(f.items, i-1).low == "the" && f.items[i].low != "same" && f.unknown(i) && f.items[i+1].low == "model" // for the ranker model
+	}
 	return p.Name == "namespace" && at(f.items, i-1).low == "the" && f.onlyName(i, p)
 }
 

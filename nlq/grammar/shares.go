@@ -118,7 +118,15 @@ func (f *frame) owner(i int) []string {
 // behindPlace returns the item behind the place where the things before item i
 // are, i where none is said: fewer than eight cards on a host report.
 func (f *frame) behindPlace(i int) int {
-	if in := at(f.items, i).low; in != "on" && in != "of" && in != "in" || !f.anyOf(i+1) {
+	in := at(f.items, i).low
+	if in != "on" && in != "of" && in != "in" {
+		return i
+	}
+	if _, words, ok := f.place(i + 1); ok && f.named(i+1, words) {
+		_, to := f.name(i + 1 + words)
+		return to // of host gpu-17
+	}
+	if !f.anyOf(i + 1) {
 		return i
 	}
 	if _, words, ok := f.place(i + 2); ok && !f.named(i+2, words) {

@@ -137,6 +137,8 @@ var rewritings = []rewriting{
 	// Whose GPUs most are: nvidia gpus.
 	{has: []string{"nvidia gpus", "nvidia cards"}, pattern: regexp.MustCompile(`(?i)\bnvidia (gpus|cards)\b`), as: "$1"},
 	{has: []string{"it has capacity for"}, pattern: regexp.MustCompile(`(?i)\bthan it has capacity for\b`), as: "than its capacity"},
+	// What time goes to: loses over 2% of its time to thermal violations.
+	{has: []string{" time to "}, pattern: regexp.MustCompile(`(?i)\b(?:loses|losing|spends) ((?:over|more than|at least|above) [\w. ]+?%?|(?:over|more than) (?:a|an) \w+) of (?:its|the|their) time to ([a-zA-Z]+(?: [a-zA-Z]+)?)`), as: "$2 $1 of the time"},
 	// A window as if there were but one: within the hour.
 	{has: []string{"within the "}, pattern: regexp.MustCompile(`(?i)\bwithin the (minute|hour|day|week)\b`), as: "within 1 $1"},
 	// What there should be more of: is short of replicas, has lost a slave.
