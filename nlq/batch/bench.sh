@@ -37,7 +37,7 @@ score() {
 # "The demo of another scenario …" (sixteenth), "A share of codes is of the service
 # that is named …" (seventeenth), "An alert on a share is called a share …"
 # (eighteenth), "A share of a quota is no share of GPUs …" (nineteenth), "The same card is
-# compared anyway …" (twentieth to twenty-second).
+# compared anyway …" (twentieth and twenty-first), "NVIDIA GPUs are GPUs" (twenty-second).
 score first nlq/batch/testdata/requests-1.jsonl
 score second nlq/batch/testdata/requests-2.jsonl
 score third nlq/batch/testdata/requests-3.jsonl
