@@ -1,6 +1,8 @@
 package grammar
 
 import (
+	"strings"
+
 	"vedette.dev/nlq"
 	"vedette.dev/rules/catalog"
 )
@@ -80,7 +82,7 @@ func (f *frame) ofEvents(m catalog.Metric) catalog.Metric {
 	many := f.counting && f.subject == "xid" && (m.ID == "" || m.Unit == "{xid}")
 	if m.Unit == "{xid}" && len(f.compares) == 1 {
 		c := f.compares[0]
-		many = many || c.op[0] == '>' && c.limit.value > 0 && !c.limit.isUnit
+		many = many || strings.HasPrefix(c.op, ">") && c.limit.value > 0 && !c.limit.isUnit
 	}
 	if !many || f.test != nil {
 		return m

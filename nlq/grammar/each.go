@@ -51,7 +51,7 @@ func (f *frame) namesModel() bool {
 // but for wanting none.
 func (f *frame) sumsDetails(ms *nlq.Measure, m catalog.Metric) bool {
 	limited := len(f.compares) == 1 && f.compares[0].limit.value != 0 && f.test == nil
-	counts := m.Type == catalog.Counter || m.Type == catalog.Gauge && m.Unit[0] == '{' && m.Unit != "{bool}" && m.Unit != "{value}"
+	counts := m.Type == catalog.Counter || m.Type == catalog.Gauge && strings.HasPrefix(string(m.Unit), "{") && m.Unit != "{bool}" && m.Unit != "{value}"
 	if !counts || !limited && !f.asBefore || f.kind == lookup || len(ms.By)+len(f.each) > 0 || f.looksAtOther(m.Entity) || f.subject != "" {
 		return false
 	}

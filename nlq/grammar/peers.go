@@ -74,7 +74,7 @@ func (f *frame) endBefore(end int, place string) nlq.Aggregation {
 		}
 		for j := i + 1; j < end; j++ {
 			p, n, ok := f.place(j)
-			if !ok || p.Name != place || f.named(j, n) || !slices.Contains([]string{"of", "on", "in"}, f.items[j-2].low) {
+			if !ok || p.Name != place || f.named(j, n) || !slices.Contains([]string{"of", "on", "in"}, at(f.items, j-2).low) {
 				continue
 			}
 			if last {
