@@ -100,8 +100,7 @@ func (f *frame) inside(i, n int) bool {
 // takeAnyOne reads the one of several places, whichever it is, whose things are put
 // together: a node's average utilization, the mean power of a pod.
 func (f *frame) takeAnyOne() {
-	most := map[string]bool{"max": true, "maximum": true, "min": true, "minimum": true}
-	if f.kind == lookup || !f.aggregates() || slices.ContainsFunc(f.items, func(it item) bool { return most[it.low] }) {
+	if f.kind == lookup || !f.aggregates() || slices.ContainsFunc(f.items, func(it item) bool { return slices.Contains([]string{"max", "maximum", "min", "minimum"}, it.low) }) {
 		return // "an HPA at its max replicas" is at what metrics call so
 	}
 	for i := range f.items {

@@ -94,7 +94,7 @@ func (f *frame) twins(first, second string) (x, y catalog.Metric, ok bool) {
 	for of, ts := range f.words.twins {
 		i := slices.IndexFunc(ts, func(t twin) bool { return t.state == first })
 		k := slices.IndexFunc(ts, func(t twin) bool { return t.state == second })
-		if i < 0 || k < 0 || !slices.Contains(said, ts[i].Entity) || shortest != "" && len(of) >= len(shortest) {
+		if i < 0 || k < 0 || !slices.Contains(said, ts[i].Entity) || ok && (len(of) > len(shortest) || len(of) == len(shortest) && of > shortest) {
 			continue
 		}
 		x, y, shortest, ok = *ts[i].Metric, *ts[k].Metric, of, true
