@@ -84,6 +84,26 @@ type Formula struct {
 
 func (Formula) isIntent() {}
 
+// Measures returns what i measures, and whether it is an intent that measures: a value,
+// an alert, a forecast or a formula.
+func Measures(i Intent) (ms []Measure, measures bool) {
+	switch i := i.(type) {
+	case Lookup:
+		return []Measure{i.Measure}, true
+	case Alert:
+		return []Measure{i.Measure}, true
+	case When:
+		return []Measure{i.Measure}, true
+	case Formula:
+		Map(i.Term, func(m Measure) Measure {
+			ms = append(ms, m)
+			return m
+		})
+		return ms, true
+	}
+	return nil, false
+}
+
 // Map returns t with f of each of its measures.
 func Map(t Term, f func(Measure) Measure) Term {
 	switch t := t.(type) {

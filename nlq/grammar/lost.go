@@ -16,23 +16,16 @@ import (
 // What conditions, states and second readings make of a question, f does not
 // say: only what it says of names counts, and what intent selects and measures.
 func (f *frame) lost(intent nlq.Intent) error {
+	ms, measures := nlq.Measures(intent)
+	if _, forecasts := intent.(nlq.When); forecasts || !measures {
+		return nil
+	}
 	var kept strings.Builder
-	look := func(m nlq.Measure) nlq.Measure {
+	for _, m := range ms {
 		kept.WriteString(bare(string(m.Metric)+strings.Join(m.By, " ")) + " ")
 		for _, w := range m.Where {
 			kept.WriteString(bare(w.Value) + " ")
 		}
-		return m
-	}
-	switch i := intent.(type) {
-	case nlq.Lookup:
-		look(i.Measure)
-	case nlq.Alert:
-		look(i.Measure)
-	case nlq.Formula:
-		nlq.Map(i.Term, look)
-	default:
-		return nil
 	}
 	for _, name := range f.allNames() {
 		if !strings.Contains(kept.String(), bare(name)) {
@@ -132,22 +125,12 @@ func (f *frame) shareWanted() int {
 
 // sharesIn reports whether intent divides something, or is of what is a share by itself.
 func (f *frame) sharesIn(intent nlq.Intent) bool {
-	share := false
-	look := func(m nlq.Measure) nlq.Measure {
+	ms, _ := nlq.Measures(intent)
+	formula, composed := intent.(nlq.Formula)
+	return composed && divides(formula.Term) || slices.ContainsFunc(ms, func(m nlq.Measure) bool {
 		of, _ := f.catalog.Measure(m.Metric)
-		share = share || f.dimension(of.Unit) == "ratio" || of.Unit == "{bool}"
-		return m
-	}
-	switch i := intent.(type) {
-	case nlq.Lookup:
-		look(i.Measure)
-	case nlq.Alert:
-		look(i.Measure)
-	case nlq.Formula:
-		nlq.Map(i.Term, look)
-		share = share || divides(i.Term)
-	}
-	return share
+		return f.dimension(of.Unit) == "ratio" || of.Unit == "{bool}"
+	})
 }
 
 // divides reports whether something in t is divided by another.

@@ -48,23 +48,15 @@ func vet(i nlq.Intent, said string, c *catalog.Catalog) (nlq.Intent, error) {
 
 // measures checks every measure of i.
 func measures(i nlq.Intent, c *catalog.Catalog) error {
-	var err error
-	look := func(m nlq.Measure) nlq.Measure {
-		err = errors.Join(err, known(m, c))
-		return m
-	}
-	switch i := i.(type) {
-	case nlq.Lookup:
-		look(i.Measure)
-	case nlq.Alert:
-		look(i.Measure)
-	case nlq.When:
-		look(i.Measure)
-	case nlq.Formula:
-		nlq.Map(i.Term, look)
-		if _, ok := nlq.Subject(i.Term); !ok {
+	if f, ok := i.(nlq.Formula); ok {
+		if _, ok := nlq.Subject(f.Term); !ok {
 			return errors.New("the formula is about no metric")
 		}
+	}
+	var err error
+	ms, _ := nlq.Measures(i)
+	for _, m := range ms {
+		err = errors.Join(err, known(m, c))
 	}
 	return err
 }
