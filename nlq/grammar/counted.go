@@ -98,6 +98,20 @@ func (f *frame) takeRequesting() {
 	}
 }
 
+// countHappened counts those that it happened to: of pods, which are told by their
+// containers, each is one.
+func (f *frame) countHappened(ms *nlq.Measure, m catalog.Metric) {
+	labels, by := f.labelsOf(m, f.subject), f.kept(m, f.by)
+	if f.subject == "" || f.subject == m.Entity || len(labels) == 0 || !subset(by, labels) {
+		ms.Only = nlq.Comparison{Op: ">"}
+		return
+	}
+	ms.Agg, ms.By = nlq.Sum, labels
+	f.conds = append(f.conds, func(t nlq.Term, _ catalog.Metric) nlq.Term {
+		return nlq.Group{Agg: nlq.Count, Of: nlq.Binary{Op: ">", Left: t, Right: nlq.Number(0)}, By: by}
+	})
+}
+
 // takeTogether reads of what everything is added up: all adapters of a node
 // added up, the power of all GPUs of a host together.
 func (f *frame) takeTogether() {

@@ -195,7 +195,7 @@ func (f *frame) counted(ms *nlq.Measure, m catalog.Metric) {
 			ms.Only = nlq.Comparison{Op: c.op, Limit: f.convert(c.limit, m.Unit)}
 			f.compares = f.compares[1:]
 		case m.Type == catalog.Counter && f.kind == lookup && len(f.compares) == 0:
-			ms.Only = nlq.Comparison{Op: ">"} // of those that it happened to
+			f.countHappened(ms, m)
 		}
 	case m.Unit == "{gpu}" && f.agg == nlq.Each && len(f.by) == 0 && !f.looksAtEach() && !(m.Type == catalog.Gauge && subset(m.Labels, targetLabels)):
 		ms.Agg = nlq.Sum

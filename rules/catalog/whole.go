@@ -47,7 +47,7 @@ func (c *Catalog) Whole(id ID, words []string) (whole Metric, ok bool) {
 			continue
 		}
 		parts := strings.FieldsFunc(strings.ToLower(string(o.ID)), joint)
-		if parts[0] != own[0] || slices.ContainsFunc(o.Labels, func(l string) bool { return !m.Has(l) }) {
+		if len(own) == 0 || parts[0] != own[0] || slices.ContainsFunc(o.Labels, func(l string) bool { return !m.Has(l) }) {
 			continue // the quota of a pool is not that of all
 		}
 		near := -len(parts)
